@@ -1,0 +1,134 @@
+//! What strangers may cost us. Each bound stands here once, with its reason.
+
+use crate::Time;
+
+/// Longest datagram that is read, in bytes. A heartbeat is at most 300 bytes; 1500 is what an
+/// Ethernet frame carries.
+pub const MAX_DATAGRAM: usize = 1500;
+
+/// A new name costs the BEAM an atom, for ever. So after `max_peers` of them at once, one more is
+/// taken in only so often: a forger gains 8,640 atoms a day of the 1,048,576 that a BEAM has.
+pub const NEW_NAME_EVERY: Time = Time::from_secs(10);
+
+/// Heartbeats that the whole cluster sends in a second, about: at 1,000 nodes a gap of five
+/// seconds would cost every one of them 400 packets a second.
+pub const CLUSTER_HEARTBEATS_PER_SECOND: u32 = 200;
+
+/// The time of a [`receive`](Allowance::receive) allowance's refill. Shorter, and the loop would
+/// wake more often than it saves; longer, and the kernel's buffer would overflow meanwhile.
+const RECEIVE_WINDOW: Time = Time::from_millis(10);
+
+/// So much at once, and refilled by one in every `interval`.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    capacity: u64,
+    left: u64,
+    interval: Time,
+    refilled: Time,
+}
+
+impl Allowance {
+    /// Names that may be taken in: `max_peers` at once, then one every [`NEW_NAME_EVERY`].
+    pub fn new_names(max_peers: usize) -> Self {
+        Self::new(max_peers as u64, NEW_NAME_EVERY)
+    }
+
+    fn new(capacity: u64, interval: Time) -> Self {
+        Self { capacity, left: capacity, interval, refilled: Time::ZERO }
+    }
+
+    /// Takes one, if there is one left.
+    pub fn take(&mut self, now: Time) -> bool {
+        self.refill(now);
+        let taken = self.left > 0;
+        self.left -= u64::from(taken);
+        taken
+    }
+
+    fn refill(&mut self, now: Time) {
+        let passed = now.saturating_sub(self.refilled);
+        let gained =
+            u64::try_from(passed.as_nanos() / self.interval.as_nanos()).unwrap_or(u64::MAX);
+        if self.left.saturating_add(gained) >= self.capacity {
+            self.left = self.capacity;
+            self.refilled = now;
+        } else {
+            self.left += gained;
+            self.refilled +=
+                self.interval.saturating_mul(u32::try_from(gained).unwrap_or(u32::MAX));
+        }
+    }
+}
+
+/// Datagrams that are looked at: `limit` a second, in windows of 10 ms.
+#[derive(Clone, Debug)]
+pub struct ReceiveLimit {
+    per_window: u64,
+    left: u64,
+    window_ends: Time,
+}
+
+impl ReceiveLimit {
+    /// At most `limit` datagrams a second; one a window at the least.
+    pub fn new(limit: u32) -> Self {
+        let windows = 1000 / RECEIVE_WINDOW.subsec_millis();
+        let per_window = u64::from(limit.div_ceil(windows)).max(1);
+        Self { per_window, left: per_window, window_ends: Time::ZERO }
+    }
+
+    /// Takes one.
+    ///
+    /// # Errors
+    /// The time at which the next window begins, where this one is used up.
+    pub fn take(&mut self, now: Time) -> Result<(), Time> {
+        if now >= self.window_ends {
+            self.left = self.per_window;
+            self.window_ends = now + RECEIVE_WINDOW;
+        }
+        if self.left == 0 {
+            return Err(self.window_ends);
+        }
+        self.left -= 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_names_are_refused_once_the_allowance_is_used_up() {
+        let mut names = Allowance::new_names(3);
+        let taken = (0..10).filter(|_| names.take(Time::ZERO)).count();
+        assert_eq!(taken, 3);
+    }
+
+    #[test]
+    fn one_name_comes_back_in_ten_seconds_and_never_more_than_the_capacity() {
+        let mut names = Allowance::new_names(3);
+        while names.take(Time::ZERO) {}
+        assert!(!names.take(Time::from_millis(9_999)));
+        assert!(names.take(Time::from_millis(10_000)));
+        assert!(!names.take(Time::from_millis(19_999)));
+        assert!(names.take(Time::from_millis(20_000)));
+        let year = Time::from_secs(365 * 86_400);
+        assert_eq!((0..10).filter(|_| names.take(year)).count(), 3);
+    }
+
+    #[test]
+    fn no_second_holds_more_datagrams_than_the_limit() {
+        let mut limit = ReceiveLimit::new(20_000);
+        let taken = (0..1_000_000u64).filter(|n| limit.take(Time::from_micros(*n)).is_ok()).count();
+        assert_eq!(taken, 20_000);
+    }
+
+    #[test]
+    fn a_used_up_window_says_when_the_next_begins() {
+        let mut limit = ReceiveLimit::new(100);
+        let now = Time::from_secs(7);
+        assert_eq!(limit.take(now), Ok(()));
+        assert_eq!(limit.take(now), Err(now + RECEIVE_WINDOW));
+        assert_eq!(limit.take(now + RECEIVE_WINDOW), Ok(()));
+    }
+}

@@ -1,0 +1,57 @@
+//! What became of every packet, counted.
+
+use crate::Refusal;
+
+/// Counts since the engine was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Heartbeats handed out to be sent.
+    pub sent: u64,
+    /// Datagrams looked at: `accepted` and all the refusals together.
+    pub received: u64,
+    /// Heartbeats of other nodes.
+    pub accepted: u64,
+    /// Peers announced.
+    pub announced: u64,
+    refused: [u64; Refusal::ALL.len()],
+}
+
+impl Counters {
+    /// How many datagrams were refused for this cause.
+    pub fn refused(&self, cause: Refusal) -> u64 {
+        self.refused.get(cause as usize).copied().unwrap_or(0)
+    }
+
+    /// Every count with its name, in a fixed order.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let kinds = [
+            ("sent", self.sent),
+            ("received", self.received),
+            ("accepted", self.accepted),
+            ("announced", self.announced),
+        ];
+        let refusals = Refusal::ALL.map(|cause| (cause.name(), self.refused(cause)));
+        kinds.into_iter().chain(refusals)
+    }
+
+    pub(crate) fn refuse(&mut self, cause: Refusal) {
+        if let Some(count) = self.refused.get_mut(cause as usize) {
+            *count += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_a_counter_of_its_own() {
+        for cause in Refusal::ALL {
+            let mut counters = Counters::default();
+            counters.refuse(cause);
+            let counted: Vec<_> = counters.named().filter(|(_, count)| *count > 0).collect();
+            assert_eq!(counted, [(cause.name(), 1)]);
+        }
+    }
+}

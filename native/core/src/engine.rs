@@ -1,0 +1,132 @@
+//! The protocol of one node: what it sends, whom it has heard, whom it announces.
+
+use rand_core::CryptoRng;
+
+use crate::{
+    Config, Counters, NodeName, Refusal, Report, Time,
+    budget::MAX_DATAGRAM,
+    packet::{self, Keyring},
+    peers::Peers,
+    schedule::Schedule,
+};
+
+/// The state machine. Every call takes the time of the moment, which must not run backwards.
+pub struct Engine<R> {
+    identity: Option<NodeName>,
+    keyring: Keyring,
+    peers: Peers,
+    schedule: Schedule,
+    counters: Counters,
+    rng: R,
+}
+
+/// A heartbeat of another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The node that sent it.
+    pub node: NodeName,
+    /// Whether somebody should connect to it, and [report](Engine::report) what became of it.
+    pub announce: bool,
+}
+
+impl<R: CryptoRng> Engine<R> {
+    /// An engine that is not alive: it sends nothing until it has an identity.
+    ///
+    /// `rng` must be unpredictable to strangers, because initialisation vectors come from it.
+    pub fn new(config: Config, rng: R) -> Self {
+        Self {
+            identity: None,
+            keyring: Keyring::new(&config.secrets),
+            peers: Peers::new(config.max_peers),
+            schedule: Schedule::new(config.heartbeat_interval),
+            counters: Counters::default(),
+            rng,
+        }
+    }
+
+    /// The name under which this node is known from now on; `None` while it is not alive.
+    pub fn set_identity(&mut self, now: Time, identity: Option<NodeName>) {
+        if self.identity == identity {
+            return;
+        }
+        match identity {
+            Some(_) => self.schedule.burst(now),
+            None => self.schedule.stop(),
+        }
+        self.identity = identity;
+    }
+
+    /// Heartbeats can be sent and heard from now on: a burst of them follows.
+    pub fn joined(&mut self, now: Time) {
+        if self.identity.is_some() {
+            self.schedule.burst(now);
+        }
+    }
+
+    /// Takes in one datagram.
+    ///
+    /// # Errors
+    /// The cause for which it is not the heartbeat of another node. It has been counted.
+    pub fn hear(&mut self, now: Time, datagram: &[u8]) -> Result<Heard, Refusal> {
+        self.counters.received += 1;
+        let heard = self.judge(now, datagram);
+        match &heard {
+            Ok(heard) => {
+                self.counters.accepted += 1;
+                self.counters.announced += u64::from(heard.announce);
+            }
+            Err(cause) => self.counters.refuse(*cause),
+        }
+        heard
+    }
+
+    /// Takes note of what became of a peer that was announced.
+    pub fn report(&mut self, now: Time, node: &NodeName, report: Report) {
+        self.peers.report(now, node, report, &mut self.rng);
+    }
+
+    /// The heartbeat to be sent now, if one is due.
+    pub fn heartbeat(&mut self, now: Time) -> Option<Vec<u8>> {
+        let identity = self.identity.as_ref()?;
+        if self.schedule.due()? > now {
+            return None;
+        }
+        let mut iv = [0; 16];
+        self.rng.fill_bytes(&mut iv);
+        self.schedule.sent(now, self.peers.connected() + 1, &mut self.rng);
+        self.counters.sent += 1;
+        Some(packet::encode(identity, &self.keyring, iv))
+    }
+
+    /// When the next heartbeat is due, if ever.
+    pub fn deadline(&self) -> Option<Time> {
+        self.schedule.due()
+    }
+
+    /// What has been counted so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn judge(&mut self, now: Time, datagram: &[u8]) -> Result<Heard, Refusal> {
+        if datagram.len() > MAX_DATAGRAM {
+            return Err(Refusal::OverLimit);
+        }
+        let node = packet::decode(datagram, &self.keyring).map_err(|cause| match cause {
+            Refusal::Undecryptable if packet::is_unsealed(datagram) => Refusal::Unsealed,
+            cause => cause,
+        })?;
+        if self.identity.as_ref() == Some(&node) {
+            return Err(Refusal::Own);
+        }
+        // Who is not alive cannot connect, and would spend names that it needs later.
+        if self.identity.is_none() {
+            return Ok(Heard { node, announce: false });
+        }
+        let heartbeat = self.peers.hear(now, &node)?;
+        if heartbeat.is_new {
+            self.schedule.answer(now, &mut self.rng);
+        }
+        Ok(Heard { node, announce: heartbeat.announce })
+    }
+}

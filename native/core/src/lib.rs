@@ -1,0 +1,48 @@
+//! The gossip protocol as a state machine.
+//!
+//! Bytes, the time and randomness come in; heartbeats to send, peers to announce and the next
+//! deadline come out. There is no socket, clock, thread or BEAM in this crate, so that a
+//! thousand engines can be run on a simulated network in virtual time.
+//!
+//! ```
+//! use native_gossip_core::{Config, Engine, NodeName, Time};
+//! # use rand::{SeedableRng, rngs::StdRng};
+//!
+//! let mut alice = Engine::new(Config::default(), StdRng::seed_from_u64(1));
+//! let mut bob = Engine::new(Config::default(), StdRng::seed_from_u64(2));
+//! let now = Time::ZERO;
+//! alice.set_identity(now, Some(NodeName::parse("alice@10.0.0.1")?));
+//! bob.set_identity(now, Some(NodeName::parse("bob@10.0.0.2")?));
+//!
+//! let heartbeat = alice.heartbeat(now).expect("the first heartbeat is due at once");
+//! let heard = bob.hear(now, &heartbeat).expect("a heartbeat as the protocol has it");
+//! assert_eq!(heard.node.as_str(), "alice@10.0.0.1");
+//! assert!(heard.announce, "a peer that is heard for the first time is announced");
+//! # Ok::<(), native_gossip_core::InvalidName>(())
+//! ```
+
+pub mod budget;
+mod config;
+mod counters;
+mod engine;
+mod name;
+pub mod packet;
+mod peers;
+mod refusal;
+mod schedule;
+
+pub use config::{Config, Secret};
+pub use counters::Counters;
+pub use engine::{Engine, Heard};
+pub use name::{InvalidName, NodeName};
+pub use peers::Report;
+pub use refusal::Refusal;
+
+/// The time since a moment of the caller's choice. It never runs backwards.
+pub type Time = std::time::Duration;
+
+/// A duration drawn evenly from zero up to, and not including, `bound`.
+fn random_below(rng: &mut impl rand_core::Rng, bound: Time) -> Time {
+    let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX).max(1);
+    Time::from_nanos(rng.next_u64() % nanos)
+}

@@ -1,0 +1,102 @@
+//! Names under which a BEAM can be a node of a cluster.
+
+use std::{borrow::Borrow, fmt};
+
+/// Longest name in UTF-8 bytes: the length of a SMALL_ATOM_UTF8_EXT is one byte.
+const MAX_LEN: usize = 255;
+
+/// What a BEAM that is not distributed calls itself: a name that belongs to nobody.
+const NOT_ALIVE: &str = "nonode@nohost";
+
+/// A name under which Erlang lets a node start: `[0-9A-Za-z_-]+`, one `@`, and a host of
+/// characters from `!` to `ÿ` without `@`; at most 255 bytes of UTF-8.
+///
+/// The rule is that of `net_kernel` in OTP 25 and 27. Where a value of this type exists, the
+/// name has been checked; nothing inside the engine checks it again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeName(Box<str>);
+
+/// The text is not a name under which a node could start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidName;
+
+impl NodeName {
+    /// Checks `text` and makes a name of it.
+    ///
+    /// # Errors
+    /// [`InvalidName`] where no node could start under it, `nonode@nohost` included.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let (base, host) = text.split_once('@').ok_or(InvalidName)?;
+        let valid = text.len() <= MAX_LEN
+            && !base.is_empty()
+            && base.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            && !host.is_empty()
+            && host.chars().all(|c| ('!'..='ÿ').contains(&c) && c != '@')
+            && text != NOT_ALIVE;
+        if valid { Ok(Self(text.into())) } else { Err(InvalidName) }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for NodeName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for InvalidName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a name under which a node can start")
+    }
+}
+
+impl std::error::Error for InvalidName {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_under_which_no_node_can_start_is_refused() {
+        let long = format!("{}@h", "a".repeat(MAX_LEN - 1));
+        for text in [
+            "",
+            "@",
+            "app",
+            "app@",
+            "@host",
+            "a@b@c",
+            "a b@host",
+            "a.b@host",
+            "größe@host",
+            "app@ho st",
+            "app@host\n",
+            "app@host\0",
+            "app@hōst",
+            "nonode@nohost",
+            &long,
+        ] {
+            assert_eq!(NodeName::parse(text), Err(InvalidName), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_name_that_erlang_starts_a_node_under_is_taken() {
+        let longest = format!("{}@h", "a".repeat(MAX_LEN - 2));
+        for text in
+            ["app@host", "a-B_9@10.0.0.1", "a@hößt.de", "a@::1", "a@!ÿ", "app@nohost", &longest]
+        {
+            assert_eq!(NodeName::parse(text).map(|name| name.to_string()), Ok(text.to_string()));
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The nodes that were heard, and when each is announced.
+
+use std::collections::BTreeMap;
+
+use rand_core::Rng;
+
+use crate::{NodeName, Refusal, Time, budget::Allowance, random_below};
+
+/// A peer whose connect brought no report is announced again: the message may have died with its
+/// receiver.
+const REPORT_WITHIN: Time = Time::from_secs(30);
+
+/// A connected peer is announced again so often, for a `list_nodes` of the user's own that forgot
+/// it without a `:nodedown`.
+const REFRESH_EVERY: Time = Time::from_secs(60);
+
+/// How long a peer is left alone after a first connect that failed, and at most after many.
+const BACK_OFF: (Time, Time) = (Time::from_secs(1), Time::from_secs(30));
+
+/// What became of a peer that was announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// It is connected.
+    Connected,
+    /// A connect failed.
+    Unreachable,
+    /// It was connected, and is no more.
+    Down,
+}
+
+#[derive(Debug)]
+struct Peer {
+    heard_at: Time,
+    /// When it is announced, if it is heard then or later.
+    announce_from: Time,
+    connected: bool,
+    /// Connects that failed since the last one that did not.
+    failures: u32,
+}
+
+/// A bounded table of peers. Its order is that of the names, so that no hash can be forced to
+/// collide and a run can be repeated.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    table: BTreeMap<NodeName, Peer>,
+    capacity: usize,
+    new_names: Allowance,
+    connected: usize,
+}
+
+/// What a heartbeat changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heartbeat {
+    /// The name was not in the table.
+    pub(crate) is_new: bool,
+    /// The peer is to be announced.
+    pub(crate) announce: bool,
+}
+
+impl Peers {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            table: BTreeMap::new(),
+            capacity,
+            new_names: Allowance::new_names(capacity),
+            connected: 0,
+        }
+    }
+
+    /// How many peers are connected.
+    pub(crate) fn connected(&self) -> usize {
+        self.connected
+    }
+
+    /// Takes note of a heartbeat.
+    ///
+    /// # Errors
+    /// [`Refusal::OverLimit`] where the name is new and there is no allowance or no place for it.
+    pub(crate) fn hear(&mut self, now: Time, node: &NodeName) -> Result<Heartbeat, Refusal> {
+        if let Some(peer) = self.table.get_mut(node) {
+            peer.heard_at = now;
+            let announce = now >= peer.announce_from;
+            if announce {
+                peer.announce_from = now + REPORT_WITHIN;
+            }
+            return Ok(Heartbeat { is_new: false, announce });
+        }
+        if !self.has_room() || !self.new_names.take(now) {
+            return Err(Refusal::OverLimit);
+        }
+        self.make_room();
+        let peer = Peer {
+            heard_at: now,
+            announce_from: now + REPORT_WITHIN,
+            connected: false,
+            failures: 0,
+        };
+        self.table.insert(node.clone(), peer);
+        Ok(Heartbeat { is_new: true, announce: true })
+    }
+
+    /// Takes note of what became of a peer. A name that is not in the table is passed over.
+    pub(crate) fn report(
+        &mut self,
+        now: Time,
+        node: &NodeName,
+        report: Report,
+        rng: &mut impl Rng,
+    ) {
+        let Some(peer) = self.table.get_mut(node) else { return };
+        self.connected -= usize::from(peer.connected);
+        peer.connected = report == Report::Connected;
+        self.connected += usize::from(peer.connected);
+        match report {
+            Report::Connected => {
+                peer.failures = 0;
+                peer.announce_from = now + REFRESH_EVERY;
+            }
+            Report::Unreachable => {
+                peer.announce_from = now + back_off(peer.failures, rng);
+                peer.failures = peer.failures.saturating_add(1);
+            }
+            Report::Down => {
+                peer.failures = 0;
+                peer.announce_from = now;
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.table.len() < self.capacity || self.connected < self.table.len()
+    }
+
+    /// Forgets the longest-silent peer that is not connected, if the table is full.
+    fn make_room(&mut self) {
+        if self.table.len() < self.capacity {
+            return;
+        }
+        let silent = self.table.iter().filter(|(_, peer)| !peer.connected);
+        if let Some((node, _)) = silent.min_by_key(|(_, peer)| peer.heard_at) {
+            let node = node.clone();
+            self.table.remove(&node);
+        }
+    }
+}
+
+/// Doubles with each failure, and is up to a quarter shorter at random, so that the two ends of a
+/// link do not try in step.
+fn back_off(failures: u32, rng: &mut impl Rng) -> Time {
+    let (first, longest) = BACK_OFF;
+    let pause = first.saturating_mul(2u32.saturating_pow(failures)).min(longest);
+    pause - random_below(rng, pause / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    fn node(n: usize) -> NodeName {
+        NodeName::parse(&format!("n{n}@host")).expect("a node name")
+    }
+
+    fn secs(s: u64) -> Time {
+        Time::from_secs(s)
+    }
+
+    fn rng() -> StdRng {
+        StdRng::seed_from_u64(7)
+    }
+
+    fn announced(peers: &mut Peers, now: Time) -> bool {
+        peers.hear(now, &node(1)).expect("within the budgets").announce
+    }
+
+    #[test]
+    fn a_peer_is_announced_once_until_something_is_reported() {
+        let mut peers = Peers::new(8);
+        assert_eq!(peers.hear(secs(0), &node(1)), Ok(Heartbeat { is_new: true, announce: true }));
+        assert!((1..30).all(|s| !announced(&mut peers, secs(s))));
+    }
+
+    #[test]
+    fn a_peer_without_a_report_is_announced_again_after_30_s() {
+        let mut peers = Peers::new(8);
+        announced(&mut peers, secs(0));
+        assert!(announced(&mut peers, secs(30)));
+        assert!(!announced(&mut peers, secs(31)));
+    }
+
+    #[test]
+    fn a_connected_peer_is_refreshed_after_60_s() {
+        let mut peers = Peers::new(8);
+        announced(&mut peers, secs(0));
+        peers.report(secs(1), &node(1), Report::Connected, &mut rng());
+        assert!((2..61).all(|s| !announced(&mut peers, secs(s))));
+        assert!(announced(&mut peers, secs(61)));
+    }
+
+    #[test]
+    fn a_peer_that_went_down_is_announced_when_it_is_heard_again() {
+        let mut peers = Peers::new(8);
+        announced(&mut peers, secs(0));
+        peers.report(secs(1), &node(1), Report::Connected, &mut rng());
+        peers.report(secs(2), &node(1), Report::Down, &mut rng());
+        assert!(announced(&mut peers, secs(2)));
+    }
+
+    #[test]
+    fn the_back_off_doubles_from_1_s_to_30_s_and_a_connect_ends_it() {
+        let mut peers = Peers::new(8);
+        let mut rng = rng();
+        let mut now = secs(0);
+        announced(&mut peers, now);
+        for longest in [1, 2, 4, 8, 16, 30, 30, 30] {
+            peers.report(now, &node(1), Report::Unreachable, &mut rng);
+            let (from, to) = (now + secs(longest) * 3 / 4, now + secs(longest));
+            assert!(!announced(&mut peers, from - Time::from_nanos(1)), "{longest}");
+            now = to;
+            assert!(announced(&mut peers, now), "{longest}");
+        }
+        peers.report(now, &node(1), Report::Connected, &mut rng);
+        peers.report(now, &node(1), Report::Unreachable, &mut rng);
+        assert!(announced(&mut peers, now + secs(1)));
+    }
+
+    #[test]
+    fn a_report_about_a_stranger_changes_nothing() {
+        let mut peers = Peers::new(8);
+        peers.report(secs(0), &node(1), Report::Connected, &mut rng());
+        assert_eq!(peers.connected(), 0);
+        assert!(announced(&mut peers, secs(0)));
+    }
+
+    #[test]
+    fn the_longest_silent_peer_that_is_not_connected_makes_room() {
+        let mut peers = Peers::new(3);
+        for n in 0..3 {
+            peers.hear(secs(n as u64), &node(n)).expect("room");
+        }
+        peers.report(secs(3), &node(0), Report::Connected, &mut rng());
+        assert!(peers.hear(secs(40), &node(9)).expect("an allowance by now").is_new);
+        let known: Vec<_> = peers.table.keys().cloned().collect();
+        assert_eq!(known, [node(0), node(2), node(9)]);
+    }
+
+    #[test]
+    fn a_table_of_connected_peers_takes_nobody_in() {
+        let mut peers = Peers::new(2);
+        for n in 0..2 {
+            peers.hear(secs(0), &node(n)).expect("room");
+            peers.report(secs(0), &node(n), Report::Connected, &mut rng());
+        }
+        assert_eq!(peers.hear(secs(1000), &node(9)), Err(Refusal::OverLimit));
+    }
+
+    #[test]
+    fn forged_names_use_up_the_allowance_and_no_more() {
+        let mut peers = Peers::new(100);
+        let taken = (0..10_000).filter(|n| peers.hear(secs(0), &node(*n)).is_ok()).count();
+        assert_eq!(taken, 100);
+        assert_eq!(peers.table.len(), 100);
+    }
+}
