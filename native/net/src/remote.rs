@@ -1,0 +1,89 @@
+//! What other threads may say to the driver, and ask of it, without waiting for it.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use mio::Waker;
+use native_gossip_core::{Counters, NodeName, Report};
+
+/// Reports that wait for the loop. One that finds no place is dropped, and made good by the
+/// engine, which announces a peer again when no report came.
+const REPORTS: usize = 8192;
+
+/// A handle to a [`Driver`](crate::Driver) for other threads.
+#[derive(Clone)]
+pub struct Remote {
+    shared: Arc<Shared>,
+    reports: Sender<(NodeName, Report)>,
+}
+
+pub(crate) struct Shared {
+    waker: Waker,
+    stopped: AtomicBool,
+    counters: Mutex<Counters>,
+}
+
+/// The driver's end.
+pub(crate) struct Calls {
+    shared: Arc<Shared>,
+    reports: Receiver<(NodeName, Report)>,
+}
+
+pub(crate) fn pair(waker: Waker) -> (Remote, Calls) {
+    let (sender, receiver) = bounded(REPORTS);
+    let shared = Arc::new(Shared {
+        waker,
+        stopped: AtomicBool::new(false),
+        counters: Mutex::new(Counters::default()),
+    });
+    let calls = Calls { shared: Arc::clone(&shared), reports: receiver };
+    (Remote { shared, reports: sender }, calls)
+}
+
+impl Remote {
+    /// Says what became of a peer that was announced.
+    pub fn report(&self, node: NodeName, report: Report) {
+        if self.reports.try_send((node, report)).is_ok() {
+            self.wake();
+        }
+    }
+
+    /// Ends the driver's work for good: the call of [`serve`](crate::Driver::serve) that is under
+    /// way returns within milliseconds, and so does every later one.
+    pub fn stop(&self) {
+        self.shared.stopped.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether it was [stopped](Self::stop).
+    pub fn is_stopped(&self) -> bool {
+        self.shared.stopped.load(Ordering::Acquire)
+    }
+
+    /// What was counted up to the last time that the driver went to sleep.
+    pub fn counters(&self) -> Counters {
+        *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        // A wake-up that fails is made good by the next deadline, a second away at most.
+        let _ = self.shared.waker.wake();
+    }
+}
+
+impl Calls {
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.shared.stopped.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn reports(&self) -> impl Iterator<Item = (NodeName, Report)> {
+        self.reports.try_iter()
+    }
+
+    pub(crate) fn publish(&self, counters: Counters) {
+        *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner) = counters;
+    }
+}

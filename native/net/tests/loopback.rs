@@ -1,0 +1,245 @@
+//! Drivers on the loopback interface, each on a thread of its own.
+
+use std::{
+    net::{Ipv4Addr, UdpSocket},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use native_gossip_core::{Config, NodeName, Refusal, Report, Secret};
+use native_gossip_net::{Driver, Listener, NetConfig, Notice, Remote, Served, Slice};
+
+/// How long a test waits for what must happen; none waits so long unless it fails.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, PartialEq)]
+enum Told {
+    Peer(String),
+    Sent,
+    Heard(String),
+    Trouble(String),
+    Mended,
+}
+
+struct Recorder(Sender<Told>);
+
+impl Listener for Recorder {
+    fn announce(&mut self, node: &NodeName) {
+        let _ = self.0.send(Told::Peer(node.to_string()));
+    }
+
+    fn notice(&mut self, notice: Notice<'_>) {
+        let _ = self.0.send(match notice {
+            Notice::Sent => Told::Sent,
+            Notice::Heard(node) => Told::Heard(node.to_string()),
+            Notice::Trouble(trouble) => Told::Trouble(trouble.to_string()),
+            Notice::Mended => Told::Mended,
+        });
+    }
+}
+
+/// A driver that is served until it is dropped.
+struct Node {
+    remote: Remote,
+    told: Receiver<Told>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Node {
+    fn start(name: &str, net: &NetConfig, secret: Option<&str>, details: bool) -> Self {
+        let engine = Config {
+            secrets: secret.map(|secret| Secret(secret.into())).into_iter().collect(),
+            ..Config::default()
+        };
+        let (mut driver, remote) = Driver::new(engine, net.clone()).expect("a poller");
+        let identity = NodeName::parse(name).expect("a node name");
+        let (sender, told) = channel();
+        let thread = thread::spawn(move || {
+            let slice = Slice { time: Duration::from_millis(100), announcements: 256 };
+            let mut listener = Recorder(sender);
+            let mut serve = || driver.serve(Some(identity.clone()), details, slice, &mut listener);
+            while serve().expect("the poller works") == Served::Slice {}
+        });
+        Self { remote, told, thread: Some(thread) }
+    }
+
+    /// Waits until this was told, and returns all that was told before.
+    fn wait_for(&self, wanted: &Told) -> Vec<Told> {
+        let deadline = Instant::now() + DEADLINE;
+        let mut before = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.told.recv_timeout(left) {
+                Ok(told) if told == *wanted => return before,
+                Ok(told) => before.push(told),
+                Err(error) => unreachable!("{error}: {wanted:?} was not told, but {before:?}"),
+            }
+        }
+    }
+
+    fn wait_for_refusal(&self, cause: Refusal) {
+        let deadline = Instant::now() + DEADLINE;
+        while self.remote.counters().refused(cause) == 0 {
+            assert!(Instant::now() < deadline, "no {cause} in {:?}", self.remote.counters());
+            thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.remote.stop();
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(thread::panicking() || matches!(ended, Some(Ok(()))), "the driver panicked");
+    }
+}
+
+fn peer(name: &str) -> Told {
+    Told::Peer(name.into())
+}
+
+/// A port that nobody else uses.
+fn free_port() -> u16 {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a free port");
+    socket.local_addr().expect("an address").port()
+}
+
+fn multicast() -> NetConfig {
+    NetConfig {
+        port: free_port(),
+        if_addr: Ipv4Addr::UNSPECIFIED,
+        multicast_if: Some(Ipv4Addr::LOCALHOST),
+        multicast_addr: Ipv4Addr::new(233, 252, 1, 32),
+        multicast_ttl: 1,
+        broadcast_only: false,
+        receive_limit: 20_000,
+    }
+}
+
+fn broadcast() -> NetConfig {
+    NetConfig {
+        multicast_if: None,
+        multicast_addr: Ipv4Addr::new(127, 255, 255, 255),
+        broadcast_only: true,
+        ..multicast()
+    }
+}
+
+#[test]
+fn nodes_on_one_port_meet_by_multicast_and_by_broadcast_plain_and_sealed() {
+    for net in [multicast(), broadcast()] {
+        for secret in [None, Some("secret")] {
+            let a = Node::start("a@127.0.0.1", &net, secret, false);
+            let b = Node::start("b@127.0.0.1", &net, secret, false);
+            let c = Node::start("c@127.0.0.1", &net, secret, false);
+            for (node, other, third) in [(&a, "b", "c"), (&b, "c", "a"), (&c, "a", "b")] {
+                let (other, third) = (format!("{other}@127.0.0.1"), format!("{third}@127.0.0.1"));
+                let before = node.wait_for(&peer(&other));
+                if !before.contains(&peer(&third)) {
+                    node.wait_for(&peer(&third));
+                }
+                node.wait_for_refusal(Refusal::Own);
+            }
+        }
+    }
+}
+
+#[test]
+fn nodes_with_different_secrets_hear_each_other_and_stay_apart() {
+    let net = multicast();
+    let a = Node::start("a@127.0.0.1", &net, Some("one"), false);
+    let b = Node::start("b@127.0.0.1", &net, Some("two"), false);
+    for node in [&a, &b] {
+        node.wait_for_refusal(Refusal::Own);
+        node.wait_for_refusal(Refusal::Undecryptable);
+        assert_eq!(node.remote.counters().accepted, 0);
+        assert!(node.told.try_recv().is_err());
+    }
+}
+
+#[test]
+fn a_report_ends_the_back_off_and_a_peer_that_went_down_is_announced_again() {
+    let net = multicast();
+    let a = Node::start("a@127.0.0.1", &net, None, false);
+    let _b = Node::start("b@127.0.0.1", &net, None, false);
+    let b = NodeName::parse("b@127.0.0.1").expect("a node name");
+    a.wait_for(&peer("b@127.0.0.1"));
+    a.remote.report(b.clone(), Report::Connected);
+    a.remote.report(b, Report::Down);
+    a.wait_for(&peer("b@127.0.0.1"));
+}
+
+#[test]
+fn each_heartbeat_is_noticed_where_details_are_asked_for() {
+    let net = multicast();
+    let a = Node::start("a@127.0.0.1", &net, None, true);
+    let _b = Node::start("b@127.0.0.1", &net, None, false);
+    a.wait_for(&Told::Sent);
+    a.wait_for(&Told::Heard("b@127.0.0.1".into()));
+}
+
+#[test]
+fn a_step_that_fails_is_told_once_with_its_option_and_the_systems_error() {
+    // An address for documentation, which no interface has.
+    let absent = Ipv4Addr::new(192, 0, 2, 1);
+    let net = NetConfig { multicast_if: Some(absent), ..multicast() };
+    let a = Node::start("a@127.0.0.1", &net, None, false);
+    let text = match a.told.recv_timeout(DEADLINE) {
+        Ok(Told::Trouble(text)) => text,
+        other => unreachable!("{other:?} instead of a trouble"),
+    };
+    assert!(text.contains("option multicast_if"), "{text}");
+    assert!(text.contains("192.0.2.1"), "{text}");
+    assert!(text.contains("os error"), "{text}");
+    // Two more tries fall into this time, and they fail in the same way.
+    assert!(a.told.recv_timeout(Duration::from_millis(900)).is_err());
+}
+
+#[test]
+fn a_stop_ends_a_long_slice_and_every_later_one() {
+    let (mut driver, remote) = Driver::new(Config::default(), multicast()).expect("a poller");
+    let slice = Slice { time: DEADLINE * 10, announcements: 256 };
+    let (sender, _told) = channel();
+    let thread = thread::spawn(move || {
+        let mut listener = Recorder(sender);
+        let first = driver.serve(None, false, slice, &mut listener);
+        (first.ok(), driver.serve(None, false, slice, &mut listener).ok())
+    });
+    remote.stop();
+    let ended = thread.join().expect("no panic");
+    assert_eq!(ended, (Some(Served::Stopped), Some(Served::Stopped)));
+}
+
+#[test]
+fn a_long_datagram_is_over_the_limit_and_does_not_disturb() {
+    let net = multicast();
+    let a = Node::start("a@127.0.0.1", &net, None, false);
+    a.wait_for_refusal(Refusal::Own);
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    socket.send_to(&[0; 9000], (Ipv4Addr::LOCALHOST, net.port)).expect("sent");
+    a.wait_for_refusal(Refusal::OverLimit);
+    let _b = Node::start("b@127.0.0.1", &net, None, false);
+    a.wait_for(&peer("b@127.0.0.1"));
+}
+
+#[test]
+fn what_is_over_the_receive_limit_is_left_to_the_kernel_and_the_node_goes_on() {
+    let net = NetConfig { receive_limit: 100, ..broadcast() };
+    let a = Node::start("a@127.0.0.1", &net, None, false);
+    a.wait_for_refusal(Refusal::Own);
+    let started = Instant::now();
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    for _ in 0..2000 {
+        socket.send_to(b"noise", (Ipv4Addr::LOCALHOST, net.port)).expect("sent");
+    }
+    let sent = a.remote.counters().sent;
+    let deadline = Instant::now() + DEADLINE;
+    while a.remote.counters().sent < sent + 2 {
+        assert!(Instant::now() < deadline, "no heartbeats under noise");
+        thread::yield_now();
+    }
+    let windows = started.elapsed().as_millis() / 10 + 2;
+    let received = a.remote.counters().received;
+    assert!(u128::from(received) <= windows + 10, "{received} in {windows} windows");
+}
