@@ -1,0 +1,143 @@
+//! The resource: a driver, the way to speak to it while it is served, and its end.
+
+use std::{
+    io,
+    sync::{
+        Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use native_gossip_core::{Config, NodeName};
+use native_gossip_net::{Driver, Listener, NetConfig, Notice, Remote, Served, Slice};
+use rustler::{Env, LocalPid, Monitor, Resource, ResourceArc};
+
+use crate::terms::{self, Level};
+
+/// Announcements of one call: the terms that a call sends are freed when it returns.
+const ANNOUNCEMENTS: usize = 256;
+
+/// Loops of this BEAM. Each holds a dirty IO scheduler while it is served.
+static LOOPS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many loops there are in this BEAM.
+pub(crate) fn loops() -> usize {
+    LOOPS.load(Ordering::Relaxed)
+}
+
+/// A loop that a process of the BEAM serves.
+///
+/// Two processes are monitored: the owner, which hears of peers, and the one that serves. When
+/// either ends, the thread inside is told to leave and the descriptors are closed; where there is
+/// no thread inside, they are closed at once. Whatever is missed the destructor does.
+pub(crate) struct GossipLoop {
+    driver: Mutex<Option<CountedDriver>>,
+    remote: Remote,
+    owner: LocalPid,
+    server_is_monitored: AtomicBool,
+}
+
+/// A driver that is counted as long as it exists.
+struct CountedDriver(Driver);
+
+impl Drop for CountedDriver {
+    fn drop(&mut self) {
+        LOOPS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[rustler::resource_impl]
+impl Resource for GossipLoop {
+    const IMPLEMENTS_DOWN: bool = true;
+
+    fn down<'a>(&'a self, _env: Env<'a>, _pid: LocalPid, _monitor: Monitor) {
+        self.remote.stop();
+        self.close_if_stopped();
+    }
+}
+
+impl GossipLoop {
+    /// A loop whose owner is the calling process.
+    pub(crate) fn open(
+        env: Env<'_>,
+        engine: Config,
+        net: NetConfig,
+    ) -> io::Result<ResourceArc<Self>> {
+        let (driver, remote) = Driver::new(engine, net)?;
+        LOOPS.fetch_add(1, Ordering::Relaxed);
+        let gossip_loop = ResourceArc::new(Self {
+            driver: Mutex::new(Some(CountedDriver(driver))),
+            remote,
+            owner: env.pid(),
+            server_is_monitored: AtomicBool::new(false),
+        });
+        env.monitor(&gossip_loop, &env.pid());
+        Ok(gossip_loop)
+    }
+
+    /// The way to speak to the driver.
+    pub(crate) fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// Serves the driver for a slice of this time, on the thread of the calling process.
+    pub(crate) fn serve(
+        this: &ResourceArc<Self>,
+        env: Env<'_>,
+        identity: Option<NodeName>,
+        details: bool,
+        time: Duration,
+    ) -> io::Result<(Served, Vec<(Level, String)>)> {
+        if !this.server_is_monitored.swap(true, Ordering::Relaxed) {
+            env.monitor(this, &env.pid());
+        }
+        let mut listener = Messenger { env, owner: this.owner, lines: Vec::new() };
+        let slice = Slice { time, announcements: ANNOUNCEMENTS };
+        let served = match this.lock().as_mut() {
+            Some(driver) => driver.0.serve(identity, details, slice, &mut listener),
+            None => Ok(Served::Stopped),
+        };
+        // The lock is free again: a process that ended meanwhile could not close.
+        this.close_if_stopped();
+        Ok((served?, listener.lines))
+    }
+
+    /// A panic leaves the driver as it was after its last whole step; its process ends with it.
+    fn lock(&self) -> MutexGuard<'_, Option<CountedDriver>> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the descriptors, unless a thread is inside, which will do so when it leaves.
+    fn close_if_stopped(&self) {
+        if self.remote.is_stopped() {
+            let driver = match self.driver.try_lock() {
+                Ok(mut driver) => driver.take(),
+                Err(TryLockError::Poisoned(driver)) => driver.into_inner().take(),
+                Err(TryLockError::WouldBlock) => None,
+            };
+            drop(driver);
+        }
+    }
+}
+
+/// Sends peers to the owner at once, and keeps lines for the log until the call returns: so
+/// nothing but peers ever waits in a mailbox.
+struct Messenger<'a> {
+    env: Env<'a>,
+    owner: LocalPid,
+    lines: Vec<(Level, String)>,
+}
+
+impl Listener for Messenger<'_> {
+    fn announce(&mut self, node: &NodeName) {
+        if let Ok(atom) = terms::node_atom(self.env, node) {
+            // An owner that has ended takes this loop with it.
+            let _ = self.env.send(&self.owner, (terms::gossip_peer(), atom));
+        }
+    }
+
+    fn notice(&mut self, notice: Notice<'_>) {
+        self.lines.push(terms::log_line(notice));
+    }
+}
