@@ -16,7 +16,7 @@ use crate::{
     link::Link,
     remote::{self, Calls, Remote},
     trouble::Trouble,
-    wait::{self, Waiter},
+    wait::Waiter,
 };
 
 /// Datagrams received in one turn, so that a flood keeps no heartbeat and no report waiting.
@@ -253,8 +253,7 @@ impl Driver {
             Link::Up(_) => self.engine.deadline(),
             Link::Down { retry_at, .. } => Some(*retry_at),
         };
-        let until = [Some(slice_ends), next, self.deaf_until].into_iter().flatten().min();
-        let until = until.unwrap_or_default().min(self.now() + wait::LONGEST);
+        let until = [next, self.deaf_until].into_iter().flatten().fold(slice_ends, Time::min);
         self.waiter.wait(self.started + until)
     }
 

@@ -69,7 +69,7 @@ impl Remote {
     }
 
     fn wake(&self) {
-        // A wake-up that fails is made good by the next deadline, a second away at most.
+        // A wake-up that fails is made good by the end of the slice.
         let _ = self.shared.waker.wake();
     }
 }

@@ -1,9 +1,6 @@
 //! Sleeping until something arrives, a deadline passes, or another thread calls.
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::{io, time::Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker, net::UdpSocket};
 
@@ -42,6 +39,3 @@ impl Waiter {
         }
     }
 }
-
-/// No wait is longer than this, so that a lost call could not be lost for ever.
-pub(crate) const LONGEST: Duration = Duration::from_secs(1);
