@@ -1,0 +1,109 @@
+defmodule Mix.Tasks.Compile.NativeGossip do
+  @moduledoc """
+  Builds the Rust half with cargo and puts the library where `NativeGossip.Native` loads it:
+  `priv/native` of the application in `_build`, from which releases are made too.
+
+  Cargo knows best what is out of date, so it is called each time; nothing is printed when there
+  was nothing to do. It works in `target` beside this project's `mix.exs`, with the environment of
+  the caller, `RUSTFLAGS` included.
+  """
+  use Mix.Task.Compiler
+
+  @crate "native_gossip_nif"
+
+  @impl true
+  def run(_args) do
+    built? = build(cargo())
+    installed? = install(library())
+    {if(built? or installed?, do: :ok, else: :noop), []}
+  end
+
+  @impl true
+  def clean, do: File.rm_rf!(Path.dirname(installed()))
+
+  defp cargo do
+    cargo = System.find_executable("cargo") || Mix.raise(needed("there is no cargo in PATH"))
+    {answer, _status} = System.cmd(cargo, ["--version"], stderr_to_stdout: true)
+
+    case Regex.run(~r/^cargo (\d+\.\d+\.\d+)/m, answer) do
+      [_, version] ->
+        too_old? = Version.compare(version, minimum() <> ".0") == :lt
+        if too_old?, do: Mix.raise(needed("#{cargo} is version #{version}")), else: cargo
+
+      nil ->
+        Mix.raise(needed("#{cargo} --version says #{inspect(String.trim(answer))}"))
+    end
+  end
+
+  defp needed(found) do
+    """
+    native_gossip is partly written in Rust and needs cargo #{minimum()} or later, but #{found}.
+    Install Rust with rustup (https://rustup.rs) and have ~/.cargo/bin first in PATH. \
+    The cargo and rustc packages of Debian and Ubuntu are too old.\
+    """
+  end
+
+  defp minimum do
+    [_, version] = Regex.run(~r/^rust-version = "(\d+\.\d+)/m, File.read!("Cargo.toml"))
+    version
+  end
+
+  defp build(cargo) do
+    args = ~w(build --release --locked --package #{@crate} --target-dir) ++ [target()]
+    options = [:binary, :exit_status, :stderr_to_stdout, line: 4096, args: args]
+
+    case relay(Port.open({:spawn_executable, cargo}, options), false) do
+      {0, built?} -> built?
+      {status, _} -> Mix.raise("cargo could not build #{@crate} (exit status #{status})")
+    end
+  end
+
+  defp relay(port, spoke?) do
+    receive do
+      {^port, {:data, {_, line}}} -> relay(port, say(line) or spoke?)
+      {^port, {:exit_status, status}} -> {status, spoke?}
+    end
+  end
+
+  # The closing line is the only one that cargo prints even if nothing was out of date.
+  defp say("    Finished " <> _), do: false
+
+  defp say(line) do
+    Mix.shell().info(line)
+    true
+  end
+
+  defp install(library) do
+    if File.read(library) == File.read(installed()) do
+      false
+    else
+      # A running VM may have the old file mapped: it keeps it under a rename, not under a write.
+      fresh = installed() <> ".#{System.pid()}"
+      File.mkdir_p!(Path.dirname(fresh))
+      File.cp!(library, fresh)
+      File.rename!(fresh, installed())
+      true
+    end
+  end
+
+  defp library do
+    triple = System.get_env("CARGO_BUILD_TARGET", "")
+
+    name =
+      case :os.type() do
+        {:win32, _} -> "#{@crate}.dll"
+        {:unix, :darwin} -> "lib#{@crate}.dylib"
+        _ -> "lib#{@crate}.so"
+      end
+
+    Path.join([target(), triple, "release", name])
+  end
+
+  # Erlang looks for .so on macOS too.
+  defp installed do
+    extension = if match?({:win32, _}, :os.type()), do: "dll", else: "so"
+    Path.join(Mix.Project.app_path(), "priv/native/#{@crate}.#{extension}")
+  end
+
+  defp target, do: Path.expand("target")
+end

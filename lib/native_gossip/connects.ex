@@ -1,0 +1,79 @@
+defmodule NativeGossip.Connects do
+  @moduledoc """
+  The connects that are under way, each in a task of its own, and those that wait for their turn.
+
+  Belongs to one process, which is linked to the tasks' supervisor and hands every message that
+  may be of a task to `ended/2`.
+  """
+
+  alias Cluster.Strategy.State
+
+  # A peer that accepts and never answers holds a connect for seven seconds: one at a time would
+  # keep every other peer waiting, and all at once would start thousands of processes.
+  @at_once 16
+
+  @enforce_keys [:supervisor, :connect]
+  defstruct @enforce_keys ++ [nodes: MapSet.new(), under_way: %{}, waiting: :queue.new()]
+
+  @opaque t :: %__MODULE__{}
+
+  @doc """
+  No connects yet, for the topology of this strategy state. Starts the tasks' supervisor.
+  """
+  @spec new(State.t()) :: t
+  def new(%State{topology: topology, connect: connect, list_nodes: list_nodes}) do
+    {:ok, supervisor} = Task.Supervisor.start_link()
+    connect = &Cluster.Strategy.connect_nodes(topology, connect, list_nodes, [&1])
+    %__MODULE__{supervisor: supervisor, connect: connect}
+  end
+
+  @doc """
+  Connects to a node, now or when one of the connects under way has ended. A node that is among
+  them already is not connected twice.
+  """
+  @spec add(t, node) :: t
+  def add(connects, node) do
+    if node in connects.nodes do
+      connects
+    else
+      nodes = MapSet.put(connects.nodes, node)
+      start(%{connects | nodes: nodes, waiting: :queue.in(node, connects.waiting)})
+    end
+  end
+
+  @doc """
+  Whether this message says that a connect has ended, and how.
+  """
+  @spec ended(t, message :: term) :: {node, :connected | :unreachable, t} | :not_ours
+  def ended(connects, {ref, result}) when is_map_key(connects.under_way, ref) do
+    Process.demonitor(ref, [:flush])
+    finish(connects, ref, if(result == :ok, do: :connected, else: :unreachable))
+  end
+
+  def ended(connects, {:DOWN, ref, :process, _pid, _reason})
+      when is_map_key(connects.under_way, ref) do
+    finish(connects, ref, :unreachable)
+  end
+
+  def ended(_connects, _message), do: :not_ours
+
+  defp finish(connects, ref, outcome) do
+    {node, under_way} = Map.pop!(connects.under_way, ref)
+    nodes = MapSet.delete(connects.nodes, node)
+    {node, outcome, start(%{connects | nodes: nodes, under_way: under_way})}
+  end
+
+  defp start(%{supervisor: supervisor, connect: connect, under_way: under_way} = connects)
+       when map_size(under_way) < @at_once do
+    case :queue.out(connects.waiting) do
+      {{:value, node}, waiting} ->
+        %Task{ref: ref} = Task.Supervisor.async_nolink(supervisor, fn -> connect.(node) end)
+        %{connects | waiting: waiting, under_way: Map.put(under_way, ref, node)}
+
+      {:empty, _} ->
+        connects
+    end
+  end
+
+  defp start(connects), do: connects
+end

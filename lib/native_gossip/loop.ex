@@ -1,0 +1,56 @@
+defmodule NativeGossip.Loop do
+  @moduledoc """
+  The process that lends its dirty IO scheduler to the Rust half, slice by slice.
+
+  It must not trap exits: a process that does so does not see them while it is inside a NIF.
+  """
+
+  import Cluster.Logger, only: [debug: 2, info: 2, warn: 2]
+
+  alias NativeGossip.Native
+
+  # Between two slices the terms of the first one are freed, and whoever waits for this process
+  # (a code purge, a suspend) gets its turn.
+  @slice 1_000
+
+  # Where loops hold every dirty IO scheduler, files and code loading wait for the end of a slice.
+  @crowded_slice 100
+
+  @doc """
+  Starts the process, linked to the owner of the loop.
+  """
+  @spec start_link(Native.t(), topology :: atom) :: {:ok, pid}
+  def start_link(loop, topology) do
+    Task.start_link(fn -> serve(loop, topology, _alive? = true) end)
+  end
+
+  @doc """
+  Whether the loops of this BEAM hold all of its dirty IO schedulers.
+  """
+  @spec crowded?() :: boolean
+  def crowded?, do: Native.loops() >= :erlang.system_info(:dirty_io_schedulers)
+
+  defp serve(loop, topology, was_alive?) do
+    alive? = Node.alive?()
+
+    if was_alive? and not alive? do
+      warn(topology, "this node has no name yet: it sends no heartbeats until it is alive")
+    end
+
+    slice = if crowded?(), do: @crowded_slice, else: @slice
+    {state, lines} = Native.serve(loop, node(), debug?(), slice)
+    Enum.each(lines, &log(topology, &1))
+
+    case state do
+      :serving -> serve(loop, topology, alive?)
+      :stopped -> exit(:stopped)
+    end
+  end
+
+  defp log(topology, {:debug, line}), do: debug(topology, line)
+  defp log(topology, {:info, line}), do: info(topology, line)
+  defp log(topology, {:warning, line}), do: warn(topology, line)
+
+  # As Cluster.Logger reads it, at each slice, so that it can be changed at runtime.
+  defp debug?, do: Application.get_env(:libcluster, :debug, false) not in [nil, false, "false"]
+end

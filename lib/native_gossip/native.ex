@@ -1,0 +1,65 @@
+defmodule NativeGossip.Native do
+  @moduledoc """
+  The functions that are written in Rust. Only `NativeGossip.Strategy` and `NativeGossip.Loop`
+  call them.
+
+  This module cannot be reloaded while it is loaded: `recompile/0` in IEx leaves it undefined
+  until `:code.purge(NativeGossip.Native)`. So it holds nothing but these stubs.
+  """
+
+  # The compiler would load it before cargo has built what it loads.
+  @compile {:autoload, false}
+  @on_load :load
+
+  @typedoc "A loop: its socket, the engine, and what serves them."
+  @opaque t :: reference
+
+  @doc """
+  Makes a loop of options that `NativeGossip.Options.validate!/2` returned. Its owner is the caller:
+  it is sent `{:gossip_peer, node}` for each node that is to be connected, and its end closes the
+  loop. The socket is opened later, by `serve/4`.
+
+  Raises `ErlangError` where the system has no file descriptors left.
+  """
+  @spec open(NativeGossip.Options.t()) :: t
+  def open(_options), do: :erlang.nif_error(:not_loaded)
+
+  @doc """
+  Serves the loop on a dirty IO scheduler for `slice` milliseconds, or until 256 peers have been
+  announced or there are lines to log. It must be called again at once, by the same process, as
+  long as it returns `:serving`; the end of that process closes the loop.
+
+  `node` is the name of the moment (`:nonode@nohost` is none: nothing is sent), and `debug?` asks
+  for a line for each heartbeat that is sent or heard.
+  """
+  @spec serve(t, node, debug? :: boolean, slice :: pos_integer) ::
+          {:serving | :stopped, [{:debug | :info | :warning, String.t()}]}
+  def serve(_loop, _node, _debug?, _slice), do: :erlang.nif_error(:not_loaded)
+
+  @doc """
+  Tells the loop what became of a node that it announced. Never waits.
+  """
+  @spec report(t, node, :connected | :unreachable | :down) :: :ok
+  def report(_loop, _node, _outcome), do: :erlang.nif_error(:not_loaded)
+
+  @doc """
+  What the loop has counted: packets `sent` and `received`, heartbeats of others (`accepted`),
+  peers `announced`, and packets refused, by cause. Never waits.
+  """
+  @spec counters(t) :: %{atom => non_neg_integer}
+  def counters(_loop), do: :erlang.nif_error(:not_loaded)
+
+  @doc """
+  How many loops there are in this BEAM. Each holds a dirty IO scheduler while it is served.
+  """
+  @spec loops() :: non_neg_integer
+  def loops, do: :erlang.nif_error(:not_loaded)
+
+  @doc false
+  def load do
+    :native_gossip
+    |> :code.priv_dir()
+    |> :filename.join('native/native_gossip_nif')
+    |> :erlang.load_nif(0)
+  end
+end

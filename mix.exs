@@ -1,0 +1,71 @@
+defmodule NativeGossip.MixProject do
+  use Mix.Project
+
+  @version "0.1.0"
+
+  def project do
+    [
+      app: :native_gossip,
+      version: @version,
+      elixir: "~> 1.14",
+      description: "The gossip strategy of libcluster with its network half in Rust",
+      compilers: Mix.compilers() ++ [:native_gossip],
+      elixirc_paths: if(developing?(), do: ["lib", "test/support"], else: ["lib"]),
+      start_permanent: Mix.env() == :prod,
+      build_path: build_path(),
+      package: package(),
+      deps: libcluster_from_path_hex_or_stand_in()
+    ]
+  end
+
+  def application do
+    [extra_applications: if(developing?(), do: [:logger, :crypto], else: [:logger])]
+  end
+
+  defp developing?, do: Mix.env() in [:dev, :test]
+
+  # Without Hex a single dependency on it stops every mix command, so each source is whole.
+  # telemetry is named only beside the libcluster of Hex: a path brings its own along.
+  defp libcluster_from_path_hex_or_stand_in do
+    cond do
+      path = libcluster_path() -> [{:libcluster, path: path}]
+      Code.ensure_loaded?(Hex) -> [{:libcluster, "~> 3.3"}, {:telemetry, "~> 1.0"}]
+      developing?() -> [{:libcluster, path: stand_in()}]
+      true -> Mix.raise(no_libcluster())
+    end
+  end
+
+  defp libcluster_path do
+    path = System.get_env("LIBCLUSTER_PATH", "")
+
+    cond do
+      path == "" -> nil
+      File.regular?(Path.join(path, "mix.exs")) -> path
+      true -> Mix.raise("LIBCLUSTER_PATH is #{inspect(path)}, where there is no mix.exs")
+    end
+  end
+
+  # Mix mixes up two telemetries in one folder: it deletes one's modules as leftovers of the other.
+  defp build_path, do: if(libcluster_path(), do: "_build/libcluster_path", else: "_build")
+
+  defp stand_in do
+    IO.puts(:stderr, "libcluster and telemetry are the stand-ins of test/stand_ins: no Hex here")
+    "test/stand_ins/libcluster"
+  end
+
+  defp no_libcluster do
+    """
+    native_gossip needs libcluster, and Hex is not installed.
+    Install Hex (mix local.hex), or set LIBCLUSTER_PATH to a folder with libcluster's sources.\
+    """
+  end
+
+  defp package do
+    [
+      licenses: ["MIT", "Apache-2.0"],
+      links: %{},
+      files:
+        ~w(lib native docs Cargo.toml Cargo.lock mix.exs README.md CHANGELOG.md) ++ ["LICENSE-*"]
+    ]
+  end
+end
