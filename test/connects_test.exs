@@ -1,0 +1,89 @@
+defmodule NativeGossip.ConnectsTest do
+  use ExUnit.Case, async: true
+
+  alias Cluster.Strategy.State
+  alias NativeGossip.Connects
+
+  # Stands in for connect and list_nodes of a topology: asks the test what to answer.
+  def ask(test, node) do
+    send(test, {:connect, node, self()})
+
+    receive do
+      {:answer, answer} -> answer
+    end
+  end
+
+  def list(nodes), do: nodes
+
+  setup do
+    cluster = %State{
+      topology: :lan,
+      connect: {__MODULE__, :ask, [self()]},
+      list_nodes: {__MODULE__, :list, [[:connected@host]]}
+    }
+
+    %{connects: Connects.new(cluster)}
+  end
+
+  defp ended(connects) do
+    receive do
+      message -> Connects.ended(connects, message)
+    end
+  end
+
+  @tag :capture_log
+  test "what connect answers becomes the outcome", %{connects: connects} do
+    for {answer, outcome} <- [{true, :connected}, {false, :unreachable}, {:ignored, :unreachable}],
+        reduce: connects do
+      connects ->
+        connects = Connects.add(connects, :a@host)
+        assert_receive {:connect, :a@host, task}
+        send(task, {:answer, answer})
+        assert {:a@host, ^outcome, connects} = ended(connects)
+        connects
+    end
+  end
+
+  @tag :capture_log
+  test "a connect that crashes is an unreachable node", %{connects: connects} do
+    connects = Connects.add(connects, :a@host)
+    assert_receive {:connect, :a@host, task}
+    Process.exit(task, :kill)
+    assert {:a@host, :unreachable, _} = ended(connects)
+  end
+
+  test "a node that list_nodes has already counts as connected", %{connects: connects} do
+    connects = Connects.add(connects, :connected@host)
+    assert {:connected@host, :connected, _} = ended(connects)
+    refute_received {:connect, _, _}
+  end
+
+  @tag :capture_log
+  test "16 connects are under way at once, and each node at most once", %{connects: connects} do
+    nodes = for n <- 1..40, do: :"n#{n}@host"
+    connects = Enum.reduce(nodes ++ nodes, connects, &Connects.add(&2, &1))
+
+    tasks =
+      for node <- Enum.take(nodes, 16) do
+        assert_receive {:connect, ^node, task}
+        {node, task}
+      end
+
+    refute_receive {:connect, _, _}, 50
+    {first, task} = hd(tasks)
+    send(task, {:answer, true})
+    assert {^first, :connected, connects} = ended(connects)
+    seventeenth = Enum.at(nodes, 16)
+    assert_receive {:connect, ^seventeenth, _}
+    refute_receive {:connect, _, _}, 50
+
+    # Its connect has ended, so it may be connected anew: behind those that wait.
+    assert Connects.add(connects, first).waiting |> :queue.to_list() |> List.last() == first
+  end
+
+  test "a message of nobody's task is not ours", %{connects: connects} do
+    for message <- [:stray, {make_ref(), :ok}, {:DOWN, make_ref(), :process, self(), :normal}] do
+      assert Connects.ended(connects, message) == :not_ours
+    end
+  end
+end

@@ -1,0 +1,43 @@
+defmodule NativeGossip.Network.MulticastTest do
+  use NativeGossip.Test.LanCase
+
+  alias NativeGossip.Test.{Await, Lan, Mesh, OsProcess}
+
+  @group {233, 252, 1, 32}
+
+  test "hosts in one group become a full mesh", %{network: network} do
+    beams = Lan.beams(network, 1..3)
+    Enum.each(beams, &Lan.join(&1, []))
+
+    Mesh.await(beams)
+    assert Enum.all?(beams, &OsProcess.joined?(&1.os_pid, @group))
+  end
+
+  test "hosts that share a secret become a full mesh, and one without it reads nothing",
+       %{network: network} do
+    [stranger | beams] = Lan.beams(network, 1..4)
+    Lan.join(stranger, [])
+    Enum.each(beams, &Lan.join(&1, secret: "a secret"))
+
+    Mesh.await(beams)
+
+    heard =
+      Await.until(
+        "the stranger has heard all of them",
+        fn -> Lan.counters(stranger) end,
+        &(&1.malformed >= 10)
+      )
+
+    assert %{accepted: 0, announced: 0} = heard
+
+    for beam <- beams do
+      Await.until(
+        "#{beam.name} refuses the stranger's plain packets",
+        fn -> Lan.counters(beam) end,
+        &(&1.unsealed > 0)
+      )
+    end
+
+    assert Mesh.seen([stranger]) == %{stranger.name => []}
+  end
+end

@@ -1,0 +1,220 @@
+defmodule NativeGossip.StrategyTest do
+  @moduledoc """
+  One strategy in this BEAM, and reference peers beside it, over multicast on the loopback.
+  """
+  use ExUnit.Case
+
+  import ExUnit.CaptureLog
+
+  alias NativeGossip.{Native, Strategy}
+  alias NativeGossip.Test.{Await, ReferencePeer}
+
+  @moduletag :capture_log
+
+  @ours :"ours@127.0.0.1"
+
+  setup_all do
+    # Alive, but reachable by nobody: so no epmd is needed.
+    {:ok, _} = :net_kernel.start(@ours, %{name_domain: :longnames, dist_listen: false})
+    on_exit(&:net_kernel.stop/0)
+  end
+
+  setup do
+    {:ok, socket} = :gen_udp.open(0)
+    {:ok, port} = :inet.port(socket)
+    :gen_udp.close(socket)
+    %{port: port}
+  end
+
+  # Stands in for connect and list_nodes of a topology.
+  def connect(test, answer, node) do
+    send(test, {:connect, node})
+    answer
+  end
+
+  def list(nodes), do: nodes
+
+  defp start(port, options \\ [], spec \\ []) do
+    config =
+      Keyword.merge([port: port, multicast_if: "127.0.0.1", heartbeat_interval: 200], options)
+
+    spec =
+      Keyword.merge(
+        [
+          strategy: Strategy,
+          config: config,
+          connect: {__MODULE__, :connect, [self(), true]},
+          list_nodes: {__MODULE__, :list, [[]]}
+        ],
+        spec
+      )
+
+    supervisor = start_supervised!({Cluster.Supervisor, [[lan: spec], []]})
+    [{:lan, strategy, :worker, _}] = Supervisor.which_children(supervisor)
+    strategy
+  end
+
+  defp await_counter(strategy, counter, at_least \\ 1) do
+    Await.until(
+      "#{counter} is #{at_least}",
+      fn -> Strategy.counters(strategy) end,
+      &(&1[counter] >= at_least)
+    )
+  end
+
+  for {what, secret} <- [plain: nil, sealed: "s3cret", sealed_with_nothing: ""] do
+    test "a reference peer and the strategy hear each other, #{what}", %{port: port} do
+      secret = unquote(secret)
+      {:ok, peer} = ReferencePeer.start_link(port: port, secret: secret)
+      strategy = start(port, secret: secret)
+      assert_receive {:heard, @ours}, 5_000
+
+      ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
+      assert_receive {:connect, :"friend@10.0.0.7"}, 5_000
+      assert %{accepted: 1, announced: 1} = await_counter(strategy, :own)
+    end
+  end
+
+  test "a name of the host's own letters reaches connect as the atom it is", %{port: port} do
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    strategy = start(port)
+    await_counter(strategy, :own)
+    ReferencePeer.heartbeat(peer, :"a@hößt.de")
+    assert_receive {:connect, :"a@hößt.de"}, 5_000
+  end
+
+  test "every secret of a list opens, and the first one seals", %{port: port} do
+    {:ok, old} = ReferencePeer.start_link(port: port, secret: "old")
+    {:ok, new} = ReferencePeer.start_link(port: port, secret: "new")
+    strategy = start(port, secret: ["new", "old"])
+    await_counter(strategy, :own)
+
+    for {peer, node} <- [{old, :"old@10.0.0.1"}, {new, :"new@10.0.0.2"}] do
+      ReferencePeer.heartbeat(peer, node)
+      assert_receive {:connect, ^node}, 5_000
+    end
+
+    # Two peers hear each heartbeat, and one of them cannot open it.
+    assert_received {:heard, @ours}
+    assert_received {:refused, _}
+  end
+
+  test "a connected peer costs the strategy nothing more", %{port: port} do
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    strategy = start(port)
+    await_counter(strategy, :own)
+    for _ <- 1..20, do: ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
+    assert %{announced: 1} = await_counter(strategy, :accepted, 20)
+    assert_received {:connect, :"friend@10.0.0.7"}
+    refute_received {:connect, _}
+  end
+
+  test "a peer that cannot be reached is tried again after a pause", %{port: port} do
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    strategy = start(port, [], connect: {__MODULE__, :connect, [self(), false]})
+    await_counter(strategy, :own)
+    ReferencePeer.heartbeat(peer, :"foe@10.0.0.7")
+    assert_receive {:connect, :"foe@10.0.0.7"}, 5_000
+
+    heard = fn ->
+      ReferencePeer.heartbeat(peer, :"foe@10.0.0.7")
+      Strategy.counters(strategy)
+    end
+
+    %{accepted: accepted} = Await.until("it is announced again", heard, &(&1.announced == 2))
+    assert accepted > 10
+    assert_receive {:connect, :"foe@10.0.0.7"}, 5_000
+  end
+
+  test "a node that went down is connected when it is heard again", %{port: port} do
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    strategy = start(port)
+    await_counter(strategy, :own)
+    ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
+    assert_receive {:connect, :"friend@10.0.0.7"}, 5_000
+
+    send(strategy, {:nodedown, :"friend@10.0.0.7", []})
+
+    heard = fn ->
+      ReferencePeer.heartbeat(peer, :"friend@10.0.0.7") && Strategy.counters(strategy)
+    end
+
+    Await.until("it is announced again", heard, &(&1.announced == 2))
+    assert_receive {:connect, :"friend@10.0.0.7"}, 5_000
+  end
+
+  test "a node that list_nodes has is not connected", %{port: port} do
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    list = {__MODULE__, :list, [[:"friend@10.0.0.7"]]}
+    strategy = start(port, [], list_nodes: list)
+    await_counter(strategy, :own)
+    ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
+    ReferencePeer.heartbeat(peer, :"stranger@10.0.0.8")
+    assert_receive {:connect, :"stranger@10.0.0.8"}, 5_000
+    refute_received {:connect, :"friend@10.0.0.7"}
+  end
+
+  test "each packet that is refused is counted under its cause", %{port: port} do
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    plain = start(port)
+    await_counter(plain, :own)
+    ReferencePeer.send_packet(peer, "heartbeat::garbage")
+    ReferencePeer.heartbeat(peer, :nonode@nohost)
+    ReferencePeer.send_packet(peer, :binary.copy(<<0>>, 1501))
+    await_counter(plain, :malformed)
+    await_counter(plain, :name)
+    await_counter(plain, :over_limit)
+    refute_received {:connect, _}
+    stop_supervised!(Cluster.Supervisor)
+
+    sealed = start(port, secret: "s3cret")
+    await_counter(sealed, :own)
+    ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
+    ReferencePeer.send_packet(peer, ReferencePeer.encode(:"friend@10.0.0.7", "other"))
+    await_counter(sealed, :unsealed)
+    await_counter(sealed, :undecryptable)
+    refute_received {:connect, _}
+  end
+
+  test "with the debug flag the lines of the stock strategy are logged", %{port: port} do
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+
+    log =
+      capture_log(fn ->
+        strategy = start(port)
+        await_counter(strategy, :sent)
+        Application.put_env(:libcluster, :debug, true)
+        on_exit(fn -> Application.delete_env(:libcluster, :debug) end)
+        # The flag is read at the next slice, and the line is there before the one after it.
+        for n <- 1..2, do: await_counter(strategy, :sent, n + 20)
+        ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
+        await_counter(strategy, :accepted)
+        stop_supervised!(Cluster.Supervisor)
+      end)
+
+    assert log =~ "[libcluster:lan] heartbeat\n"
+    assert log =~ "[libcluster:lan] received heartbeat from friend@10.0.0.7"
+  end
+
+  test "a wrong option stops the start with an ArgumentError", %{port: port} do
+    assert_raise ArgumentError, ~r/option :multicast_ttl/, fn ->
+      config = [port: port, multicast_ttl: 256]
+      Strategy.start_link([%Cluster.Strategy.State{topology: :lan, config: config}])
+    end
+  end
+
+  test "a stray message does not end the strategy", %{port: port} do
+    strategy = start(port)
+    for stray <- [:stray, {make_ref(), :ok}, {:nodeup, :a@b, []}], do: send(strategy, stray)
+    assert %{} = Strategy.counters(strategy)
+    assert Process.alive?(strategy)
+  end
+
+  test "a stopped strategy has closed its loop", %{port: port} do
+    before = Native.loops()
+    start(port)
+    assert Native.loops() == before + 1
+    stop_supervised!(Cluster.Supervisor)
+    Await.until("the loop is closed", &Native.loops/0, &(&1 == before))
+  end
+end

@@ -1,0 +1,58 @@
+defmodule NativeGossip.Test.Inside do
+  @moduledoc """
+  What a test has done inside a node, by `NativeGossip.Test.Beam.call/4`.
+
+  Everything is named by its topology and looked up where it runs: the pid of a process does not
+  survive the moment at which its node gets a name.
+  """
+
+  @doc "Starts these topologies as an application would; they outlive the call."
+  @spec start_cluster(keyword) :: :ok
+  def start_cluster(topologies) do
+    # A start that fails would end the call before its reason could be said.
+    Process.flag(:trap_exit, true)
+
+    case Cluster.Supervisor.start_link([topologies, [name: __MODULE__]]) do
+      {:ok, supervisor} ->
+        Process.unlink(supervisor)
+        :ok
+
+      {:error, reason} ->
+        raise "the topologies do not start: " <> Exception.format_exit(reason)
+    end
+  end
+
+  @spec stop_cluster :: :ok
+  def stop_cluster, do: Supervisor.stop(__MODULE__)
+
+  @doc "The strategy's process, or nil between its end and its restart."
+  @spec strategy(atom) :: pid | nil
+  def strategy(topology) do
+    Enum.find_value(Supervisor.which_children(__MODULE__), fn
+      {^topology, pid, _, _} when is_pid(pid) -> pid
+      _ -> nil
+    end)
+  end
+
+  @doc "The counters of the strategy, or nil between its end and its restart."
+  @spec counters(atom) :: %{atom => non_neg_integer} | nil
+  def counters(topology) do
+    if pid = strategy(topology), do: NativeGossip.Strategy.counters(pid)
+  catch
+    :exit, _ -> nil
+  end
+
+  @doc "Ends the strategy, or the loop process linked to it, in one of three ways."
+  @spec break(atom, :crash_strategy | :kill_strategy | :kill_loop) :: :ok
+  def break(topology, :crash_strategy), do: GenServer.stop(strategy(topology), :broken_by_test)
+
+  def break(topology, :kill_strategy) do
+    Process.exit(strategy(topology), :kill)
+    :ok
+  end
+
+  def break(topology, :kill_loop) do
+    Process.exit(:sys.get_state(strategy(topology)).loop, :kill)
+    :ok
+  end
+end

@@ -1,0 +1,25 @@
+defmodule NativeGossip.Test.Mesh do
+  @moduledoc """
+  Who is connected to whom, among several nodes.
+  """
+  alias NativeGossip.Test.{Await, Beam}
+
+  @type t :: %{node => [node]}
+
+  @doc "What each node itself says it is connected to."
+  @spec seen([Beam.t()]) :: t
+  def seen(beams), do: Map.new(beams, &{Beam.call(&1, Node, :self, []), Beam.connected(&1)})
+
+  @doc "True where every node is connected to exactly the others."
+  @spec full?(t) :: boolean
+  def full?(mesh) do
+    names = mesh |> Map.keys() |> Enum.sort()
+    Enum.all?(mesh, fn {name, connected} -> connected == List.delete(names, name) end)
+  end
+
+  @doc "Waits until these nodes are a full mesh; options as in `NativeGossip.Test.Await.until/4`."
+  @spec await([Beam.t()], keyword) :: t
+  def await(beams, options \\ []) do
+    Await.until("the nodes are a full mesh", fn -> seen(beams) end, &full?/1, options)
+  end
+end

@@ -1,0 +1,71 @@
+defmodule NativeGossip.Test.OsProcess do
+  @moduledoc """
+  What Linux knows of one operating system process, and the end of it.
+
+  Read from `/proc`, which does not ask the process: a VM whose schedulers hang is still counted.
+  """
+
+  @type id :: pos_integer
+
+  @doc "True while the process exists; a zombie, which holds nothing any more, does not count."
+  @spec alive?(id) :: boolean
+  def alive?(id) do
+    case File.read("/proc/#{id}/stat") do
+      {:ok, stat} -> not String.contains?(stat, ") Z ")
+      {:error, _} -> false
+    end
+  end
+
+  @doc "Threads of the process."
+  @spec threads(id) :: non_neg_integer
+  def threads(id), do: length(File.ls!("/proc/#{id}/task"))
+
+  @doc "Open file descriptors, each as what it points at."
+  @spec descriptors(id) :: [String.t()]
+  def descriptors(id) do
+    folder = "/proc/#{id}/fd"
+
+    # A descriptor may be closed between the listing and the look at it.
+    for name <- File.ls!(folder), {:ok, target} <- [File.read_link(Path.join(folder, name))] do
+      target
+    end
+  end
+
+  @doc """
+  UDP sockets of this very process that are bound to `port`.
+
+  `/proc/PID/net/udp` lists the whole network namespace; the inodes tell whose they are.
+  """
+  @spec udp_sockets(id, :inet.port_number()) :: non_neg_integer
+  def udp_sockets(id, port) do
+    own = MapSet.new(descriptors(id))
+    hex = port |> Integer.to_string(16) |> String.pad_leading(4, "0")
+
+    "/proc/#{id}/net/udp"
+    |> File.read!()
+    |> String.split("\n", trim: true)
+    |> Enum.drop(1)
+    |> Enum.count(fn line ->
+      columns = String.split(line)
+
+      String.ends_with?(Enum.at(columns, 1), ":" <> hex) and
+        MapSet.member?(own, "socket:[#{Enum.at(columns, 9)}]")
+    end)
+  end
+
+  @doc "True where a socket in the network namespace of this process has joined the group."
+  @spec joined?(id, :inet.ip4_address()) :: boolean
+  def joined?(id, {a, b, c, d}) do
+    # The kernel prints the address as the number that its bytes are on this machine.
+    <<number::native-32>> = <<a, b, c, d>>
+    hex = number |> Integer.to_string(16) |> String.pad_leading(8, "0")
+    "/proc/#{id}/net/igmp" |> File.read!() |> String.contains?(hex)
+  end
+
+  @doc "SIGKILL to this one process."
+  @spec kill(id) :: :ok
+  def kill(id) do
+    {_, _} = System.cmd("kill", ["-KILL", Integer.to_string(id)], stderr_to_stdout: true)
+    :ok
+  end
+end

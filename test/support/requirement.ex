@@ -1,0 +1,30 @@
+defmodule NativeGossip.Test.Requirement do
+  @moduledoc """
+  What some tests need of the machine. Each function returns nil, or why the need is not met:
+
+      @moduletag skip: Requirement.netns()
+  """
+
+  @doc "Network namespaces, by actually making one: root in a container may still not be allowed to."
+  @spec netns :: String.t() | nil
+  def netns do
+    probe = "native_gossip_probe_#{System.pid()}_#{System.unique_integer([:positive])}"
+
+    with {:ip, ip} when ip != nil <- {:ip, System.find_executable("ip")},
+         {_, 0} <- System.cmd(ip, ["netns", "add", probe], stderr_to_stdout: true) do
+      System.cmd(ip, ["netns", "delete", probe])
+      nil
+    else
+      {:ip, nil} -> "network namespaces need iproute2, and there is no ip in PATH"
+      {answer, _status} -> "network namespaces need root: #{String.trim(answer)}"
+    end
+  end
+
+  @doc "The real libcluster, for its stock strategy; the stand-in has none."
+  @spec real_libcluster :: String.t() | nil
+  def real_libcluster do
+    unless Code.ensure_loaded?(Cluster.Strategy.Gossip) do
+      "the stock strategy is in the real libcluster only: set LIBCLUSTER_PATH to a folder with it"
+    end
+  end
+end
