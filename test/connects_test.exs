@@ -52,6 +52,19 @@ defmodule NativeGossip.ConnectsTest do
     assert {:a@host, :unreachable, _} = ended(connects)
   end
 
+  test "a node that goes down while its connect is under way is down", %{connects: connects} do
+    {:unsettled, connects} = connects |> Connects.add(:a@host) |> Connects.down(:a@host)
+    assert_receive {:connect, :a@host, task}
+    send(task, {:answer, true})
+    assert {:a@host, :down, connects} = ended(connects)
+
+    assert Connects.down(connects, :a@host) == :settled
+    connects = Connects.add(connects, :a@host)
+    assert_receive {:connect, :a@host, task}
+    send(task, {:answer, true})
+    assert {:a@host, :connected, _} = ended(connects)
+  end
+
   test "a node that list_nodes has already counts as connected", %{connects: connects} do
     connects = Connects.add(connects, :connected@host)
     assert {:connected@host, :connected, _} = ended(connects)

@@ -7,10 +7,10 @@ defmodule NativeGossip.OptionsTest do
     port: [0, 65_536, -1, "45892", 45_892.0, nil],
     if_addr: ["localhost", "1.2.3", "1.2.3.256", {1, 2, 3}, {1, 2, 3, 256}, {1, 2, 3, "4"}, nil],
     multicast_if: ["eth0:", "", {0, 0, 0}, :eth0],
-    multicast_addr: ["ff02::1", "10.0.0.255", {10, 0, 0, 255}, nil, '233.252.1.32'],
+    multicast_addr: ["ff02::1", "10.0.0.255", {10, 0, 0, 255}, nil, ~c"233.252.1.32"],
     multicast_ttl: [-1, 256, "1", nil],
     broadcast_only: [nil, "true", 1],
-    secret: [:secret, 'secret', [], ["a", :b], 1, {"a"}],
+    secret: [:secret, ~c"secret", [], ["a", :b], 1, {"a"}],
     heartbeat_interval: [0, -1, 3_600_001, 5.0, nil],
     max_peers: [0, 100_001, nil],
     receive_limit: [0, 1_000_001, :infinity]
@@ -46,7 +46,7 @@ defmodule NativeGossip.OptionsTest do
 
   test "a secret never stands in the message" do
     message =
-      assert_raise(ArgumentError, fn -> Options.validate!([secret: 'hunter2'], :lan) end).message
+      assert_raise(ArgumentError, fn -> Options.validate!([secret: ~c"hunter2"], :lan) end).message
 
     refute message =~ "hunter2"
   end

@@ -13,7 +13,13 @@ defmodule NativeGossip.Connects do
   @at_once 16
 
   @enforce_keys [:supervisor, :connect]
-  defstruct @enforce_keys ++ [nodes: MapSet.new(), under_way: %{}, waiting: :queue.new()]
+  defstruct @enforce_keys ++
+              [
+                nodes: MapSet.new(),
+                went_down: MapSet.new(),
+                under_way: %{},
+                waiting: :queue.new()
+              ]
 
   @opaque t :: %__MODULE__{}
 
@@ -42,9 +48,20 @@ defmodule NativeGossip.Connects do
   end
 
   @doc """
+  Takes note that a node went down, where its connect has not ended: that may have succeeded before,
+  and its end will then say `:down`. Returns `:settled` where there is no such connect.
+  """
+  @spec down(t, node) :: {:unsettled, t} | :settled
+  def down(connects, node) do
+    if node in connects.nodes,
+      do: {:unsettled, %{connects | went_down: MapSet.put(connects.went_down, node)}},
+      else: :settled
+  end
+
+  @doc """
   Whether this message says that a connect has ended, and how.
   """
-  @spec ended(t, message :: term) :: {node, :connected | :unreachable, t} | :not_ours
+  @spec ended(t, message :: term) :: {node, :connected | :unreachable | :down, t} | :not_ours
   def ended(connects, {ref, result}) when is_map_key(connects.under_way, ref) do
     Process.demonitor(ref, [:flush])
     finish(connects, ref, if(result == :ok, do: :connected, else: :unreachable))
@@ -59,8 +76,16 @@ defmodule NativeGossip.Connects do
 
   defp finish(connects, ref, outcome) do
     {node, under_way} = Map.pop!(connects.under_way, ref)
-    nodes = MapSet.delete(connects.nodes, node)
-    {node, outcome, start(%{connects | nodes: nodes, under_way: under_way})}
+    outcome = if outcome == :connected and node in connects.went_down, do: :down, else: outcome
+
+    connects = %{
+      connects
+      | nodes: MapSet.delete(connects.nodes, node),
+        went_down: MapSet.delete(connects.went_down, node),
+        under_way: under_way
+    }
+
+    {node, outcome, start(connects)}
   end
 
   defp start(%{supervisor: supervisor, connect: connect, under_way: under_way} = connects)

@@ -59,7 +59,7 @@ defmodule NativeGossip.Native do
   def load do
     :native_gossip
     |> :code.priv_dir()
-    |> :filename.join('native/native_gossip_nif')
+    |> :filename.join(~c"native/native_gossip_nif")
     |> :erlang.load_nif(0)
   end
 end

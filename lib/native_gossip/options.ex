@@ -164,7 +164,7 @@ defmodule NativeGossip.Options do
   defp cast(_type, _value), do: :error
 
   defp expected({:optional, type}), do: "nil or " <> expected(type)
-  defp expected({:integer, first..last}), do: "an integer from #{first} to #{last}"
+  defp expected({:integer, first..last//_}), do: "an integer from #{first} to #{last}"
   defp expected(:boolean), do: "true or false"
   defp expected(:address), do: "an IPv4 address, as a tuple or a string"
   defp expected(:secret), do: "nil, a string, or a list of strings that is not empty"

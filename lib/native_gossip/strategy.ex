@@ -67,8 +67,14 @@ defmodule NativeGossip.Strategy do
   end
 
   def handle_info({:nodedown, node, _info}, state) do
-    Native.report(state.native, node, :down)
-    {:noreply, state}
+    case Connects.down(state.connects, node) do
+      {:unsettled, connects} ->
+        {:noreply, %{state | connects: connects}}
+
+      :settled ->
+        Native.report(state.native, node, :down)
+        {:noreply, state}
+    end
   end
 
   # What is left is of no concern, and may not end the strategy: :nodeup, strangers' messages.
