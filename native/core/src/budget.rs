@@ -1,6 +1,6 @@
 //! What strangers may cost us. Each bound stands here once, with its reason.
 
-use crate::Time;
+use crate::{Refusal, Time};
 
 /// Longest datagram that is read, in bytes. A heartbeat is at most 300 bytes; 1500 is what an
 /// Ethernet frame carries.
@@ -93,6 +93,45 @@ impl ReceiveLimit {
     }
 }
 
+/// Pause between two log lines about refused packets of one cause, and the longest: two clusters
+/// that share a group refuse each other's packets for ever, and that is news only at first.
+const LOG_PAUSE: (Time, Time) = (Time::from_secs(60), Time::from_secs(86_400));
+
+/// Log lines about refused packets: for each cause one at once, and one more, with the number of
+/// packets since, after a pause that doubles from a minute to a day.
+#[derive(Clone, Debug, Default)]
+pub struct RefusalLog {
+    causes: [Unsaid; Refusal::ALL.len()],
+}
+
+#[derive(Clone, Debug)]
+struct Unsaid {
+    packets: u64,
+    next: Time,
+    pause: Time,
+}
+
+impl Default for Unsaid {
+    fn default() -> Self {
+        Self { packets: 0, next: Time::ZERO, pause: LOG_PAUSE.0 }
+    }
+}
+
+impl RefusalLog {
+    /// Takes note of a refused packet. Returns how many there were since the last line, if it is
+    /// time for another.
+    pub fn note(&mut self, now: Time, cause: Refusal) -> Option<u64> {
+        let unsaid = self.causes.get_mut(cause as usize).filter(|_| cause != Refusal::Own)?;
+        unsaid.packets += 1;
+        if now < unsaid.next {
+            return None;
+        }
+        unsaid.next = now + unsaid.pause;
+        unsaid.pause = (unsaid.pause * 2).min(LOG_PAUSE.1);
+        Some(std::mem::take(&mut unsaid.packets))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +169,26 @@ mod tests {
         assert_eq!(limit.take(now), Ok(()));
         assert_eq!(limit.take(now), Err(now + RECEIVE_WINDOW));
         assert_eq!(limit.take(now + RECEIVE_WINDOW), Ok(()));
+    }
+
+    #[test]
+    fn a_cause_is_logged_at_once_and_then_ever_more_rarely_with_its_count() {
+        let mut log = RefusalLog::default();
+        let days = 30;
+        let lines: Vec<_> = (0..days * 86_400)
+            .filter_map(|s| log.note(Time::from_secs(s), Refusal::Malformed).map(|n| (s, n)))
+            .collect();
+        assert_eq!(lines.get(..4), Some(&[(0, 1), (60, 60), (180, 120), (420, 240)][..]));
+        assert!(lines.len() < 12 + 30, "{} lines", lines.len());
+    }
+
+    #[test]
+    fn causes_are_logged_apart_and_the_echo_never() {
+        let mut log = RefusalLog::default();
+        for cause in Refusal::ALL {
+            let line = log.note(Time::ZERO, cause);
+            assert_eq!(line, (cause != Refusal::Own).then_some(1), "{cause}");
+            assert_eq!(log.note(Time::ZERO, cause), None, "{cause}");
+        }
     }
 }

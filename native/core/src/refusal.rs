@@ -45,6 +45,26 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// What it means to the person who reads of it in the log, and may want to mend it.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Malformed => {
+                "it is no heartbeat, or a sealed one while this node has no secret (option secret)"
+            }
+            Self::Name => "it names a node under a name that no node can have",
+            Self::Undecryptable => {
+                "it is sealed with another secret (option secret), or is no heartbeat"
+            }
+            Self::Unsealed => "its sender has no secret, while this node has one (option secret)",
+            Self::OverLimit => {
+                "it is too long, or more new names arrive than are taken in (option max_peers)"
+            }
+            Self::Own => "it is this node's own heartbeat",
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -2,12 +2,13 @@
 
 use std::{
     io::{self, ErrorKind},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use native_gossip_core::{
-    Config, Engine, NodeName, Time,
-    budget::{MAX_DATAGRAM, ReceiveLimit},
+    Config, Engine, NodeName, Refusal, Time,
+    budget::{MAX_DATAGRAM, ReceiveLimit, RefusalLog},
 };
 use rand::rngs::StdRng;
 
@@ -41,6 +42,15 @@ pub enum Notice<'a> {
     Sent,
     /// A heartbeat of another node was heard. Only where details are asked for.
     Heard(&'a NodeName),
+    /// Packets were refused. Said rarely.
+    Refused {
+        /// For this cause.
+        cause: Refusal,
+        /// So many, since it was said last.
+        packets: u64,
+        /// Where the last of them came from.
+        source: SocketAddr,
+    },
     /// Nothing can be sent or heard until this is mended. Said once.
     Trouble(&'a Trouble),
     /// What was the trouble is mended.
@@ -73,6 +83,7 @@ pub struct Driver {
     waiter: Waiter,
     calls: Calls,
     receive_limit: ReceiveLimit,
+    refusal_log: RefusalLog,
     /// Until when nothing is received, because the limit is reached.
     deaf_until: Option<Time>,
     trouble: Option<Trouble>,
@@ -121,6 +132,7 @@ impl Driver {
         let driver = Self {
             engine: Engine::new(engine, rand::make_rng()),
             receive_limit: ReceiveLimit::new(net.receive_limit),
+            refusal_log: RefusalLog::default(),
             config: net,
             link: Link::new(),
             waiter,
@@ -226,8 +238,8 @@ impl Driver {
                 self.deaf_until = Some(until);
                 return Ok(true);
             }
-            let len = match socket.recv_from(self.buffer.as_mut_slice()) {
-                Ok((len, _source)) => len,
+            let (len, source) = match socket.recv_from(self.buffer.as_mut_slice()) {
+                Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
@@ -238,11 +250,18 @@ impl Driver {
                 }
             };
             let datagram = self.buffer.get(..len).unwrap_or_default();
-            // The engine has counted what it refused.
-            let Ok(heard) = self.engine.hear(now, datagram) else { continue };
-            audience.detail(Notice::Heard(&heard.node));
-            if heard.announce {
-                audience.announce(&heard.node);
+            match self.engine.hear(now, datagram) {
+                Ok(heard) => {
+                    audience.detail(Notice::Heard(&heard.node));
+                    if heard.announce {
+                        audience.announce(&heard.node);
+                    }
+                }
+                Err(cause) => {
+                    if let Some(packets) = self.refusal_log.note(now, cause) {
+                        audience.notice(Notice::Refused { cause, packets, source });
+                    }
+                }
             }
         }
         Ok(false)

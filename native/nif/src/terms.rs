@@ -86,6 +86,13 @@ pub(crate) fn log_line(notice: Notice<'_>) -> (Level, String) {
     match notice {
         Notice::Sent => (Level::Debug, "heartbeat".into()),
         Notice::Heard(node) => (Level::Debug, format!("received heartbeat from {node}")),
+        Notice::Refused { cause, packets, source } => {
+            let line = format!(
+                "packets refused as {cause}: {packets}, the last one from {source}; {}",
+                cause.meaning()
+            );
+            (Level::Warning, line)
+        }
         Notice::Trouble(trouble) => (Level::Warning, format!("{trouble}; trying again")),
         Notice::Mended => (Level::Info, "heartbeats are sent again".into()),
     }
