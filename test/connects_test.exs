@@ -1,6 +1,8 @@
 defmodule NativeGossip.ConnectsTest do
   use ExUnit.Case, async: true
 
+  import ExUnit.CaptureLog
+
   alias Cluster.Strategy.State
   alias NativeGossip.Connects
 
@@ -92,6 +94,28 @@ defmodule NativeGossip.ConnectsTest do
 
     # Its connect has ended, so it may be connected anew: behind those that wait.
     assert Connects.add(connects, first).waiting |> :queue.to_list() |> List.last() == first
+  end
+
+  test "only a peer's change of state is logged", %{connects: connects} do
+    answer = fn answer, connects ->
+      connects = Connects.add(connects, :changing@host)
+      assert_receive {:connect, :changing@host, task}
+      send(task, {:answer, answer})
+      {:changing@host, _, connects} = ended(connects)
+      connects
+    end
+
+    log =
+      capture_log(fn ->
+        Enum.reduce([false, false, :ignored, true, true, false, false], connects, answer)
+      end)
+
+    lines = for line <- String.split(log, "\n"), line =~ "changing@host", do: line
+    assert [first, second, third, fourth] = lines
+    assert first =~ "unable to connect to"
+    assert second =~ "connected to :changing@host after all"
+    assert third =~ "connected to :changing@host"
+    assert fourth =~ "unable to connect to"
   end
 
   test "a message of nobody's task is not ours", %{connects: connects} do

@@ -4,7 +4,13 @@ defmodule NativeGossip.Connects do
 
   Belongs to one process, which is linked to the tasks' supervisor and hands every message that
   may be of a task to `ended/2`.
+
+  A peer that cannot be reached is tried for as long as it is heard, so only its change of state is
+  logged: `Cluster.Strategy.connect_nodes/4` writes of the first failure, and of no other before the
+  peer was connected.
   """
+
+  import Cluster.Logger, only: [info: 2]
 
   alias Cluster.Strategy.State
 
@@ -12,11 +18,16 @@ defmodule NativeGossip.Connects do
   # keep every other peer waiting, and all at once would start thousands of processes.
   @at_once 16
 
-  @enforce_keys [:supervisor, :connect]
+  # Failures that were logged and will not be logged again. Beyond it all of them are forgotten,
+  # which costs nothing worse than a second line for each.
+  @failed_max 4_096
+
+  @enforce_keys [:supervisor, :topology, :connect]
   defstruct @enforce_keys ++
               [
                 nodes: MapSet.new(),
                 went_down: MapSet.new(),
+                failed: MapSet.new(),
                 under_way: %{},
                 waiting: :queue.new()
               ]
@@ -30,7 +41,7 @@ defmodule NativeGossip.Connects do
   def new(%State{topology: topology, connect: connect, list_nodes: list_nodes}) do
     {:ok, supervisor} = Task.Supervisor.start_link()
     connect = &Cluster.Strategy.connect_nodes(topology, connect, list_nodes, [&1])
-    %__MODULE__{supervisor: supervisor, connect: connect}
+    %__MODULE__{supervisor: supervisor, topology: topology, connect: connect}
   end
 
   @doc """
@@ -76,6 +87,7 @@ defmodule NativeGossip.Connects do
 
   defp finish(connects, ref, outcome) do
     {node, under_way} = Map.pop!(connects.under_way, ref)
+    connects = log_change(connects, node, outcome)
     outcome = if outcome == :connected and node in connects.went_down, do: :down, else: outcome
 
     connects = %{
@@ -88,11 +100,28 @@ defmodule NativeGossip.Connects do
     {node, outcome, start(connects)}
   end
 
+  defp log_change(%{failed: failed} = connects, node, :unreachable) do
+    failed = if MapSet.size(failed) < @failed_max, do: failed, else: MapSet.new()
+    %{connects | failed: MapSet.put(failed, node)}
+  end
+
+  defp log_change(%{failed: failed} = connects, node, :connected) do
+    if node in failed, do: info(connects.topology, "connected to #{inspect(node)} after all")
+    %{connects | failed: MapSet.delete(failed, node)}
+  end
+
   defp start(%{supervisor: supervisor, connect: connect, under_way: under_way} = connects)
        when map_size(under_way) < @at_once do
     case :queue.out(connects.waiting) do
       {{:value, node}, waiting} ->
-        %Task{ref: ref} = Task.Supervisor.async_nolink(supervisor, fn -> connect.(node) end)
+        quiet? = node in connects.failed
+
+        %Task{ref: ref} =
+          Task.Supervisor.async_nolink(supervisor, fn ->
+            if quiet?, do: Logger.disable(self())
+            connect.(node)
+          end)
+
         %{connects | waiting: waiting, under_way: Map.put(under_way, ref, node)}
 
       {:empty, _} ->
