@@ -1,6 +1,7 @@
 defmodule NativeGossip.Connects do
   @moduledoc """
-  The connects that are under way, each in a task of its own, and those that wait for their turn.
+  The connects that are under way, each in a task of its own: a peer that accepts and never answers
+  holds one for seven seconds. The engine bounds their number.
 
   Belongs to one process, which is linked to the tasks' supervisor and hands every message that
   may be of a task to `ended/2`.
@@ -14,10 +15,6 @@ defmodule NativeGossip.Connects do
 
   alias Cluster.Strategy.State
 
-  # A peer that accepts and never answers holds a connect for seven seconds: one at a time would
-  # keep every other peer waiting, and all at once would start thousands of processes.
-  @at_once 16
-
   # Failures that were logged and will not be logged again. Beyond it all of them are forgotten,
   # which costs nothing worse than a second line for each.
   @failed_max 4_096
@@ -26,10 +23,9 @@ defmodule NativeGossip.Connects do
   defstruct @enforce_keys ++
               [
                 nodes: MapSet.new(),
-                went_down: MapSet.new(),
-                failed: MapSet.new(),
                 under_way: %{},
-                waiting: :queue.new()
+                went_down: MapSet.new(),
+                failed: MapSet.new()
               ]
 
   @opaque t :: %__MODULE__{}
@@ -45,21 +41,29 @@ defmodule NativeGossip.Connects do
   end
 
   @doc """
-  Connects to a node, now or when one of the connects under way has ended. A node that is among
-  them already is not connected twice.
+  Connects to a node, unless its connect is under way.
   """
-  @spec add(t, node) :: t
-  def add(connects, node) do
+  @spec start(t, node) :: t
+  def start(connects, node) do
     if node in connects.nodes do
       connects
     else
-      nodes = MapSet.put(connects.nodes, node)
-      start(%{connects | nodes: nodes, waiting: :queue.in(node, connects.waiting)})
+      %Task{ref: ref} =
+        Task.Supervisor.async_nolink(connects.supervisor, fn ->
+          if node in connects.failed, do: Logger.disable(self())
+          connects.connect.(node)
+        end)
+
+      %{
+        connects
+        | nodes: MapSet.put(connects.nodes, node),
+          under_way: Map.put(connects.under_way, ref, node)
+      }
     end
   end
 
   @doc """
-  Takes note that a node went down, where its connect has not ended: that may have succeeded before,
+  Takes note that a node went down while its connect is under way: that may have succeeded before,
   and its end will then say `:down`. Returns `:settled` where there is no such connect.
   """
   @spec down(t, node) :: {:unsettled, t} | :settled
@@ -97,7 +101,7 @@ defmodule NativeGossip.Connects do
         under_way: under_way
     }
 
-    {node, outcome, start(connects)}
+    {node, outcome, connects}
   end
 
   defp log_change(%{failed: failed} = connects, node, :unreachable) do
@@ -109,25 +113,4 @@ defmodule NativeGossip.Connects do
     if node in failed, do: info(connects.topology, "connected to #{inspect(node)} after all")
     %{connects | failed: MapSet.delete(failed, node)}
   end
-
-  defp start(%{supervisor: supervisor, connect: connect, under_way: under_way} = connects)
-       when map_size(under_way) < @at_once do
-    case :queue.out(connects.waiting) do
-      {{:value, node}, waiting} ->
-        quiet? = node in connects.failed
-
-        %Task{ref: ref} =
-          Task.Supervisor.async_nolink(supervisor, fn ->
-            if quiet?, do: Logger.disable(self())
-            connect.(node)
-          end)
-
-        %{connects | waiting: waiting, under_way: Map.put(under_way, ref, node)}
-
-      {:empty, _} ->
-        connects
-    end
-  end
-
-  defp start(connects), do: connects
 end

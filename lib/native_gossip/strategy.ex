@@ -63,7 +63,7 @@ defmodule NativeGossip.Strategy do
 
   @impl GenServer
   def handle_info({:gossip_peer, node}, state) do
-    {:noreply, %{state | connects: Connects.add(state.connects, node)}}
+    {:noreply, %{state | connects: Connects.start(state.connects, node)}}
   end
 
   def handle_info({:nodedown, node, _info}, state) do

@@ -10,6 +10,11 @@ pub const MAX_DATAGRAM: usize = 1500;
 /// taken in only so often: a forger gains 8,640 atoms a day of the 1,048,576 that a BEAM has.
 pub const NEW_NAME_EVERY: Time = Time::from_secs(10);
 
+/// Connects under way: peers announced of which nothing was reported yet. A host that accepts and
+/// never answers holds a connect for seven seconds, so one at a time would keep every other peer
+/// waiting; and each is a process. A peer beyond it is announced when it is heard again.
+pub const CONNECTS_AT_ONCE: usize = 16;
+
 /// Heartbeats that the whole cluster sends in a second, about: at 1,000 nodes a gap of five
 /// seconds would cost every one of them 400 packets a second.
 pub const CLUSTER_HEARTBEATS_PER_SECOND: u32 = 200;

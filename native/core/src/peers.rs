@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use rand_core::Rng;
 
-use crate::{NodeName, Refusal, Time, budget::Allowance, random_below};
+use crate::{
+    NodeName, Refusal, Time,
+    budget::{Allowance, CONNECTS_AT_ONCE},
+    random_below,
+};
 
 /// A peer whose connect brought no report is announced again: the message may have died with its
 /// receiver.
@@ -38,6 +42,26 @@ struct Peer {
     failures: u32,
 }
 
+/// The peers that were announced and not reported on.
+#[derive(Debug, Default)]
+struct UnderWay(Vec<(NodeName, Time)>);
+
+impl UnderWay {
+    /// Announces a peer, unless too many are under way.
+    fn start(&mut self, now: Time, node: &NodeName) -> Result<(), Refusal> {
+        self.0.retain(|(other, ends)| *ends > now && other != node);
+        if self.0.len() >= CONNECTS_AT_ONCE {
+            return Err(Refusal::OverLimit);
+        }
+        self.0.push((node.clone(), now + REPORT_WITHIN));
+        Ok(())
+    }
+
+    fn end(&mut self, node: &NodeName) {
+        self.0.retain(|(other, _)| other != node);
+    }
+}
+
 /// A bounded table of peers. Its order is that of the names, so that no hash can be forced to
 /// collide and a run can be repeated.
 #[derive(Debug)]
@@ -45,6 +69,7 @@ pub(crate) struct Peers {
     table: BTreeMap<NodeName, Peer>,
     capacity: usize,
     new_names: Allowance,
+    under_way: UnderWay,
     connected: usize,
 }
 
@@ -63,6 +88,7 @@ impl Peers {
             table: BTreeMap::new(),
             capacity,
             new_names: Allowance::new_names(capacity),
+            under_way: UnderWay::default(),
             connected: 0,
         }
     }
@@ -75,17 +101,24 @@ impl Peers {
     /// Takes note of a heartbeat.
     ///
     /// # Errors
-    /// [`Refusal::OverLimit`] where the name is new and there is no allowance or no place for it.
+    /// [`Refusal::OverLimit`] where the peer is to be announced and too many connects are under way,
+    /// or where the name is new and there is no allowance or no place for it.
     pub(crate) fn hear(&mut self, now: Time, node: &NodeName) -> Result<Heartbeat, Refusal> {
         if let Some(peer) = self.table.get_mut(node) {
             peer.heard_at = now;
             let announce = now >= peer.announce_from;
             if announce {
+                self.under_way.start(now, node)?;
                 peer.announce_from = now + REPORT_WITHIN;
             }
             return Ok(Heartbeat { is_new: false, announce });
         }
-        if !self.has_room() || !self.new_names.take(now) {
+        if !self.has_room() {
+            return Err(Refusal::OverLimit);
+        }
+        self.under_way.start(now, node)?;
+        if !self.new_names.take(now) {
+            self.under_way.end(node);
             return Err(Refusal::OverLimit);
         }
         self.make_room();
@@ -107,6 +140,7 @@ impl Peers {
         report: Report,
         rng: &mut impl Rng,
     ) {
+        self.under_way.end(node);
         let Some(peer) = self.table.get_mut(node) else { return };
         self.connected -= usize::from(peer.connected);
         peer.connected = report == Report::Connected;
@@ -168,6 +202,13 @@ mod tests {
 
     fn rng() -> StdRng {
         StdRng::seed_from_u64(7)
+    }
+
+    /// Hears a peer whose connect succeeds.
+    fn meet(peers: &mut Peers, now: Time, node: &NodeName) -> Result<(), Refusal> {
+        peers.hear(now, node)?;
+        peers.report(now, node, Report::Connected, &mut rng());
+        Ok(())
     }
 
     fn announced(peers: &mut Peers, now: Time) -> bool {
@@ -249,8 +290,7 @@ mod tests {
     fn a_table_of_connected_peers_takes_nobody_in() {
         let mut peers = Peers::new(2);
         for n in 0..2 {
-            peers.hear(secs(0), &node(n)).expect("room");
-            peers.report(secs(0), &node(n), Report::Connected, &mut rng());
+            meet(&mut peers, secs(0), &node(n)).expect("room");
         }
         assert_eq!(peers.hear(secs(1000), &node(9)), Err(Refusal::OverLimit));
     }
@@ -258,8 +298,48 @@ mod tests {
     #[test]
     fn forged_names_use_up_the_allowance_and_no_more() {
         let mut peers = Peers::new(100);
-        let taken = (0..10_000).filter(|n| peers.hear(secs(0), &node(*n)).is_ok()).count();
+        let mut refuse = |n: &usize| {
+            let heard = peers.hear(secs(0), &node(*n));
+            peers.report(secs(0), &node(*n), Report::Unreachable, &mut rng());
+            heard.is_ok()
+        };
+        let taken = (0..10_000).filter(&mut refuse).count();
         assert_eq!(taken, 100);
         assert_eq!(peers.table.len(), 100);
+    }
+
+    #[test]
+    fn sixteen_connects_are_under_way_and_the_next_peer_waits_until_it_is_heard_again() {
+        let mut peers = Peers::new(100);
+        for n in 0..CONNECTS_AT_ONCE {
+            assert!(peers.hear(secs(0), &node(n)).expect("room").announce);
+        }
+        assert_eq!(peers.hear(secs(0), &node(50)), Err(Refusal::OverLimit));
+        peers.report(secs(1), &node(3), Report::Unreachable, &mut rng());
+        assert_eq!(peers.hear(secs(1), &node(50)), Ok(Heartbeat { is_new: true, announce: true }));
+        assert_eq!(peers.hear(secs(3), &node(3)), Err(Refusal::OverLimit));
+        peers.report(secs(3), &node(50), Report::Connected, &mut rng());
+        assert!(peers.hear(secs(3), &node(3)).expect("room").announce);
+    }
+
+    #[test]
+    fn a_connect_that_is_never_reported_on_makes_way_after_30_s() {
+        let mut peers = Peers::new(100);
+        for n in 0..CONNECTS_AT_ONCE {
+            peers.hear(secs(0), &node(n)).expect("room");
+        }
+        assert_eq!(peers.hear(secs(29), &node(50)), Err(Refusal::OverLimit));
+        assert!(peers.hear(secs(30), &node(50)).expect("room").announce);
+    }
+
+    #[test]
+    fn a_name_that_must_wait_for_a_connect_costs_no_allowance() {
+        let mut peers = Peers::new(CONNECTS_AT_ONCE + 1);
+        for n in 0..CONNECTS_AT_ONCE {
+            peers.hear(secs(0), &node(n)).expect("room");
+        }
+        assert!((100..200).all(|n| peers.hear(secs(0), &node(n)) == Err(Refusal::OverLimit)));
+        peers.report(secs(0), &node(0), Report::Connected, &mut rng());
+        assert!(peers.hear(secs(0), &node(50)).expect("an allowance").announce);
     }
 }
