@@ -5,12 +5,12 @@ defmodule NativeGossip.OptionsTest do
 
   @given_and_wrong [
     port: [0, 65_536, -1, "45892", 45_892.0, nil],
-    if_addr: ["localhost", "1.2.3", "1.2.3.256", {1, 2, 3}, {1, 2, 3, 256}, {1, 2, 3, "4"}, nil],
+    if_addr: ["localhost", <<255>>, "1.2.3.256", {1, 2, 3}, {1, 2, 3, 256}, {1, 2, 3, "4"}, nil],
     multicast_if: ["eth0:", "", {0, 0, 0}, :eth0],
     multicast_addr: ["ff02::1", "10.0.0.255", {10, 0, 0, 255}, nil, ~c"233.252.1.32"],
     multicast_ttl: [-1, 256, "1", nil],
     broadcast_only: [nil, "true", 1],
-    secret: [:secret, ~c"secret", [], ["a", :b], 1, {"a"}],
+    secret: [:secret, ~c"secret", [], ["a", :b], ["a" | "b"], 1, {"a"}],
     heartbeat_interval: [0, -1, 3_600_001, 5.0, nil],
     max_peers: [0, 100_001, nil],
     receive_limit: [0, 1_000_001, :infinity]
@@ -39,8 +39,10 @@ defmodule NativeGossip.OptionsTest do
   end
 
   test "a config that is no keyword list is refused" do
-    assert_raise ArgumentError, ~r/expected a keyword list/, fn ->
-      Options.validate!(%{port: 1}, :lan)
+    for config <- [%{secret: "hunter2"}, [{"secret", "hunter2"}], nil] do
+      message = assert_raise(ArgumentError, fn -> Options.validate!(config, :lan) end).message
+      assert message =~ "expected a keyword list"
+      refute message =~ "hunter2"
     end
   end
 
@@ -67,7 +69,7 @@ defmodule NativeGossip.OptionsTest do
   end
 
   test "an address may be a tuple or a string, and a secret one or several" do
-    for address <- ["10.1.2.3", {10, 1, 2, 3}] do
+    for address <- ["10.1.2.3", "10.1.515", {10, 1, 2, 3}] do
       options = Options.validate!([if_addr: address, multicast_if: address], :lan)
       assert %{if_addr: {10, 1, 2, 3}, multicast_if: {10, 1, 2, 3}} = options
     end

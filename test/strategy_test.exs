@@ -4,8 +4,6 @@ defmodule NativeGossip.StrategyTest do
   """
   use ExUnit.Case
 
-  import ExUnit.CaptureLog
-
   alias NativeGossip.{Native, Strategy}
   alias NativeGossip.Test.{Await, ReferencePeer}
 
@@ -176,24 +174,26 @@ defmodule NativeGossip.StrategyTest do
     refute_received {:connect, _}
   end
 
-  test "with the debug flag the lines of the stock strategy are logged", %{port: port} do
+  # A handler of :logger.
+  def log(event, %{config: %{test: test}}) do
+    send(test, {:line, to_string(:logger_formatter.format(event, %{template: [:msg]}))})
+  end
+
+  test "with the debug flag, set at any time, the stock strategy's lines are logged", %{
+    port: port
+  } do
+    :ok = :logger.add_handler(__MODULE__, __MODULE__, %{config: %{test: self()}})
+    on_exit(fn -> :logger.remove_handler(__MODULE__) end)
     {:ok, peer} = ReferencePeer.start_link(port: port)
+    strategy = start(port)
+    await_counter(strategy, :sent, 3)
+    refute_received {:line, "[libcluster:lan] heartbeat"}
 
-    log =
-      capture_log(fn ->
-        strategy = start(port)
-        await_counter(strategy, :sent)
-        Application.put_env(:libcluster, :debug, true)
-        on_exit(fn -> Application.delete_env(:libcluster, :debug) end)
-        # The flag is read at the next slice, and the line is there before the one after it.
-        for n <- 1..2, do: await_counter(strategy, :sent, n + 20)
-        ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
-        await_counter(strategy, :accepted)
-        stop_supervised!(Cluster.Supervisor)
-      end)
-
-    assert log =~ "[libcluster:lan] heartbeat\n"
-    assert log =~ "[libcluster:lan] received heartbeat from friend@10.0.0.7"
+    Application.put_env(:libcluster, :debug, true)
+    on_exit(fn -> Application.delete_env(:libcluster, :debug) end)
+    assert_receive {:line, "[libcluster:lan] heartbeat"}, 5_000
+    ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
+    assert_receive {:line, "[libcluster:lan] received heartbeat from friend@10.0.0.7"}, 5_000
   end
 
   test "a wrong option stops the start with an ArgumentError", %{port: port} do
@@ -205,16 +205,19 @@ defmodule NativeGossip.StrategyTest do
 
   test "a stray message does not end the strategy", %{port: port} do
     strategy = start(port)
-    for stray <- [:stray, {make_ref(), :ok}, {:nodeup, :a@b, []}], do: send(strategy, stray)
+
+    for stray <- [:stray, {make_ref(), :ok}, {:nodeup, :a@b, []}, {:nodedown, :a@hōst, []}],
+        do: send(strategy, stray)
+
     assert %{} = Strategy.counters(strategy)
     assert Process.alive?(strategy)
   end
 
   test "a stopped strategy has closed its loop", %{port: port} do
-    before = Native.loops()
+    Await.until("the loops of other tests are closed", &Native.loops/0, &(&1 == 0))
     start(port)
-    assert Native.loops() == before + 1
+    assert Native.loops() == 1
     stop_supervised!(Cluster.Supervisor)
-    Await.until("the loop is closed", &Native.loops/0, &(&1 == before))
+    Await.until("the loop is closed", &Native.loops/0, &(&1 == 0))
   end
 end

@@ -43,7 +43,7 @@ defmodule NativeGossip.Loop do
 
     case state do
       :serving -> serve(loop, topology, alive?)
-      :stopped -> exit(:stopped)
+      :stopped -> exit({:shutdown, :stopped})
     end
   end
 

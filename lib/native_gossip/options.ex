@@ -83,7 +83,7 @@ defmodule NativeGossip.Options do
   @spec validate!(keyword, topology :: atom) :: t
   def validate!(config, topology) do
     unless Keyword.keyword?(config) do
-      refuse!(topology, "config", "a keyword list", inspect(config))
+      refuse!(topology, "config", "a keyword list", "another term, not shown for its secrets")
     end
 
     for {name, _} <- config, not Keyword.has_key?(@schema, name) do
@@ -143,10 +143,13 @@ defmodule NativeGossip.Options do
 
   defp cast(:boolean, value) when is_boolean(value), do: {:ok, value}
 
+  # As the stock strategy reads it: "127.1" is an address too.
   defp cast(:address, address) when is_binary(address) do
-    case :inet.parse_ipv4strict_address(String.to_charlist(address)) do
-      {:ok, address} -> {:ok, address}
-      {:error, :einval} -> :error
+    with true <- String.valid?(address),
+         {:ok, address} <- :inet.parse_ipv4_address(String.to_charlist(address)) do
+      {:ok, address}
+    else
+      _ -> :error
     end
   end
 
@@ -158,7 +161,9 @@ defmodule NativeGossip.Options do
   defp cast(:secret, secret) when is_binary(secret), do: {:ok, [secret]}
 
   defp cast(:secret, [_ | _] = secrets) do
-    if Enum.all?(secrets, &is_binary/1), do: {:ok, secrets}, else: :error
+    if not List.improper?(secrets) and Enum.all?(secrets, &is_binary/1),
+      do: {:ok, secrets},
+      else: :error
   end
 
   defp cast(_type, _value), do: :error

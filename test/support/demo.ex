@@ -13,6 +13,8 @@ defmodule NativeGossip.Test.Demo do
 
   @spec main(nodes: 2..16, look: Screen.look()) :: no_return
   def main(nodes: count, look: look) do
+    # By itself a VM that is told to terminate says that all went well.
+    {:ok, _} = System.trap_signal(:sigterm, fn -> System.halt(143) end)
     topologies = Application.get_env(:libcluster, :topologies, [])
     Screen.title(look, "native_gossip: #{count} nodes on this machine\n")
     facts(look, topologies)

@@ -8,14 +8,13 @@ defmodule NativeGossip.Test.Requirement do
   @doc "Network namespaces, by actually making one: root in a container may still not be allowed to."
   @spec netns :: String.t() | nil
   def netns do
-    probe = "native_gossip_probe_#{System.pid()}_#{System.unique_integer([:positive])}"
+    missing = Enum.filter(~w(unshare nsenter ip bridge), &(System.find_executable(&1) == nil))
 
-    with {:ip, ip} when ip != nil <- {:ip, System.find_executable("ip")},
-         {_, 0} <- System.cmd(ip, ["netns", "add", probe], stderr_to_stdout: true) do
-      System.cmd(ip, ["netns", "delete", probe])
+    with [] <- missing,
+         {_, 0} <- System.cmd("unshare", ["--net", "true"], stderr_to_stdout: true) do
       nil
     else
-      {:ip, nil} -> "network namespaces need iproute2, and there is no ip in PATH"
+      [_ | _] -> "network namespaces need #{Enum.join(missing, ", ")}, missing in PATH"
       {answer, _status} -> "network namespaces need root: #{String.trim(answer)}"
     end
   end

@@ -13,9 +13,9 @@ defmodule Mix.Tasks.Compile.NativeGossip do
 
   @impl true
   def run(_args) do
-    built? = build(cargo())
-    installed? = install(library())
-    {if(built? or installed?, do: :ok, else: :noop), []}
+    %{library: library, fresh?: fresh?} = build(cargo())
+    installed? = install(library)
+    {if(fresh? and not installed?, do: :noop, else: :ok), []}
   end
 
   @impl true
@@ -49,29 +49,47 @@ defmodule Mix.Tasks.Compile.NativeGossip do
   end
 
   defp build(cargo) do
-    args = ~w(build --release --locked --package #{@crate} --target-dir) ++ [target()]
-    options = [:binary, :exit_status, :stderr_to_stdout, line: 4096, args: args]
+    # In JSON cargo says where it put the library, whatever target its configuration names.
+    args =
+      ~w(build --release --locked --color never --message-format json-render-diagnostics) ++
+        ["--package", @crate, "--target-dir", Path.expand("target")]
 
-    case relay(Port.open({:spawn_executable, cargo}, options), false) do
-      {0, built?} -> built?
+    options = [:binary, :exit_status, :stderr_to_stdout, line: 1_000_000, args: args]
+
+    case relay(Port.open({:spawn_executable, cargo}, options), nil) do
+      {0, %{} = artifact} -> artifact
+      {0, nil} -> Mix.raise("cargo built #{@crate} and did not say where it is")
       {status, _} -> Mix.raise("cargo could not build #{@crate} (exit status #{status})")
     end
   end
 
-  defp relay(port, spoke?) do
+  defp relay(port, artifact) do
     receive do
-      {^port, {:data, {_, line}}} -> relay(port, say(line) or spoke?)
-      {^port, {:exit_status, status}} -> {status, spoke?}
+      {^port, {:data, {:eol, "{" <> _ = json}}} ->
+        relay(port, artifact(json) || artifact)
+
+      {^port, {:data, {_, line}}} ->
+        say(line)
+        relay(port, artifact)
+
+      {^port, {:exit_status, status}} ->
+        {status, artifact}
+    end
+  end
+
+  # Two fields of one line are not worth a JSON library.
+  defp artifact(json) do
+    with true <- json =~ ~s("reason":"compiler-artifact") and json =~ ~s("name":"#{@crate}"),
+         [_, library] <- Regex.run(~r/"filenames":\["([^"]+)"/, json) do
+      %{library: String.replace(library, "\\\\", "\\"), fresh?: json =~ ~s("fresh":true)}
+    else
+      _ -> nil
     end
   end
 
   # The closing line is the only one that cargo prints even if nothing was out of date.
-  defp say("    Finished " <> _), do: false
-
-  defp say(line) do
-    Mix.shell().info(line)
-    true
-  end
+  defp say("    Finished " <> _), do: :ok
+  defp say(line), do: Mix.shell().info(line)
 
   defp install(library) do
     if File.read(library) == File.read(installed()) do
@@ -86,24 +104,9 @@ defmodule Mix.Tasks.Compile.NativeGossip do
     end
   end
 
-  defp library do
-    triple = System.get_env("CARGO_BUILD_TARGET", "")
-
-    name =
-      case :os.type() do
-        {:win32, _} -> "#{@crate}.dll"
-        {:unix, :darwin} -> "lib#{@crate}.dylib"
-        _ -> "lib#{@crate}.so"
-      end
-
-    Path.join([target(), triple, "release", name])
-  end
-
   # Erlang looks for .so on macOS too.
   defp installed do
     extension = if match?({:win32, _}, :os.type()), do: "dll", else: "so"
     Path.join(Mix.Project.app_path(), "priv/native/#{@crate}.#{extension}")
   end
-
-  defp target, do: Path.expand("target")
 end

@@ -65,20 +65,21 @@ impl Allowance {
     }
 }
 
-/// Datagrams that are looked at: `limit` a second, in windows of 10 ms.
+/// Datagrams that are looked at: `limit` a second, handed out in windows of 10 ms.
 #[derive(Clone, Debug)]
 pub struct ReceiveLimit {
-    per_window: u64,
-    left: u64,
+    per_second: u32,
+    /// Hundredths of datagrams: what a window leaves of a fraction goes to the next.
+    left: u32,
     window_ends: Time,
 }
 
 impl ReceiveLimit {
-    /// At most `limit` datagrams a second; one a window at the least.
+    const WINDOWS: u32 = 1000 / RECEIVE_WINDOW.subsec_millis();
+
+    /// At most `limit` datagrams a second.
     pub fn new(limit: u32) -> Self {
-        let windows = 1000 / RECEIVE_WINDOW.subsec_millis();
-        let per_window = u64::from(limit.div_ceil(windows)).max(1);
-        Self { per_window, left: per_window, window_ends: Time::ZERO }
+        Self { per_second: limit, left: 0, window_ends: Time::ZERO }
     }
 
     /// Takes one.
@@ -87,14 +88,16 @@ impl ReceiveLimit {
     /// The time at which the next window begins, where this one is used up.
     pub fn take(&mut self, now: Time) -> Result<(), Time> {
         if now >= self.window_ends {
-            self.left = self.per_window;
+            self.left = self.left % Self::WINDOWS + self.per_second;
             self.window_ends = now + RECEIVE_WINDOW;
         }
-        if self.left == 0 {
-            return Err(self.window_ends);
+        match self.left.checked_sub(Self::WINDOWS) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err(self.window_ends),
         }
-        self.left -= 1;
-        Ok(())
     }
 }
 
@@ -162,9 +165,12 @@ mod tests {
 
     #[test]
     fn no_second_holds_more_datagrams_than_the_limit() {
-        let mut limit = ReceiveLimit::new(20_000);
-        let taken = (0..1_000_000u64).filter(|n| limit.take(Time::from_micros(*n)).is_ok()).count();
-        assert_eq!(taken, 20_000);
+        for per_second in [1, 99, 100, 101, 12_345, 20_000] {
+            let mut limit = ReceiveLimit::new(per_second);
+            let micros = 0..3_000_000u64;
+            let taken = micros.filter(|n| limit.take(Time::from_micros(*n)).is_ok()).count();
+            assert_eq!(taken, 3 * per_second as usize, "{per_second}");
+        }
     }
 
     #[test]

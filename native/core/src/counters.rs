@@ -5,7 +5,7 @@ use crate::Refusal;
 /// Counts since the engine was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Heartbeats handed out to be sent.
+    /// Heartbeats handed to the system, which may yet fail to send them.
     pub sent: u64,
     /// Datagrams looked at: `accepted` and all the refusals together.
     pub received: u64,

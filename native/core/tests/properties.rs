@@ -56,13 +56,28 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_accepted_is_a_node_name(tail: Vec<u8>, node in node_name(), at: usize, byte: u8) {
-        let mut packet = packet::encode(&node, &keyring(&[]), [0; 16]);
-        let at = at % packet.len();
-        packet[at] = byte;
-        packet.extend(tail);
-        if let Ok(taken) = decode_plain(&packet) {
-            prop_assert_eq!(NodeName::parse(taken.as_str()), Ok(taken.clone()));
+    fn a_changed_byte_of_the_name_is_taken_if_and_only_if_a_node_can_have_it(
+        node in "[a-z]{1,9}@[a-z]{1,9}",
+        at: prop::sample::Index,
+        byte: u8,
+    ) {
+        let mut name = node.into_bytes();
+        let sent = NodeName::parse(std::str::from_utf8(&name)?);
+        let mut packet = packet::encode(&sent.expect("a name"), &keyring(&[]), [0; 16]);
+        let (at, len) = (at.index(name.len()), packet.len());
+        name[at] = byte;
+        packet[len - name.len() + at] = byte;
+
+        let place = name.iter().position(|b| *b == b'@').unwrap_or(0);
+        let (base, host) = (&name[..place], name.get(place + 1..).unwrap_or_default());
+        let in_base = |b: &u8| b.is_ascii_alphanumeric() || b"-_".contains(b);
+        let startable = !base.is_empty() && base.iter().all(in_base)
+            // A lone byte beyond ASCII is no UTF-8.
+            && !host.is_empty() && host.iter().all(|b| (b'!'..=0x7f).contains(b) && *b != b'@');
+        let taken = decode_plain(&packet);
+        prop_assert_eq!(taken.is_ok(), startable, "{:?}", taken);
+        if let Ok(taken) = taken {
+            prop_assert_eq!(taken.as_str().as_bytes(), name.as_slice());
         }
     }
 

@@ -1,4 +1,7 @@
 //! Sleeping until something arrives, a deadline passes, or another thread calls.
+//!
+//! By mio: the smaller `polling` registers sockets by an unsafe function since its third version,
+//! and this workspace forbids unsafe code.
 
 use std::{io, time::Instant};
 

@@ -105,10 +105,13 @@ pub(crate) enum ServedAtom {
     Stopped,
 }
 
-/// The node that an atom names; `None` where it names none, as `:nonode@nohost`.
+/// The node that an atom names; `None` where it names none, as `:nonode@nohost` and every atom
+/// beyond Latin-1.
 pub(crate) fn node_name(atom: Term<'_>) -> NifResult<Option<NodeName>> {
-    let text = atom.atom_to_string().map_err(|_| Error::BadArg)?;
-    Ok(NodeName::parse(&text).ok())
+    if !atom.is_atom() {
+        return Err(Error::BadArg);
+    }
+    Ok(atom.atom_to_string().ok().and_then(|text| NodeName::parse(&text).ok()))
 }
 
 /// The atom of a node name. It is in the atom table for ever: the engine's allowance of new names
