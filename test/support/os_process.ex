@@ -20,6 +20,21 @@ defmodule NativeGossip.Test.OsProcess do
   @spec threads(id) :: non_neg_integer
   def threads(id), do: length(File.ls!("/proc/#{id}/task"))
 
+  @doc "CPU time of the dirty IO schedulers of a BEAM, in seconds: what its loops cost."
+  @spec io_cpu_s(id) :: float
+  def io_cpu_s(id) do
+    # Ticks, of which Linux shows a program 100 a second on every platform.
+    for thread <- File.ls!("/proc/#{id}/task"),
+        {:ok, stat} <- [File.read("/proc/#{id}/task/#{thread}/stat")],
+        [name, rest] = String.split(stat, ") ", parts: 2),
+        name =~ ~r"dirty_io|dios",
+        reduce: 0.0 do
+      seconds ->
+        [user, system] = rest |> String.split() |> Enum.slice(11, 2)
+        seconds + (String.to_integer(user) + String.to_integer(system)) / 100
+    end
+  end
+
   @doc "Open file descriptors, each as what it points at."
   @spec descriptors(id) :: [String.t()]
   def descriptors(id) do
