@@ -65,7 +65,8 @@ defmodule NativeGossip.MixProject do
       licenses: ["MIT", "Apache-2.0"],
       links: %{},
       files:
-        ~w(lib native docs Cargo.toml Cargo.lock mix.exs README.md CHANGELOG.md) ++ ["LICENSE-*"]
+        ~w(lib native docs Cargo.toml Cargo.lock mix.exs README.md CHANGELOG.md SECURITY.md) ++
+          ["LICENSE-*"]
     ]
   end
 end

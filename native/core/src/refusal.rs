@@ -15,7 +15,7 @@ pub enum Refusal {
     Undecryptable,
     /// A plain heartbeat, where we have a secret.
     Unsealed,
-    /// Beyond a [budget](crate::budget): too long, or one name too many.
+    /// Beyond a [budget](crate::budget): too long, one name too many, or one connect too many.
     OverLimit,
     /// Our own heartbeat: not a fault, but the echo that tells us that we are heard.
     Own,
@@ -58,7 +58,8 @@ impl Refusal {
             }
             Self::Unsealed => "its sender has no secret, while this node has one (option secret)",
             Self::OverLimit => {
-                "it is too long, or more new names arrive than are taken in (option max_peers)"
+                "it is too long, or too many new peers come at once (option max_peers): they are \
+                 taken in when they are heard again"
             }
             Self::Own => "it is this node's own heartbeat",
         }

@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use native_gossip_core::{Config, NodeName, Report, Secret};
+use native_gossip_core::{Config, NodeName, Refusal, Report, Secret};
 use native_gossip_net::{NetConfig, Notice};
 use rustler::{Atom, Binary, Error, NifMap, NifResult, NifUnitEnum, Term};
 
@@ -91,7 +91,9 @@ pub(crate) fn log_line(notice: Notice<'_>) -> (Level, String) {
                 "packets refused as {cause}: {packets}, the last one from {source}; {}",
                 cause.meaning()
             );
-            (Level::Warning, line)
+            // Many peers at once are what a large cluster starts with.
+            let level = if cause == Refusal::OverLimit { Level::Info } else { Level::Warning };
+            (level, line)
         }
         Notice::Trouble(trouble) => (Level::Warning, format!("{trouble}; trying again")),
         Notice::Mended => (Level::Info, "heartbeats are sent again".into()),
