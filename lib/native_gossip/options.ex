@@ -46,7 +46,9 @@ defmodule NativeGossip.Options do
     max_peers: [
       type: {:integer, 1..100_000},
       default: 4_096,
-      doc: "names remembered, and names taken in at once; one more every 10 s after that"
+      doc:
+        "names remembered, and names taken in at once, a quarter of them from one address; " <>
+          "one more every 10 s after that"
     ],
     receive_limit: [
       type: {:integer, 1..1_000_000},

@@ -1,5 +1,7 @@
 //! What strangers may cost us. Each bound stands here once, with its reason.
 
+use std::net::IpAddr;
+
 use crate::{Refusal, Time};
 
 /// Longest datagram that is read, in bytes. A heartbeat is at most 300 bytes; 1500 is what an
@@ -23,9 +25,56 @@ pub const CLUSTER_HEARTBEATS_PER_SECOND: u32 = 200;
 /// wake more often than it saves; longer, and the kernel's buffer would overflow meanwhile.
 const RECEIVE_WINDOW: Time = Time::from_millis(10);
 
+/// One host that forges names may use up so much of the allowance for new names, and never keeps
+/// those of other hosts out; and so many BEAMs on one host it takes in all the same.
+const PART_OF_ONE_SOURCE: (usize, usize) = (4, 16);
+
+/// Sources that are told apart; beyond it some share a part. Those of one /24 network never do.
+const SOURCES: usize = 256;
+
+/// New names that may be taken in: `max_peers` at once, a part of them from one source, then one
+/// every [`NEW_NAME_EVERY`].
+#[derive(Clone, Debug)]
+pub struct NewNames {
+    all: Allowance,
+    by_source: Vec<Allowance>,
+}
+
+impl NewNames {
+    /// The whole allowance, for every source.
+    pub fn new(max_peers: usize) -> Self {
+        let (divisor, least) = PART_OF_ONE_SOURCE;
+        let part = (max_peers / divisor).max(least);
+        Self {
+            all: Allowance::new(max_peers, NEW_NAME_EVERY),
+            by_source: vec![Allowance::new(part, NEW_NAME_EVERY); SOURCES],
+        }
+    }
+
+    /// Takes one for a name that came from `source`, if there is one left.
+    pub fn take(&mut self, now: Time, source: IpAddr) -> bool {
+        let Some(part) = self.by_source.get_mut(place(source)) else { return false };
+        let taken = part.is_left(now) && self.all.is_left(now);
+        if taken {
+            part.take();
+            self.all.take();
+        }
+        taken
+    }
+}
+
+/// Addresses that differ in their last byte alone have places of their own.
+fn place(source: IpAddr) -> usize {
+    let fold = |octets: &[u8]| octets.iter().fold(0u8, |place, octet| place.rotate_left(3) ^ octet);
+    match source {
+        IpAddr::V4(address) => fold(&address.octets()).into(),
+        IpAddr::V6(address) => fold(&address.octets()).into(),
+    }
+}
+
 /// So much at once, and refilled by one in every `interval`.
 #[derive(Clone, Debug)]
-pub struct Allowance {
+struct Allowance {
     capacity: u64,
     left: u64,
     interval: Time,
@@ -33,21 +82,18 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Names that may be taken in: `max_peers` at once, then one every [`NEW_NAME_EVERY`].
-    pub fn new_names(max_peers: usize) -> Self {
-        Self::new(max_peers as u64, NEW_NAME_EVERY)
-    }
-
-    fn new(capacity: u64, interval: Time) -> Self {
+    fn new(capacity: usize, interval: Time) -> Self {
+        let capacity = capacity as u64;
         Self { capacity, left: capacity, interval, refilled: Time::ZERO }
     }
 
-    /// Takes one, if there is one left.
-    pub fn take(&mut self, now: Time) -> bool {
+    fn is_left(&mut self, now: Time) -> bool {
         self.refill(now);
-        let taken = self.left > 0;
-        self.left -= u64::from(taken);
-        taken
+        self.left > 0
+    }
+
+    fn take(&mut self) {
+        self.left = self.left.saturating_sub(1);
     }
 
     fn refill(&mut self, now: Time) {
@@ -144,23 +190,41 @@ impl RefusalLog {
 mod tests {
     use super::*;
 
-    #[test]
-    fn new_names_are_refused_once_the_allowance_is_used_up() {
-        let mut names = Allowance::new_names(3);
-        let taken = (0..10).filter(|_| names.take(Time::ZERO)).count();
-        assert_eq!(taken, 3);
+    fn source(n: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, n])
+    }
+
+    /// How many of so many new names are taken in.
+    fn taken(names: &mut NewNames, now: Time, n: u8, count: usize) -> usize {
+        (0..count).filter(|_| names.take(now, source(n))).count()
     }
 
     #[test]
-    fn one_name_comes_back_in_ten_seconds_and_never_more_than_the_capacity() {
-        let mut names = Allowance::new_names(3);
-        while names.take(Time::ZERO) {}
-        assert!(!names.take(Time::from_millis(9_999)));
-        assert!(names.take(Time::from_millis(10_000)));
-        assert!(!names.take(Time::from_millis(19_999)));
-        assert!(names.take(Time::from_millis(20_000)));
+    fn one_source_uses_up_its_part_and_all_of_them_the_whole() {
+        let mut names = NewNames::new(100);
+        assert_eq!(taken(&mut names, Time::ZERO, 1, 1000), 25);
+        assert_eq!(taken(&mut names, Time::ZERO, 2, 20), 20);
+        let others: usize = (3..100).map(|n| taken(&mut names, Time::ZERO, n, 1000)).sum();
+        assert_eq!(others, 55);
+    }
+
+    #[test]
+    fn every_address_of_a_network_has_a_part_of_its_own() {
+        let places: std::collections::BTreeSet<_> = (0..=255).map(|n| place(source(n))).collect();
+        assert_eq!(places.len(), SOURCES);
+        assert!(places.iter().all(|place| *place < SOURCES));
+    }
+
+    #[test]
+    fn one_name_comes_back_in_ten_seconds_and_never_more_than_the_whole() {
+        let mut names = NewNames::new(3);
+        assert_eq!(taken(&mut names, Time::ZERO, 1, 10), 3);
+        assert_eq!(taken(&mut names, Time::from_millis(9_999), 2, 10), 0);
+        assert_eq!(taken(&mut names, Time::from_millis(10_000), 2, 10), 1);
+        assert_eq!(taken(&mut names, Time::from_millis(19_999), 1, 10), 0);
+        assert_eq!(taken(&mut names, Time::from_millis(20_000), 1, 10), 1);
         let year = Time::from_secs(365 * 86_400);
-        assert_eq!((0..10).filter(|_| names.take(year)).count(), 3);
+        assert_eq!(taken(&mut names, year, 1, 10), 3);
     }
 
     #[test]

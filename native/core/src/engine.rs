@@ -1,5 +1,7 @@
 //! The protocol of one node: what it sends, whom it has heard, whom it announces.
 
+use std::net::IpAddr;
+
 use rand_core::CryptoRng;
 
 use crate::{
@@ -63,13 +65,13 @@ impl<R: CryptoRng> Engine<R> {
         }
     }
 
-    /// Takes in one datagram.
+    /// Takes in one datagram that came from `source`.
     ///
     /// # Errors
     /// The cause for which it is not the heartbeat of another node. It has been counted.
-    pub fn hear(&mut self, now: Time, datagram: &[u8]) -> Result<Heard, Refusal> {
+    pub fn hear(&mut self, now: Time, source: IpAddr, datagram: &[u8]) -> Result<Heard, Refusal> {
         self.counters.received += 1;
-        let heard = self.judge(now, datagram);
+        let heard = self.judge(now, source, datagram);
         match &heard {
             Ok(heard) => {
                 self.counters.accepted += 1;
@@ -108,7 +110,7 @@ impl<R: CryptoRng> Engine<R> {
         self.counters
     }
 
-    fn judge(&mut self, now: Time, datagram: &[u8]) -> Result<Heard, Refusal> {
+    fn judge(&mut self, now: Time, source: IpAddr, datagram: &[u8]) -> Result<Heard, Refusal> {
         if datagram.len() > MAX_DATAGRAM {
             return Err(Refusal::OverLimit);
         }
@@ -128,7 +130,7 @@ impl<R: CryptoRng> Engine<R> {
         if self.identity.is_none() {
             return Ok(Heard { node, announce: false });
         }
-        let heartbeat = self.peers.hear(now, &node)?;
+        let heartbeat = self.peers.hear(now, source, &node)?;
         if heartbeat.is_new {
             self.schedule.answer(now, &mut self.rng);
         }

@@ -15,7 +15,7 @@
 //! bob.set_identity(now, Some(NodeName::parse("bob@10.0.0.2")?));
 //!
 //! let heartbeat = alice.heartbeat(now).expect("the first heartbeat is due at once");
-//! let heard = bob.hear(now, &heartbeat).expect("a heartbeat as the protocol has it");
+//! let heard = bob.hear(now, [10, 0, 0, 1].into(), &heartbeat).expect("a heartbeat as the protocol has it");
 //! assert_eq!(heard.node.as_str(), "alice@10.0.0.1");
 //! assert!(heard.announce, "a peer that is heard for the first time is announced");
 //! # Ok::<(), native_gossip_core::InvalidName>(())

@@ -1,12 +1,12 @@
 //! The nodes that were heard, and when each is announced.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use rand_core::Rng;
 
 use crate::{
     NodeName, Refusal, Time,
-    budget::{Allowance, CONNECTS_AT_ONCE},
+    budget::{CONNECTS_AT_ONCE, NewNames},
     random_below,
 };
 
@@ -68,7 +68,7 @@ impl UnderWay {
 pub(crate) struct Peers {
     table: BTreeMap<NodeName, Peer>,
     capacity: usize,
-    new_names: Allowance,
+    new_names: NewNames,
     under_way: UnderWay,
     connected: usize,
 }
@@ -87,7 +87,7 @@ impl Peers {
         Self {
             table: BTreeMap::new(),
             capacity,
-            new_names: Allowance::new_names(capacity),
+            new_names: NewNames::new(capacity),
             under_way: UnderWay::default(),
             connected: 0,
         }
@@ -103,7 +103,12 @@ impl Peers {
     /// # Errors
     /// [`Refusal::OverLimit`] where the peer is to be announced and too many connects are under way,
     /// or where the name is new and there is no allowance or no place for it.
-    pub(crate) fn hear(&mut self, now: Time, node: &NodeName) -> Result<Heartbeat, Refusal> {
+    pub(crate) fn hear(
+        &mut self,
+        now: Time,
+        source: IpAddr,
+        node: &NodeName,
+    ) -> Result<Heartbeat, Refusal> {
         if let Some(peer) = self.table.get_mut(node) {
             peer.heard_at = now;
             let announce = now >= peer.announce_from;
@@ -117,7 +122,7 @@ impl Peers {
             return Err(Refusal::OverLimit);
         }
         self.under_way.start(now, node)?;
-        if !self.new_names.take(now) {
+        if !self.new_names.take(now, source) {
             self.under_way.end(node);
             return Err(Refusal::OverLimit);
         }
@@ -204,21 +209,30 @@ mod tests {
         StdRng::seed_from_u64(7)
     }
 
+    /// Hears a peer from an address of its own.
+    fn hear(peers: &mut Peers, now: Time, node: &NodeName) -> Result<Heartbeat, Refusal> {
+        let last = node.as_str().bytes().fold(0, u8::wrapping_add);
+        peers.hear(now, IpAddr::from([10, 0, 0, last]), node)
+    }
+
     /// Hears a peer whose connect succeeds.
     fn meet(peers: &mut Peers, now: Time, node: &NodeName) -> Result<(), Refusal> {
-        peers.hear(now, node)?;
+        hear(peers, now, node)?;
         peers.report(now, node, Report::Connected, &mut rng());
         Ok(())
     }
 
     fn announced(peers: &mut Peers, now: Time) -> bool {
-        peers.hear(now, &node(1)).expect("within the budgets").announce
+        hear(peers, now, &node(1)).expect("within the budgets").announce
     }
 
     #[test]
     fn a_peer_is_announced_once_until_something_is_reported() {
         let mut peers = Peers::new(8);
-        assert_eq!(peers.hear(secs(0), &node(1)), Ok(Heartbeat { is_new: true, announce: true }));
+        assert_eq!(
+            hear(&mut peers, secs(0), &node(1)),
+            Ok(Heartbeat { is_new: true, announce: true })
+        );
         assert!((1..30).all(|s| !announced(&mut peers, secs(s))));
     }
 
@@ -278,10 +292,10 @@ mod tests {
     fn the_longest_silent_peer_that_is_not_connected_makes_room() {
         let mut peers = Peers::new(3);
         for n in 0..3 {
-            peers.hear(secs(n as u64), &node(n)).expect("room");
+            hear(&mut peers, secs(n as u64), &node(n)).expect("room");
         }
         peers.report(secs(3), &node(0), Report::Connected, &mut rng());
-        assert!(peers.hear(secs(40), &node(9)).expect("an allowance by now").is_new);
+        assert!(hear(&mut peers, secs(40), &node(9)).expect("an allowance by now").is_new);
         let known: Vec<_> = peers.table.keys().cloned().collect();
         assert_eq!(known, [node(0), node(2), node(9)]);
     }
@@ -292,14 +306,14 @@ mod tests {
         for n in 0..2 {
             meet(&mut peers, secs(0), &node(n)).expect("room");
         }
-        assert_eq!(peers.hear(secs(1000), &node(9)), Err(Refusal::OverLimit));
+        assert_eq!(hear(&mut peers, secs(1000), &node(9)), Err(Refusal::OverLimit));
     }
 
     #[test]
     fn forged_names_use_up_the_allowance_and_no_more() {
         let mut peers = Peers::new(100);
         let mut refuse = |n: &usize| {
-            let heard = peers.hear(secs(0), &node(*n));
+            let heard = hear(&mut peers, secs(0), &node(*n));
             peers.report(secs(0), &node(*n), Report::Unreachable, &mut rng());
             heard.is_ok()
         };
@@ -312,34 +326,37 @@ mod tests {
     fn sixteen_connects_are_under_way_and_the_next_peer_waits_until_it_is_heard_again() {
         let mut peers = Peers::new(100);
         for n in 0..CONNECTS_AT_ONCE {
-            assert!(peers.hear(secs(0), &node(n)).expect("room").announce);
+            assert!(hear(&mut peers, secs(0), &node(n)).expect("room").announce);
         }
-        assert_eq!(peers.hear(secs(0), &node(50)), Err(Refusal::OverLimit));
+        assert_eq!(hear(&mut peers, secs(0), &node(50)), Err(Refusal::OverLimit));
         peers.report(secs(1), &node(3), Report::Unreachable, &mut rng());
-        assert_eq!(peers.hear(secs(1), &node(50)), Ok(Heartbeat { is_new: true, announce: true }));
-        assert_eq!(peers.hear(secs(3), &node(3)), Err(Refusal::OverLimit));
+        assert_eq!(
+            hear(&mut peers, secs(1), &node(50)),
+            Ok(Heartbeat { is_new: true, announce: true })
+        );
+        assert_eq!(hear(&mut peers, secs(3), &node(3)), Err(Refusal::OverLimit));
         peers.report(secs(3), &node(50), Report::Connected, &mut rng());
-        assert!(peers.hear(secs(3), &node(3)).expect("room").announce);
+        assert!(hear(&mut peers, secs(3), &node(3)).expect("room").announce);
     }
 
     #[test]
     fn a_connect_that_is_never_reported_on_makes_way_after_30_s() {
         let mut peers = Peers::new(100);
         for n in 0..CONNECTS_AT_ONCE {
-            peers.hear(secs(0), &node(n)).expect("room");
+            hear(&mut peers, secs(0), &node(n)).expect("room");
         }
-        assert_eq!(peers.hear(secs(29), &node(50)), Err(Refusal::OverLimit));
-        assert!(peers.hear(secs(30), &node(50)).expect("room").announce);
+        assert_eq!(hear(&mut peers, secs(29), &node(50)), Err(Refusal::OverLimit));
+        assert!(hear(&mut peers, secs(30), &node(50)).expect("room").announce);
     }
 
     #[test]
     fn a_name_that_must_wait_for_a_connect_costs_no_allowance() {
         let mut peers = Peers::new(CONNECTS_AT_ONCE + 1);
         for n in 0..CONNECTS_AT_ONCE {
-            peers.hear(secs(0), &node(n)).expect("room");
+            hear(&mut peers, secs(0), &node(n)).expect("room");
         }
-        assert!((100..200).all(|n| peers.hear(secs(0), &node(n)) == Err(Refusal::OverLimit)));
+        assert!((100..200).all(|n| hear(&mut peers, secs(0), &node(n)) == Err(Refusal::OverLimit)));
         peers.report(secs(0), &node(0), Report::Connected, &mut rng());
-        assert!(peers.hear(secs(0), &node(50)).expect("an allowance").announce);
+        assert!(hear(&mut peers, secs(0), &node(50)).expect("an allowance").announce);
     }
 }

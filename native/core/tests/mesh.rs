@@ -5,10 +5,14 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, BinaryHeap},
+    net::{IpAddr, Ipv4Addr},
 };
 
 use native_gossip_core::{Config, Engine, NodeName, Report, Secret, Time};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
+
+/// Where all packets come from, as on one host.
+const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 struct Network {
     engines: Vec<Engine<StdRng>>,
@@ -80,7 +84,7 @@ impl Network {
         while self.in_flight.peek().is_some_and(|Reverse((at, ..))| *at <= self.now) {
             let Some(Reverse((_, to, packet))) = self.in_flight.pop() else { return };
             let engine = &mut self.engines[to];
-            if let Ok(heard) = engine.hear(self.now, &packet)
+            if let Ok(heard) = engine.hear(self.now, SOURCE, &packet)
                 && heard.announce
             {
                 engine.report(self.now, &heard.node, Report::Connected);
@@ -184,7 +188,7 @@ fn a_plain_heartbeat_is_unsealed_to_a_node_with_a_secret() {
         let name = format!("{}-{n}@10.0.0.1", "n".repeat(n % 16));
         plain.set_identity(Time::ZERO, NodeName::parse(&name).ok());
         let heartbeat = plain.heartbeat(Time::ZERO).expect("due at once");
-        let verdict = network.engines[0].hear(Time::ZERO, &heartbeat);
+        let verdict = network.engines[0].hear(Time::ZERO, SOURCE, &heartbeat);
         assert_eq!(verdict, Err(native_gossip_core::Refusal::Unsealed), "{name}");
     }
 }
@@ -192,6 +196,12 @@ fn a_plain_heartbeat_is_unsealed_to_a_node_with_a_secret() {
 #[test]
 fn a_datagram_over_1500_bytes_is_refused_unread() {
     let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(0));
-    assert_eq!(engine.hear(Time::ZERO, &[0; 1501]), Err(native_gossip_core::Refusal::OverLimit));
-    assert_eq!(engine.hear(Time::ZERO, &[0; 1500]), Err(native_gossip_core::Refusal::Malformed));
+    assert_eq!(
+        engine.hear(Time::ZERO, SOURCE, &[0; 1501]),
+        Err(native_gossip_core::Refusal::OverLimit)
+    );
+    assert_eq!(
+        engine.hear(Time::ZERO, SOURCE, &[0; 1500]),
+        Err(native_gossip_core::Refusal::Malformed)
+    );
 }

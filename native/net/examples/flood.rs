@@ -6,7 +6,7 @@
 //!
 //! KIND is `noise` (64 random bytes), `names` (heartbeats of distinct forged names) or `known`
 //! (heartbeats of the 50 nodes known1@127.0.0.1 to known50@127.0.0.1). With a SECRET heartbeats are
-//! sealed. ADDRESS is of 127.0.0.0/8, or a multicast group, which is sent to on the loopback
+//! sealed. They come from 127.0.0.66. ADDRESS is of 127.0.0.0/8, or a multicast group, which is sent to on the loopback
 //! interface only. Prints how many packets were sent.
 
 use std::{
@@ -25,6 +25,9 @@ use rand::{Rng, rngs::StdRng};
 
 const USAGE: &str = "usage: flood noise|names|known ADDRESS:PORT SECONDS [SECRET]";
 const KNOWN: u64 = 50;
+
+/// Another host than that of the nodes, as far as they can tell.
+const HOST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -49,7 +52,7 @@ fn run(args: &[String]) -> Result<u64, Box<dyn Error>> {
     let secrets: Vec<_> = secret.iter().map(|secret| Secret(secret.clone().into())).collect();
     let mut make = maker(kind, Keyring::new(&secrets))?;
 
-    let socket = socket2::Socket::from(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?);
+    let socket = socket2::Socket::from(UdpSocket::bind((HOST, 0))?);
     socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST)?;
     let socket = UdpSocket::from(socket);
     let ends = Instant::now() + Duration::from_secs(seconds.parse()?);

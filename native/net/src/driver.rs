@@ -250,7 +250,7 @@ impl Driver {
                 }
             };
             let datagram = self.buffer.get(..len).unwrap_or_default();
-            match self.engine.hear(now, datagram) {
+            match self.engine.hear(now, source.ip(), datagram) {
                 Ok(heard) => {
                     audience.detail(Notice::Heard(&heard.node));
                     if heard.announce {
