@@ -47,14 +47,15 @@ struct Peer {
 struct UnderWay(Vec<(NodeName, Time)>);
 
 impl UnderWay {
-    /// Announces a peer, unless too many are under way.
-    fn start(&mut self, now: Time, node: &NodeName) -> Result<(), Refusal> {
-        self.0.retain(|(other, ends)| *ends > now && other != node);
-        if self.0.len() >= CONNECTS_AT_ONCE {
-            return Err(Refusal::OverLimit);
-        }
+    /// Whether `node` may be announced: one more, or one that is under way already.
+    fn has_room(&mut self, now: Time, node: &NodeName) -> bool {
+        self.0.retain(|(_, ends)| *ends > now);
+        self.0.iter().filter(|(other, _)| other != node).count() < CONNECTS_AT_ONCE
+    }
+
+    fn start(&mut self, now: Time, node: &NodeName) {
+        self.end(node);
         self.0.push((node.clone(), now + REPORT_WITHIN));
-        Ok(())
     }
 
     fn end(&mut self, node: &NodeName) {
@@ -113,19 +114,21 @@ impl Peers {
             peer.heard_at = now;
             let announce = now >= peer.announce_from;
             if announce {
-                self.under_way.start(now, node)?;
+                if !self.under_way.has_room(now, node) {
+                    return Err(Refusal::OverLimit);
+                }
+                self.under_way.start(now, node);
                 peer.announce_from = now + REPORT_WITHIN;
             }
             return Ok(Heartbeat { is_new: false, announce });
         }
-        if !self.has_room() {
+        if !self.has_room()
+            || !self.under_way.has_room(now, node)
+            || !self.new_names.take(now, source)
+        {
             return Err(Refusal::OverLimit);
         }
-        self.under_way.start(now, node)?;
-        if !self.new_names.take(now, source) {
-            self.under_way.end(node);
-            return Err(Refusal::OverLimit);
-        }
+        self.under_way.start(now, node);
         self.make_room();
         let peer = Peer {
             heard_at: now,
@@ -358,5 +361,18 @@ mod tests {
         assert!((100..200).all(|n| hear(&mut peers, secs(0), &node(n)) == Err(Refusal::OverLimit)));
         peers.report(secs(0), &node(0), Report::Connected, &mut rng());
         assert!(hear(&mut peers, secs(0), &node(50)).expect("an allowance").announce);
+    }
+
+    #[test]
+    fn a_connect_under_way_counts_even_if_its_peer_was_forgotten_and_is_heard_in_vain() {
+        let mut peers = Peers::new(CONNECTS_AT_ONCE);
+        for n in 0..CONNECTS_AT_ONCE {
+            hear(&mut peers, secs(0), &node(n)).expect("room");
+        }
+        peers.report(secs(10), &node(9), Report::Unreachable, &mut rng());
+        hear(&mut peers, secs(10), &node(50)).expect("the place of the longest-silent one");
+        let forgotten = (0..9).find(|n| !peers.table.contains_key(&node(*n))).expect("one");
+        assert_eq!(hear(&mut peers, secs(12), &node(forgotten)), Err(Refusal::OverLimit));
+        assert_eq!(hear(&mut peers, secs(12), &node(9)), Err(Refusal::OverLimit));
     }
 }
