@@ -27,12 +27,13 @@ defmodule NativeGossip.Test.Beam do
 
   Options: `:name` (`"n1@10.77.0.1"`; without it the node is not alive), `:cookie` (`"native_gossip"`),
   `:enter`, the command line in front of it (see `NativeGossip.Test.Network.Host`), `:epmd_port`,
-  `:args`, more arguments for `erl`, `:env`, more of its environment, `:applications` to start.
+  `:args`, more arguments for `erl`, `:env`, more of its environment, `:applications` to start,
+  `:stderr`, a file for its standard error (ours).
   """
   @spec start_link(keyword) :: t
   def start_link(options \\ []) do
     name = options[:name]
-    [program | before] = Keyword.get(options, :enter, []) ++ [erl()]
+    [program | before] = Keyword.get(options, :enter, []) ++ into(options[:stderr]) ++ [erl()]
 
     {:ok, peer, _} =
       :peer.start_link(%{
@@ -56,6 +57,22 @@ defmodule NativeGossip.Test.Beam do
     beam
   end
 
+  @doc """
+  Starts a node that nobody controls: its standard input and output are those of the port returned,
+  which tells its exit status as well. It runs `module.main/0`; options as in `start_link/1`.
+  """
+  @spec open(module, keyword) :: port
+  def open(module, options \\ []) do
+    arguments = arguments(nil, options) ++ ["-noshell", "-eval", "'#{module}':main()."]
+
+    Port.open({:spawn_executable, erl()}, [
+      :binary,
+      :exit_status,
+      args: arguments,
+      env: environment(options)
+    ])
+  end
+
   @doc "Calls a function in the node; what it raises is raised here."
   @spec call(t, module, atom, [term], timeout) :: term
   def call(beam, module, function, arguments, timeout \\ @call_ms) do
@@ -77,6 +94,18 @@ defmodule NativeGossip.Test.Beam do
   @doc "Ends the node by SIGKILL, as the machine's out-of-memory killer would."
   @spec kill(t) :: :ok
   def kill(beam), do: OsProcess.kill(beam.os_pid)
+
+  @doc "A UDP port that was free a moment ago."
+  @spec free_port :: :inet.port_number()
+  def free_port do
+    {:ok, socket} = :gen_udp.open(0)
+    {:ok, port} = :inet.port(socket)
+    :gen_udp.close(socket)
+    port
+  end
+
+  defp into(nil), do: []
+  defp into(file), do: ["/bin/sh", "-c", ~S(exec "$@" 2>"$0"), file]
 
   defp arguments(name, options) do
     named = if name, do: ["-name", name], else: []

@@ -22,6 +22,41 @@ defmodule NativeGossip.Test.Inside do
     end
   end
 
+  @doc """
+  The same under a supervisor that never gives up: `Cluster.Supervisor` gives up at the fourth
+  restart within five seconds, and is started again.
+  """
+  @spec start_lasting_cluster(keyword) :: :ok
+  def start_lasting_cluster(topologies) do
+    child = {Cluster.Supervisor, [topologies, [name: __MODULE__]]}
+    options = [strategy: :one_for_one, max_restarts: 1_000_000]
+    {:ok, supervisor} = Supervisor.start_link([child], options)
+    Process.unlink(supervisor)
+    :ok
+  end
+
+  @doc """
+  Gives the node a name without a listener: heartbeats are sent, nobody can connect, and no epmd is
+  needed.
+  """
+  @spec become(node) :: :ok
+  def become(name) do
+    {:ok, _} = :net_kernel.start(name, %{name_domain: :longnames, dist_listen: false})
+    :ok
+  end
+
+  @doc "Stands in for `connect` of a topology: it takes its time, and every other name fails."
+  @spec connect(node) :: boolean
+  def connect(node) do
+    number = :erlang.phash2(node, 20)
+    Process.sleep(number)
+    rem(number, 2) == 0
+  end
+
+  @doc "Stands in for `list_nodes`."
+  @spec list_nodes :: [node]
+  def list_nodes, do: []
+
   @spec stop_cluster :: :ok
   def stop_cluster, do: Supervisor.stop(__MODULE__)
 
@@ -32,6 +67,8 @@ defmodule NativeGossip.Test.Inside do
       {^topology, pid, _, _} when is_pid(pid) -> pid
       _ -> nil
     end)
+  catch
+    :exit, _ -> nil
   end
 
   @doc "The counters of the strategy, or nil between its end and its restart."

@@ -68,6 +68,29 @@ defmodule NativeGossip.Test.OsProcess do
     end)
   end
 
+  @doc """
+  What the process holds: its sockets on `port`, its threads, and its descriptors by kind.
+
+  Two of these can be compared, while descriptors cannot: a socket has another number each time.
+  """
+  @spec holdings(id, :inet.port_number()) :: %{atom => term}
+  def holdings(id, port) do
+    %{
+      sockets: udp_sockets(id, port),
+      threads: threads(id),
+      descriptors: id |> descriptors() |> Enum.frequencies_by(&kind/1)
+    }
+  end
+
+  defp kind(target), do: String.replace(target, ~r/:\[\d+\]$/, "")
+
+  @doc "Resident memory, in bytes."
+  @spec resident(id) :: pos_integer
+  def resident(id) do
+    [_, kilobytes] = Regex.run(~r/^VmRSS:\s+(\d+) kB/m, File.read!("/proc/#{id}/status"))
+    1024 * String.to_integer(kilobytes)
+  end
+
   @doc "True where a socket in the network namespace of this process has joined the group."
   @spec joined?(id, :inet.ip4_address()) :: boolean
   def joined?(id, {a, b, c, d}) do
@@ -79,8 +102,14 @@ defmodule NativeGossip.Test.OsProcess do
 
   @doc "SIGKILL to this one process."
   @spec kill(id) :: :ok
-  def kill(id) do
-    {_, _} = System.cmd("kill", ["-KILL", Integer.to_string(id)], stderr_to_stdout: true)
+  def kill(id), do: signal(id, "KILL")
+
+  @doc "SIGTERM to this one process, as an init system ends a service."
+  @spec terminate(id) :: :ok
+  def terminate(id), do: signal(id, "TERM")
+
+  defp signal(id, name) do
+    {_, _} = System.cmd("kill", ["-" <> name, Integer.to_string(id)], stderr_to_stdout: true)
     :ok
   end
 end
