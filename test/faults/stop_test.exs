@@ -1,0 +1,136 @@
+defmodule NativeGossip.Faults.StopTest do
+  @moduledoc """
+  A VM is stopped in every way while the loop is inside its NIF, and one without the strategy beside
+  it: both end, with the same exit status.
+
+  `STOP_RUNS` is how often each (1), in turns. Where it is set, the times are printed, and the same
+  is done with a release: `STOP_RUNS=20 mix test test/faults/stop_test.exs`.
+  """
+  use ExUnit.Case, async: false
+
+  alias NativeGossip.Test.{Amount, Await, Beam, Epmd, OsProcess}
+  alias NativeGossip.Test.Faults.Stopping
+
+  @moduletag :tmp_dir
+  @moduletag timeout: :infinity
+
+  @ends_within_ms 30_000
+  @project Path.expand("../release", __DIR__)
+  @stand_in Path.expand("../stand_ins/libcluster", __DIR__)
+
+  for {way, status} <- [
+        {"System.stop", 7},
+        {":init.stop", 0},
+        {"SIGTERM", 0},
+        {"System.halt", 7}
+      ] do
+    test "#{way} ends the VM with status #{status}, with the strategy as without it" do
+      measure(unquote(way), fn gossip_port ->
+        environment = if gossip_port, do: [{"GOSSIP_PORT", to_string(gossip_port)}], else: []
+        vm = Beam.open(Stopping, env: environment)
+        assert_receive {^vm, {:data, "ready\n"}}, @ends_within_ms
+        {:os_pid, os_pid} = Port.info(vm, :os_pid)
+
+        took(vm, unquote(status), fn ->
+          Port.command(vm, unquote(way) <> "\n")
+          if unquote(way) == "SIGTERM", do: OsProcess.terminate(os_pid)
+        end)
+      end)
+    end
+  end
+
+  @tag skip:
+         unless(System.get_env("STOP_RUNS"), do: "set STOP_RUNS to build and stop a release too")
+  test "bin/neighbour stop ends a release, with the strategy as without it", %{tmp_dir: folder} do
+    epmd = Epmd.start_link(address: "127.0.0.1")
+    with_strategy = make_release(folder)
+    without = without_topologies(with_strategy, folder)
+
+    measure("bin/neighbour stop", fn gossip_port ->
+      program = Path.join(if(gossip_port, do: with_strategy, else: without), "bin/neighbour")
+
+      environment = [
+        {"ERL_AFLAGS", "-start_epmd false"},
+        {"ERL_EPMD_PORT", to_string(epmd.port)},
+        {"GOSSIP_PORT", to_string(gossip_port)},
+        {"RELEASE_COOKIE", "neighbour"},
+        {"RELEASE_DISTRIBUTION", "name"},
+        {"RELEASE_NODE", "one@127.0.0.1"}
+      ]
+
+      vm = open(program, ["start"], environment)
+      await_answer(program, if(gossip_port, do: 1, else: 0), environment)
+      took(vm, 0, fn -> {_, 0} = run(program, ["stop"], environment) end)
+    end)
+  end
+
+  # In turns, so that whatever else the machine does slows both alike.
+  defp measure(way, stop) do
+    runs = for _ <- 1..Amount.from_env("STOP_RUNS", 1), do: {stop.(Beam.free_port()), stop.(nil)}
+    {with_strategy, without} = Enum.unzip(runs)
+
+    if System.get_env("STOP_RUNS") do
+      IO.puts("\n#{way}: with the strategy #{told(with_strategy)}, without #{told(without)}")
+    end
+  end
+
+  defp told(times) do
+    "#{Amount.median(times)} ms in the median (#{Enum.min(times)} to #{Enum.max(times)})"
+  end
+
+  defp took(vm, status, stop) do
+    started = System.monotonic_time(:microsecond)
+    stop.()
+    assert_receive {^vm, {:exit_status, ended_with}}, @ends_within_ms
+    assert ended_with == status
+    (System.monotonic_time(:microsecond) - started) / 1_000
+  end
+
+  defp make_release(folder) do
+    release = Path.join(folder, "release")
+
+    {output, status} =
+      System.cmd("mix", ["release", "--path", release],
+        cd: @project,
+        stderr_to_stdout: true,
+        env: [
+          {"MIX_ENV", "prod"},
+          {"MIX_BUILD_PATH", Path.join(folder, "build")},
+          {"LIBCLUSTER_PATH", System.get_env("LIBCLUSTER_PATH", @stand_in)}
+        ]
+      )
+
+    assert status == 0, output
+    release
+  end
+
+  defp without_topologies(release, folder) do
+    copy = Path.join(folder, "without")
+    {_, 0} = System.cmd("cp", ["-a", release, copy])
+    [runtime] = Path.wildcard(Path.join(copy, "releases/*/runtime.exs"))
+    File.write!(runtime, "import Config\nconfig :libcluster, topologies: []\n")
+    copy
+  end
+
+  defp await_answer(program, loops, environment) do
+    Await.until(
+      "the release answers, with #{loops} loops",
+      fn -> run(program, ["rpc", "IO.write(NativeGossip.Native.loops())"], environment) end,
+      &(&1 == {to_string(loops), 0}),
+      within: @ends_within_ms
+    )
+  end
+
+  defp run(program, args, environment) do
+    System.cmd(program, args, env: environment, stderr_to_stdout: true)
+  end
+
+  defp open(program, args, environment) do
+    environment = for {name, value} <- environment, do: {to_charlist(name), to_charlist(value)}
+    options = [:binary, :exit_status, :stderr_to_stdout, args: args, env: environment]
+    port = Port.open({:spawn_executable, program}, options)
+    {:os_pid, os_pid} = Port.info(port, :os_pid)
+    on_exit(fn -> OsProcess.terminate(os_pid) end)
+    port
+  end
+end
