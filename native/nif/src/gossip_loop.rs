@@ -131,6 +131,8 @@ struct Messenger<'a> {
 
 impl Listener for Messenger<'_> {
     fn announce(&mut self, node: &NodeName) {
+        #[cfg(feature = "fault_injection")]
+        crate::faults::pass("panic-serve@", node);
         if let Ok(atom) = terms::node_atom(self.env, node) {
             // An owner that has ended takes this loop with it.
             let _ = self.env.send(&self.owner, (terms::gossip_peer(), atom));

@@ -1,5 +1,7 @@
 //! The boundary to the BEAM: NIFs of a few lines, terms in and out.
 
+#[cfg(feature = "fault_injection")]
+mod faults;
 mod gossip_loop;
 mod nifs;
 mod terms;

@@ -38,6 +38,8 @@ fn report(
     outcome: ReportAtom,
 ) -> NifResult<Atom> {
     if let Some(node) = terms::node_name(node)? {
+        #[cfg(feature = "fault_injection")]
+        crate::faults::pass("panic-report@", &node);
         gossip_loop.remote().report(node, outcome.into());
     }
     Ok(rustler::types::atom::ok())

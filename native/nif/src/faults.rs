@@ -1,0 +1,9 @@
+//! Panics on demand. Compiled only with the feature `fault_injection`, which no build but that of
+//! `test/faults/panic_test.exs` has.
+
+use native_gossip_core::NodeName;
+
+/// Panics where the node's name begins with that of this place.
+pub(crate) fn pass(place: &str, node: &NodeName) {
+    assert!(!node.as_str().starts_with(place), "a panic forced by the name {node}");
+}
