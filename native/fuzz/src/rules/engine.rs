@@ -1,0 +1,349 @@
+//! Sequences of whatever may happen to an engine.
+//!
+//! The first byte of the input is the configuration. Each further one is a step: its low three bits
+//! say of what kind, the other five which of that kind.
+
+use std::{convert::Infallible, net::IpAddr, sync::LazyLock};
+
+use native_gossip_core::{
+    Config, Engine, NodeName, Refusal, Report, Secret, Time,
+    budget::MAX_DATAGRAM,
+    packet::{self, Keyring},
+};
+use rand_core::{TryCryptoRng, TryRng};
+
+use super::{
+    model::Model,
+    sealing::{BLOCK, PLAIN, PRELUDE, RING, seal, secrets},
+};
+
+/// Steps of one sequence; short, because a long one finds no more and costs many short ones.
+const MAX_STEPS: usize = 64;
+
+/// Below and above the bounds that matter: connects at once, and the part of one source.
+const MAX_PEERS: [usize; 8] = [1, 2, 3, 8, 17, 20, 40, 72];
+
+/// Names that come again and again, and names of floods.
+const KNOWN: usize = 16;
+const FORGED: usize = 128;
+
+/// The gap within a burst of heartbeats.
+const BURST_GAP: Time = Time::from_millis(500);
+
+/// Whatever happens, and whenever: the rules of the design hold after each step.
+pub fn engine(input: &[u8]) {
+    let mut script = Script(input);
+    let mut trial = Trial::new(script.byte());
+    for _ in 0..MAX_STEPS {
+        if script.0.is_empty() {
+            break;
+        }
+        trial.step(&mut script);
+        trial.check();
+    }
+}
+
+struct Script<'a>(&'a [u8]);
+
+impl<'a> Script<'a> {
+    fn byte(&mut self) -> u8 {
+        self.bytes(1).first().copied().unwrap_or(0)
+    }
+
+    fn bytes(&mut self, len: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(len.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+}
+
+struct Trial {
+    cast: &'static Cast,
+    engine: Engine<Dice>,
+    model: Model,
+    now: Time,
+    interval: Time,
+    identity: Option<usize>,
+    /// The host that sends.
+    source: IpAddr,
+    forged: usize,
+    heard: u64,
+    accepted: u64,
+    announced: u64,
+    own: Vec<u8>,
+    sent: u64,
+}
+
+impl Trial {
+    fn new(choice: u8) -> Self {
+        let cast = if choice & 1 == 0 { &*UNSEALED_CAST } else { &*SEALED_CAST };
+        let max_peers = MAX_PEERS[usize::from(choice >> 1 & 7)];
+        let dice = match choice >> 4 & 3 {
+            0 => Dice::Always(0),
+            1 => Dice::Always(u64::MAX),
+            seed => Dice::Weyl(seed.into()),
+        };
+        let interval = match choice >> 6 {
+            0 => Time::from_millis(1),
+            1 => Time::from_millis(250),
+            2 => Time::from_secs(5),
+            _ => Time::from_secs(86_400),
+        };
+        let config =
+            Config { secrets: cast.secrets.clone(), heartbeat_interval: interval, max_peers };
+        Self {
+            cast,
+            engine: Engine::new(config, dice),
+            model: Model::new(max_peers),
+            now: Time::ZERO,
+            interval,
+            identity: None,
+            source: IpAddr::from([10, 0, 0, 0]),
+            forged: 0,
+            heard: 0,
+            accepted: 0,
+            announced: 0,
+            own: Vec::new(),
+            sent: 0,
+        }
+    }
+
+    fn step(&mut self, script: &mut Script<'_>) {
+        let choice = script.byte();
+        let which = choice >> 3;
+        match choice & 7 {
+            0 => self.now += Time::from_millis(4u64.pow(which.into())),
+            1 => self.wait_for_something(which.into()),
+            2 => self.hear_a_node(usize::from(which) % KNOWN, usize::from(which) / KNOWN),
+            3 => (0..=which % 8).for_each(|_| {
+                self.forged = (self.forged + 1) % FORGED;
+                self.hear_a_node(KNOWN + self.forged, which.into());
+            }),
+            4 => self.hear_something_else(which, script),
+            5 => self.report(which),
+            6 => self.change(which),
+            _ => self.heartbeat(),
+        }
+    }
+
+    /// To the moment at which something changes, and a nanosecond before and after.
+    fn wait_for_something(&mut self, which: usize) {
+        let peer = self.model.peers.get(which / 6).map(|peer| peer.announced);
+        let moment = match (which / 3 % 2, peer) {
+            (0, Some((never_before, _))) => never_before,
+            (_, Some((_, always_from))) => always_from,
+            (_, None) => self.engine.deadline().unwrap_or(self.now),
+        };
+        let nanosecond = Time::from_nanos(1);
+        let moment = match which % 3 {
+            0 => moment.saturating_sub(nanosecond),
+            1 => moment,
+            _ => moment + nanosecond,
+        };
+        self.now = self.now.max(moment);
+    }
+
+    fn hear_a_node(&mut self, name: usize, sealed_with: usize) {
+        let player = &self.cast.players[name];
+        let datagram = &player.heartbeats[sealed_with % player.heartbeats.len()];
+        self.hear(datagram, Ok(name));
+    }
+
+    fn hear_something_else(&mut self, which: u8, script: &mut Script<'_>) {
+        match which {
+            0 => self.hear(&[0; MAX_DATAGRAM + 1], Err(Refusal::OverLimit)),
+            1 => self.hear(&self.cast.foreign.0, Err(self.cast.foreign.1)),
+            2 => self.hear(&self.cast.nobody, Err(Refusal::Name)),
+            3 => {
+                let own = std::mem::take(&mut self.own);
+                self.hear_whatever(&own);
+                self.own = own;
+            }
+            len => self.hear_whatever(script.bytes(len.into())),
+        }
+    }
+
+    /// Packets of nodes that do not appear here are left out: they would be as forged ones are.
+    fn hear_whatever(&mut self, datagram: &[u8]) {
+        match packet::decode(datagram, self.cast.keyring) {
+            Err(Refusal::Undecryptable | Refusal::Malformed)
+                if !self.cast.keyring.is_empty() && datagram.starts_with(PRELUDE) =>
+            {
+                self.hear(datagram, Err(Refusal::Unsealed));
+            }
+            Err(cause) => self.hear(datagram, Err(cause)),
+            Ok(node) => {
+                let place = self.cast.players.iter().position(|player| player.node == node);
+                place.into_iter().for_each(|place| self.hear(datagram, Ok(place)));
+            }
+        }
+    }
+
+    /// `content` is what the packet says, whoever hears it.
+    fn hear(&mut self, datagram: &[u8], content: Result<usize, Refusal>) {
+        let deadline = self.engine.deadline();
+        let verdict = self.engine.hear(self.now, self.source, datagram);
+        self.heard += 1;
+        self.accepted += u64::from(verdict.is_ok());
+        self.announced += u64::from(verdict.as_ref().is_ok_and(|heard| heard.announce));
+        assert!(self.engine.deadline() <= deadline, "a packet puts a heartbeat off");
+
+        let content = match content {
+            Ok(node) if self.identity == Some(node) => Err(Refusal::Own),
+            content => content,
+        };
+        let node = match content {
+            Ok(node) => node,
+            Err(cause) => return assert_eq!(verdict, Err(cause)),
+        };
+        let announce = verdict.map(|heard| {
+            assert_eq!(heard.node, self.cast.players[node].node);
+            heard.announce
+        });
+        if self.identity.is_some() {
+            self.model.heard(self.now, self.source, node, announce);
+        } else {
+            assert_eq!(announce, Ok(false), "who is not alive cannot connect");
+        }
+    }
+
+    fn report(&mut self, which: u8) {
+        let report = match which % 3 {
+            0 => Report::Connected,
+            1 => Report::Unreachable,
+            _ => Report::Down,
+        };
+        let place = usize::from(which / 3);
+        let node = self.model.peers.get(place).map_or(place, |peer| peer.node);
+        self.engine.report(self.now, &self.cast.players[node].node, report);
+        self.model.reported(self.now, node, report);
+    }
+
+    fn change(&mut self, which: u8) {
+        match which {
+            0 => self.identity = None,
+            1..=3 => self.identity = Some(usize::from(which)),
+            4..=7 => self.source = IpAddr::from([10, 0, 0, which]),
+            _ => self.engine.joined(self.now),
+        }
+        self.engine.set_identity(self.now, self.name().cloned());
+    }
+
+    fn name(&self) -> Option<&'static NodeName> {
+        self.identity.map(|place| &self.cast.players[place].node)
+    }
+
+    fn heartbeat(&mut self) {
+        let is_due = self.engine.deadline().is_some_and(|due| due <= self.now);
+        let heartbeat = self.engine.heartbeat(self.now);
+        assert_eq!(heartbeat.is_some(), is_due);
+        assert_eq!(self.engine.heartbeat(self.now), None, "two at the same moment");
+        if let Some(datagram) = heartbeat {
+            let node = packet::decode(&datagram, self.cast.keyring);
+            assert_eq!(node.ok().as_ref(), self.name());
+            self.own = datagram;
+            self.sent += 1;
+        }
+    }
+
+    fn check(&self) {
+        let counters = self.engine.counters();
+        let refused: u64 = Refusal::ALL.iter().map(|cause| counters.refused(*cause)).sum();
+        assert_eq!((counters.sent, counters.received), (self.sent, self.heard));
+        assert_eq!((counters.accepted, counters.announced), (self.accepted, self.announced));
+        assert_eq!(counters.received, counters.accepted + refused);
+
+        let deadline = self.engine.deadline();
+        assert_eq!(deadline.is_some(), self.identity.is_some(), "who is not alive is silent");
+        let latest = self.now + self.interval.max(BURST_GAP);
+        assert!(deadline.is_none_or(|deadline| deadline <= latest), "silent for too long");
+    }
+}
+
+/// Who appears in a sequence, with the packets made once: sealing them would take longer than all
+/// that is tried.
+struct Cast {
+    secrets: Vec<Secret>,
+    keyring: &'static Keyring,
+    players: Vec<Player>,
+    /// A heartbeat in the form of a cluster that is configured otherwise, and what becomes of it.
+    foreign: (Vec<u8>, Refusal),
+    /// A heartbeat under a name that no node can have.
+    nobody: Vec<u8>,
+}
+
+struct Player {
+    node: NodeName,
+    /// Its heartbeat, under each of the secrets.
+    heartbeats: Vec<Vec<u8>>,
+}
+
+static UNSEALED_CAST: LazyLock<Cast> = LazyLock::new(|| {
+    let [foreign, _] = seal(&plain(&name(0)));
+    Cast::new(Vec::new(), &PLAIN, (foreign, Refusal::Malformed), |plaintext| vec![plaintext])
+});
+
+static SEALED_CAST: LazyLock<Cast> = LazyLock::new(|| {
+    let foreign = (plain(&name(0)), Refusal::Unsealed);
+    Cast::new(secrets(), &RING, foreign, |plaintext| seal(&plaintext).to_vec())
+});
+
+impl Cast {
+    fn new(
+        secrets: Vec<Secret>,
+        keyring: &'static Keyring,
+        foreign: (Vec<u8>, Refusal),
+        packets: impl Fn(Vec<u8>) -> Vec<Vec<u8>>,
+    ) -> Self {
+        let player = |number| {
+            let node = name(number);
+            Player { heartbeats: packets(plain(&node)), node }
+        };
+        let mut nobody = plain(&name(0));
+        *nobody.last_mut().expect("a heartbeat") = b'@';
+        let nobody = packets(nobody).swap_remove(0);
+        let players = (0..KNOWN + FORGED).map(player).collect();
+        Self { secrets, keyring, players, foreign, nobody }
+    }
+}
+
+fn name(number: usize) -> NodeName {
+    NodeName::parse(&format!("{number:02x}@h")).expect("a node name")
+}
+
+fn plain(node: &NodeName) -> Vec<u8> {
+    packet::encode(node, &PLAIN, [0; BLOCK])
+}
+
+/// The randomness of an engine: the least and the most that it can be, and something between.
+enum Dice {
+    Always(u64),
+    Weyl(u64),
+}
+
+impl TryRng for Dice {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.try_next_u64().map(|number| (number >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(match self {
+            Self::Always(number) => *number,
+            Self::Weyl(state) => {
+                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                (*state ^ (*state >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+            }
+        })
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for part in bytes.chunks_mut(8) {
+            part.copy_from_slice(&self.try_next_u64()?.to_ne_bytes()[..part.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Dice {}

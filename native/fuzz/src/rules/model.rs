@@ -1,0 +1,171 @@
+//! What an engine must make of its peers, told a second time and in the plainest way.
+
+use std::net::IpAddr;
+
+use native_gossip_core::{
+    Refusal, Report, Time,
+    budget::{CONNECTS_AT_ONCE, NEW_NAME_EVERY},
+};
+
+const REPORT_WITHIN: Time = Time::from_secs(30);
+const REFRESH_EVERY: Time = Time::from_secs(60);
+const LONGEST_BACK_OFF: Time = Time::from_secs(30);
+
+/// The peers that an engine remembers, each by its number, at most `max_peers` of them. That the
+/// engine remembers no more shows in what it says of a peer that was forgotten here.
+pub(super) struct Model {
+    pub(super) peers: Vec<Peer>,
+    max_peers: usize,
+    new_names: Allowance,
+    of_sources: Vec<(IpAddr, Allowance)>,
+    taken_in: u32,
+    /// Who was announced and not reported on, and until when that is waited for.
+    under_way: Vec<(usize, Time)>,
+}
+
+pub(super) struct Peer {
+    pub(super) node: usize,
+    heard_at: Time,
+    /// Heard before the first, it is not announced; from the second on, it is; and between them
+    /// it depends on the jitter of the back-off.
+    pub(super) announced: (Time, Time),
+    connected: bool,
+    failures: u32,
+}
+
+impl Model {
+    pub(super) fn new(max_peers: usize) -> Self {
+        Self {
+            peers: Vec::new(),
+            max_peers,
+            new_names: Allowance::new(max_peers),
+            of_sources: Vec::new(),
+            taken_in: 0,
+            under_way: Vec::new(),
+        }
+    }
+
+    /// A heartbeat of `node` arrived. `verdict` is what the engine said: whether to announce it.
+    pub(super) fn heard(
+        &mut self,
+        now: Time,
+        source: IpAddr,
+        node: usize,
+        verdict: Result<bool, Refusal>,
+    ) {
+        self.under_way.retain(|(_, ends)| *ends > now);
+        let others = self.under_way.iter().filter(|(other, _)| *other != node).count();
+        let announcement =
+            if others < CONNECTS_AT_ONCE { Ok(true) } else { Err(Refusal::OverLimit) };
+
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) {
+            let (never_before, always_from) = peer.announced;
+            let is_early = now < always_from && verdict == Ok(false);
+            let is_late = now >= never_before && verdict == announcement;
+            assert!(is_early || is_late, "peer {node} in {:?}: {verdict:?}", now..always_from);
+            peer.heard_at = now;
+        } else {
+            let may_come = self.has_room() && announcement.is_ok() && self.is_allowed(now, source);
+            let expected = if may_come { Ok(true) } else { Err(Refusal::OverLimit) };
+            assert_eq!(verdict, expected, "peer {node} is new");
+            if may_come {
+                self.take_in(now, source, node);
+            }
+        }
+        if verdict == Ok(true) {
+            self.announced(now, node);
+        }
+    }
+
+    fn announced(&mut self, now: Time, node: usize) {
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) {
+            peer.announced = at(now + REPORT_WITHIN);
+        }
+        self.under_way.retain(|(other, _)| *other != node);
+        self.under_way.push((node, now + REPORT_WITHIN));
+    }
+
+    fn take_in(&mut self, now: Time, source: IpAddr, node: usize) {
+        self.make_room();
+        self.new_names.take(now);
+        self.of(source).take(now);
+        self.taken_in += 1;
+        self.peers.push(Peer {
+            node,
+            heard_at: now,
+            announced: at(now),
+            connected: false,
+            failures: 0,
+        });
+        assert!(self.peers.len() <= self.max_peers);
+        let refilled = now.as_nanos() / NEW_NAME_EVERY.as_nanos();
+        assert!(u128::from(self.taken_in) <= self.max_peers as u128 + refilled);
+    }
+
+    pub(super) fn reported(&mut self, now: Time, node: usize, report: Report) {
+        self.under_way.retain(|(other, _)| *other != node);
+        let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
+        peer.connected = report == Report::Connected;
+        match report {
+            Report::Connected => peer.announced = at(now + REFRESH_EVERY),
+            Report::Down => peer.announced = at(now),
+            Report::Unreachable => {
+                let pause = Time::from_secs(1) * 2u32.pow(peer.failures.min(5));
+                let pause = pause.min(LONGEST_BACK_OFF);
+                peer.announced = (now + pause * 3 / 4, now + pause);
+            }
+        }
+        peer.failures = if report == Report::Unreachable { peer.failures + 1 } else { 0 };
+    }
+
+    fn is_allowed(&mut self, now: Time, source: IpAddr) -> bool {
+        self.new_names.is_left(now) && self.of(source).is_left(now)
+    }
+
+    fn of(&mut self, source: IpAddr) -> &mut Allowance {
+        let place = self.of_sources.iter().position(|(other, _)| *other == source);
+        let place = place.unwrap_or_else(|| {
+            self.of_sources.push((source, Allowance::new((self.max_peers / 4).max(16))));
+            self.of_sources.len() - 1
+        });
+        &mut self.of_sources[place].1
+    }
+
+    fn has_room(&self) -> bool {
+        self.peers.len() < self.max_peers || self.peers.iter().any(|peer| !peer.connected)
+    }
+
+    fn make_room(&mut self) {
+        if self.peers.len() == self.max_peers {
+            let silent = self.peers.iter().enumerate().filter(|(_, peer)| !peer.connected);
+            let longest = silent.min_by_key(|(_, peer)| (peer.heard_at, peer.node));
+            if let Some(place) = longest.map(|(place, _)| place) {
+                self.peers.swap_remove(place);
+            }
+        }
+    }
+}
+
+fn at(time: Time) -> (Time, Time) {
+    (time, time)
+}
+
+/// So many at once, and one more every [`NEW_NAME_EVERY`].
+struct Allowance {
+    spare: u32,
+    full_at: Time,
+}
+
+impl Allowance {
+    fn new(at_once: usize) -> Self {
+        Self { spare: at_once as u32 - 1, full_at: Time::ZERO }
+    }
+
+    fn is_left(&self, now: Time) -> bool {
+        self.full_at <= now + NEW_NAME_EVERY * self.spare
+    }
+
+    fn take(&mut self, now: Time) {
+        self.full_at = self.full_at.max(now) + NEW_NAME_EVERY;
+    }
+}

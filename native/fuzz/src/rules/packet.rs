@@ -1,0 +1,40 @@
+//! Datagrams, plain and sealed.
+
+use native_gossip_core::{
+    NodeName, Refusal,
+    packet::{self, Keyring},
+};
+
+use super::sealing::{BLOCK, PLAIN, RING, seal};
+
+/// What is accepted carries a node name, and that name makes a heartbeat that is accepted too.
+pub fn packet(datagram: &[u8]) {
+    holds_a_name(packet::decode(datagram, &PLAIN), &PLAIN);
+}
+
+/// The bytes are a datagram, and all but the first two of them also a plaintext: sealed under
+/// either secret it has the verdict of the plain packet. Those two choose the bit to flip.
+pub fn sealed(data: &[u8]) {
+    holds_a_name(packet::decode(data, &RING), &RING);
+
+    let Some(([high, low], plaintext)) = data.split_first_chunk() else { return };
+    let verdict = packet::decode(plaintext, &PLAIN);
+    for mut datagram in seal(plaintext) {
+        assert_eq!(packet::decode(&datagram, &RING), verdict);
+
+        let bit = usize::from(u16::from_be_bytes([*high, *low])) % (datagram.len() * 8);
+        let at = bit / 8;
+        let cut = packet::decode(&datagram[..at], &RING);
+        assert!(at % BLOCK == 0 || cut == Err(Refusal::Undecryptable), "cut to {at}: {cut:?}");
+        datagram[at] ^= 1 << (bit % 8);
+        holds_a_name(packet::decode(&datagram, &RING), &RING);
+    }
+}
+
+fn holds_a_name(verdict: Result<NodeName, Refusal>, keyring: &Keyring) {
+    if let Ok(node) = verdict {
+        assert_eq!(NodeName::parse(node.as_str()).as_ref(), Ok(&node));
+        let heartbeat = packet::encode(&node, keyring, [0; BLOCK]);
+        assert_eq!(packet::decode(&heartbeat, keyring), Ok(node));
+    }
+}
