@@ -17,6 +17,10 @@ pub const NEW_NAME_EVERY: Time = Time::from_secs(10);
 /// waiting; and each is a process. A peer beyond it is announced when it is heard again.
 pub const CONNECTS_AT_ONCE: usize = 16;
 
+/// So many of them to peers that one source named. A host that names more silent ones than there are
+/// connects would take up each that ends, and no peer of another host would ever be connected.
+pub const CONNECTS_OF_ONE_SOURCE: usize = CONNECTS_AT_ONCE / 2;
+
 /// Heartbeats that the whole cluster sends in a second, about: at 1,000 nodes a gap of five
 /// seconds would cost every one of them 400 packets a second.
 pub const CLUSTER_HEARTBEATS_PER_SECOND: u32 = 200;

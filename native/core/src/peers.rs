@@ -6,7 +6,7 @@ use rand_core::Rng;
 
 use crate::{
     NodeName, Refusal, Time,
-    budget::{CONNECTS_AT_ONCE, NewNames},
+    budget::{CONNECTS_AT_ONCE, CONNECTS_OF_ONE_SOURCE, NewNames},
     random_below,
 };
 
@@ -44,22 +44,31 @@ struct Peer {
 
 /// The peers that were announced and not reported on.
 #[derive(Debug, Default)]
-struct UnderWay(Vec<(NodeName, Time)>);
+struct UnderWay(Vec<Connect>);
+
+#[derive(Debug)]
+struct Connect {
+    node: NodeName,
+    source: IpAddr,
+    ends: Time,
+}
 
 impl UnderWay {
     /// Whether `node` may be announced: one more, or one that is under way already.
-    fn has_room(&mut self, now: Time, node: &NodeName) -> bool {
-        self.0.retain(|(_, ends)| *ends > now);
-        self.0.iter().filter(|(other, _)| other != node).count() < CONNECTS_AT_ONCE
+    fn has_room(&mut self, now: Time, source: IpAddr, node: &NodeName) -> bool {
+        self.0.retain(|connect| connect.ends > now);
+        let others = || self.0.iter().filter(|connect| connect.node != *node);
+        others().count() < CONNECTS_AT_ONCE
+            && others().filter(|connect| connect.source == source).count() < CONNECTS_OF_ONE_SOURCE
     }
 
-    fn start(&mut self, now: Time, node: &NodeName) {
+    fn start(&mut self, now: Time, source: IpAddr, node: &NodeName) {
         self.end(node);
-        self.0.push((node.clone(), now + REPORT_WITHIN));
+        self.0.push(Connect { node: node.clone(), source, ends: now + REPORT_WITHIN });
     }
 
     fn end(&mut self, node: &NodeName) {
-        self.0.retain(|(other, _)| other != node);
+        self.0.retain(|connect| connect.node != *node);
     }
 }
 
@@ -114,21 +123,21 @@ impl Peers {
             peer.heard_at = now;
             let announce = now >= peer.announce_from;
             if announce {
-                if !self.under_way.has_room(now, node) {
+                if !self.under_way.has_room(now, source, node) {
                     return Err(Refusal::OverLimit);
                 }
-                self.under_way.start(now, node);
+                self.under_way.start(now, source, node);
                 peer.announce_from = now + REPORT_WITHIN;
             }
             return Ok(Heartbeat { is_new: false, announce });
         }
         if !self.has_room()
-            || !self.under_way.has_room(now, node)
+            || !self.under_way.has_room(now, source, node)
             || !self.new_names.take(now, source)
         {
             return Err(Refusal::OverLimit);
         }
-        self.under_way.start(now, node);
+        self.under_way.start(now, source, node);
         self.make_room();
         let peer = Peer {
             heard_at: now,
@@ -340,6 +349,18 @@ mod tests {
         assert_eq!(hear(&mut peers, secs(3), &node(3)), Err(Refusal::OverLimit));
         peers.report(secs(3), &node(50), Report::Connected, &mut rng());
         assert!(hear(&mut peers, secs(3), &node(3)).expect("room").announce);
+    }
+
+    #[test]
+    fn half_of_the_connects_are_under_way_to_peers_of_one_source_and_others_have_the_rest() {
+        let mut peers = Peers::new(100);
+        let silent = IpAddr::from([10, 0, 0, 200]);
+        let taken = (0..50).filter(|n| peers.hear(secs(0), silent, &node(*n)).is_ok()).count();
+        assert_eq!(taken, CONNECTS_OF_ONE_SOURCE);
+        assert!(hear(&mut peers, secs(0), &node(60)).expect("room").announce);
+        peers.report(secs(7), &node(0), Report::Unreachable, &mut rng());
+        assert!(peers.hear(secs(7), silent, &node(70)).expect("room").announce);
+        assert_eq!(peers.hear(secs(7), silent, &node(71)), Err(Refusal::OverLimit));
     }
 
     #[test]
