@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use native_gossip_core::{
     Refusal, Report, Time,
-    budget::{CONNECTS_AT_ONCE, NEW_NAME_EVERY},
+    budget::{CONNECTS_AT_ONCE, CONNECTS_OF_ONE_SOURCE, NEW_NAME_EVERY},
 };
 
 const REPORT_WITHIN: Time = Time::from_secs(30);
@@ -19,8 +19,8 @@ pub(super) struct Model {
     new_names: Allowance,
     of_sources: Vec<(IpAddr, Allowance)>,
     taken_in: u32,
-    /// Who was announced and not reported on, and until when that is waited for.
-    under_way: Vec<(usize, Time)>,
+    /// Who was announced and not reported on, by whose packet, and until when that is waited for.
+    under_way: Vec<(usize, IpAddr, Time)>,
 }
 
 pub(super) struct Peer {
@@ -53,10 +53,11 @@ impl Model {
         node: usize,
         verdict: Result<bool, Refusal>,
     ) {
-        self.under_way.retain(|(_, ends)| *ends > now);
-        let others = self.under_way.iter().filter(|(other, _)| *other != node).count();
-        let announcement =
-            if others < CONNECTS_AT_ONCE { Ok(true) } else { Err(Refusal::OverLimit) };
+        self.under_way.retain(|(_, _, ends)| *ends > now);
+        let others = || self.under_way.iter().filter(|(other, ..)| *other != node);
+        let of_source = others().filter(|(_, named_by, _)| *named_by == source).count();
+        let may_connect = others().count() < CONNECTS_AT_ONCE && of_source < CONNECTS_OF_ONE_SOURCE;
+        let announcement = if may_connect { Ok(true) } else { Err(Refusal::OverLimit) };
 
         if let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) {
             let (never_before, always_from) = peer.announced;
@@ -65,7 +66,7 @@ impl Model {
             assert!(is_early || is_late, "peer {node} in {:?}: {verdict:?}", now..always_from);
             peer.heard_at = now;
         } else {
-            let may_come = self.has_room() && announcement.is_ok() && self.is_allowed(now, source);
+            let may_come = self.has_room() && may_connect && self.is_allowed(now, source);
             let expected = if may_come { Ok(true) } else { Err(Refusal::OverLimit) };
             assert_eq!(verdict, expected, "peer {node} is new");
             if may_come {
@@ -73,16 +74,16 @@ impl Model {
             }
         }
         if verdict == Ok(true) {
-            self.announced(now, node);
+            self.announced(now, source, node);
         }
     }
 
-    fn announced(&mut self, now: Time, node: usize) {
+    fn announced(&mut self, now: Time, source: IpAddr, node: usize) {
         if let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) {
             peer.announced = at(now + REPORT_WITHIN);
         }
-        self.under_way.retain(|(other, _)| *other != node);
-        self.under_way.push((node, now + REPORT_WITHIN));
+        self.under_way.retain(|(other, ..)| *other != node);
+        self.under_way.push((node, source, now + REPORT_WITHIN));
     }
 
     fn take_in(&mut self, now: Time, source: IpAddr, node: usize) {
@@ -103,7 +104,7 @@ impl Model {
     }
 
     pub(super) fn reported(&mut self, now: Time, node: usize, report: Report) {
-        self.under_way.retain(|(other, _)| *other != node);
+        self.under_way.retain(|(other, ..)| *other != node);
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
         peer.connected = report == Report::Connected;
         match report {
