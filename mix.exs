@@ -64,9 +64,10 @@ defmodule NativeGossip.MixProject do
     [
       licenses: ["MIT", "Apache-2.0"],
       links: %{},
+      # Without the tests and the fuzzer's corpus.
       files:
-        ~w(lib native docs Cargo.toml Cargo.lock mix.exs README.md CHANGELOG.md SECURITY.md) ++
-          ["LICENSE-*"]
+        ~w(lib docs Cargo.toml Cargo.lock mix.exs README.md CHANGELOG.md SECURITY.md) ++
+          ["LICENSE-*"] ++ for(crate <- ~w(core net nif), do: "native/#{crate}/{Cargo.toml,src}")
     ]
   end
 end
