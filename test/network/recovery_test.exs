@@ -50,13 +50,6 @@ defmodule NativeGossip.Network.RecoveryTest do
     [_, address] = peer.name |> Atom.to_charlist() |> :string.split(~c"@")
     {:ok, _} = Beam.call(beam, :inet, :getaddr, [address, :inet])
 
-    %{
-      sockets: OsProcess.udp_sockets(beam.os_pid, @port),
-      threads: OsProcess.threads(beam.os_pid),
-      descriptors: beam.os_pid |> OsProcess.descriptors() |> Enum.frequencies_by(&kind/1)
-    }
+    OsProcess.holdings(beam.os_pid, @port)
   end
-
-  # "socket:[4711]" and the like: the number is another one after every opening.
-  defp kind(target), do: String.replace(target, ~r/:\[\d+\]$/, "")
 end

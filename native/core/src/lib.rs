@@ -30,6 +30,7 @@ pub mod packet;
 mod peers;
 mod refusal;
 mod schedule;
+mod under_way;
 
 pub use config::{Config, Secret};
 pub use counters::Counters;

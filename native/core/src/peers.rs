@@ -6,13 +6,10 @@ use rand_core::Rng;
 
 use crate::{
     NodeName, Refusal, Time,
-    budget::{CONNECTS_AT_ONCE, CONNECTS_OF_ONE_SOURCE, NewNames},
+    budget::NewNames,
     random_below,
+    under_way::{REPORT_WITHIN, UnderWay},
 };
-
-/// A peer whose connect brought no report is announced again: the message may have died with its
-/// receiver.
-const REPORT_WITHIN: Time = Time::from_secs(30);
 
 /// A connected peer is announced again so often, for a `list_nodes` of the user's own that forgot
 /// it without a `:nodedown`.
@@ -40,36 +37,6 @@ struct Peer {
     connected: bool,
     /// Connects that failed since the last one that did not.
     failures: u32,
-}
-
-/// The peers that were announced and not reported on.
-#[derive(Debug, Default)]
-struct UnderWay(Vec<Connect>);
-
-#[derive(Debug)]
-struct Connect {
-    node: NodeName,
-    source: IpAddr,
-    ends: Time,
-}
-
-impl UnderWay {
-    /// Whether `node` may be announced: one more, or one that is under way already.
-    fn has_room(&mut self, now: Time, source: IpAddr, node: &NodeName) -> bool {
-        self.0.retain(|connect| connect.ends > now);
-        let others = || self.0.iter().filter(|connect| connect.node != *node);
-        others().count() < CONNECTS_AT_ONCE
-            && others().filter(|connect| connect.source == source).count() < CONNECTS_OF_ONE_SOURCE
-    }
-
-    fn start(&mut self, now: Time, source: IpAddr, node: &NodeName) {
-        self.end(node);
-        self.0.push(Connect { node: node.clone(), source, ends: now + REPORT_WITHIN });
-    }
-
-    fn end(&mut self, node: &NodeName) {
-        self.0.retain(|connect| connect.node != *node);
-    }
 }
 
 /// A bounded table of peers. Its order is that of the names, so that no hash can be forced to
@@ -208,6 +175,7 @@ mod tests {
     use rand::{SeedableRng, rngs::StdRng};
 
     use super::*;
+    use crate::budget::{CONNECTS_AT_ONCE, CONNECTS_OF_ONE_SOURCE};
 
     fn node(n: usize) -> NodeName {
         NodeName::parse(&format!("n{n}@host")).expect("a node name")
