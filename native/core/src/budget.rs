@@ -21,6 +21,10 @@ pub const CONNECTS_AT_ONCE: usize = 16;
 /// connects would take up each that ends, and no peer of another host would ever be connected.
 pub const CONNECTS_OF_ONE_SOURCE: usize = CONNECTS_AT_ONCE / 2;
 
+/// So many of them to peers of which the last connect failed. Silent hosts would take up each that
+/// ends, be they forged or just behind a firewall, and nobody new would be connected.
+pub const CONNECTS_OF_RETRIES: usize = CONNECTS_AT_ONCE * 3 / 4;
+
 /// Heartbeats that the whole cluster sends in a second, about: at 1,000 nodes a gap of five
 /// seconds would cost every one of them 400 packets a second.
 pub const CLUSTER_HEARTBEATS_PER_SECOND: u32 = 200;
@@ -29,8 +33,8 @@ pub const CLUSTER_HEARTBEATS_PER_SECOND: u32 = 200;
 /// wake more often than it saves; longer, and the kernel's buffer would overflow meanwhile.
 const RECEIVE_WINDOW: Time = Time::from_millis(10);
 
-/// One host that forges names may use up so much of the allowance for new names, and never keeps
-/// those of other hosts out; and so many BEAMs on one host it takes in all the same.
+/// One host that forges names may use up this part of the allowance for new names, and does not keep
+/// those of other hosts out; but so many BEAMs on one host are taken in with a small allowance too.
 const PART_OF_ONE_SOURCE: (usize, usize) = (4, 16);
 
 /// Sources that are told apart; beyond it some share a part. Those of one /24 network never do.

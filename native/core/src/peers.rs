@@ -8,7 +8,7 @@ use crate::{
     NodeName, Refusal, Time,
     budget::NewNames,
     random_below,
-    under_way::{REPORT_WITHIN, UnderWay},
+    under_way::{Connect, REPORT_WITHIN, UnderWay},
 };
 
 /// A connected peer is announced again so often, for a `list_nodes` of the user's own that forgot
@@ -90,21 +90,23 @@ impl Peers {
             peer.heard_at = now;
             let announce = now >= peer.announce_from;
             if announce {
-                if !self.under_way.has_room(now, source, node) {
+                let connect = Connect::new(now, source, node, peer.failures > 0);
+                if !self.under_way.has_room(now, &connect) {
                     return Err(Refusal::OverLimit);
                 }
-                self.under_way.start(now, source, node);
+                self.under_way.start(connect);
                 peer.announce_from = now + REPORT_WITHIN;
             }
             return Ok(Heartbeat { is_new: false, announce });
         }
+        let connect = Connect::new(now, source, node, false);
         if !self.has_room()
-            || !self.under_way.has_room(now, source, node)
+            || !self.under_way.has_room(now, &connect)
             || !self.new_names.take(now, source)
         {
             return Err(Refusal::OverLimit);
         }
-        self.under_way.start(now, source, node);
+        self.under_way.start(connect);
         self.make_room();
         let peer = Peer {
             heard_at: now,
@@ -175,7 +177,7 @@ mod tests {
     use rand::{SeedableRng, rngs::StdRng};
 
     use super::*;
-    use crate::budget::{CONNECTS_AT_ONCE, CONNECTS_OF_ONE_SOURCE};
+    use crate::budget::{CONNECTS_AT_ONCE, CONNECTS_OF_ONE_SOURCE, CONNECTS_OF_RETRIES};
 
     fn node(n: usize) -> NodeName {
         NodeName::parse(&format!("n{n}@host")).expect("a node name")
@@ -200,6 +202,10 @@ mod tests {
         hear(peers, now, node)?;
         peers.report(now, node, Report::Connected, &mut rng());
         Ok(())
+    }
+
+    fn announced_of(peers: &mut Peers, now: Time, n: usize) -> bool {
+        hear(peers, now, &node(n)).is_ok_and(|heard| heard.announce)
     }
 
     fn announced(peers: &mut Peers, now: Time) -> bool {
@@ -329,6 +335,25 @@ mod tests {
         peers.report(secs(7), &node(0), Report::Unreachable, &mut rng());
         assert!(peers.hear(secs(7), silent, &node(70)).expect("room").announce);
         assert_eq!(peers.hear(secs(7), silent, &node(71)), Err(Refusal::OverLimit));
+    }
+
+    #[test]
+    fn retries_leave_some_connects_to_peers_that_did_not_fail() {
+        let mut peers = Peers::new(100);
+        for n in 0..30 {
+            hear(&mut peers, secs(0), &node(n)).expect("room");
+            peers.report(secs(0), &node(n), Report::Unreachable, &mut rng());
+        }
+        let retried = (0..30).filter(|n| hear(&mut peers, secs(9), &node(*n)).is_ok()).count();
+        assert_eq!(retried, CONNECTS_OF_RETRIES);
+        let new = (50..80).filter(|n| hear(&mut peers, secs(9), &node(*n)).is_ok()).count();
+        assert_eq!(new, CONNECTS_AT_ONCE - CONNECTS_OF_RETRIES);
+        peers.report(secs(9), &node(50), Report::Connected, &mut rng());
+        assert_eq!(
+            (0..30).filter(|n| announced_of(&mut peers, secs(9), *n)).count(),
+            0,
+            "a place that a peer left which did not fail is for another of its kind"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use native_gossip_core::{
     Refusal, Report, Time,
-    budget::{CONNECTS_AT_ONCE, CONNECTS_OF_ONE_SOURCE, NEW_NAME_EVERY},
+    budget::{CONNECTS_AT_ONCE, CONNECTS_OF_ONE_SOURCE, CONNECTS_OF_RETRIES, NEW_NAME_EVERY},
 };
 
 const REPORT_WITHIN: Time = Time::from_secs(30);
@@ -19,8 +19,9 @@ pub(super) struct Model {
     new_names: Allowance,
     of_sources: Vec<(IpAddr, Allowance)>,
     taken_in: u32,
-    /// Who was announced and not reported on, by whose packet, and until when that is waited for.
-    under_way: Vec<(usize, IpAddr, Time)>,
+    /// Who was announced and not reported on, by whose packet, whether it had failed before, and
+    /// until when a report is waited for.
+    under_way: Vec<(usize, IpAddr, bool, Time)>,
 }
 
 pub(super) struct Peer {
@@ -53,10 +54,14 @@ impl Model {
         node: usize,
         verdict: Result<bool, Refusal>,
     ) {
-        self.under_way.retain(|(_, _, ends)| *ends > now);
+        self.under_way.retain(|(.., ends)| *ends > now);
         let others = || self.under_way.iter().filter(|(other, ..)| *other != node);
-        let of_source = others().filter(|(_, named_by, _)| *named_by == source).count();
-        let may_connect = others().count() < CONNECTS_AT_ONCE && of_source < CONNECTS_OF_ONE_SOURCE;
+        let of_source = others().filter(|(_, named_by, ..)| *named_by == source).count();
+        let retries = others().filter(|(_, _, had_failed, _)| *had_failed).count();
+        let has_failed = self.peers.iter().any(|peer| peer.node == node && peer.failures > 0);
+        let may_connect = others().count() < CONNECTS_AT_ONCE
+            && of_source < CONNECTS_OF_ONE_SOURCE
+            && (!has_failed || retries < CONNECTS_OF_RETRIES);
         let announcement = if may_connect { Ok(true) } else { Err(Refusal::OverLimit) };
 
         if let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) {
@@ -74,16 +79,16 @@ impl Model {
             }
         }
         if verdict == Ok(true) {
-            self.announced(now, source, node);
+            self.announced(now, source, node, has_failed);
         }
     }
 
-    fn announced(&mut self, now: Time, source: IpAddr, node: usize) {
+    fn announced(&mut self, now: Time, source: IpAddr, node: usize, has_failed: bool) {
         if let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) {
             peer.announced = at(now + REPORT_WITHIN);
         }
         self.under_way.retain(|(other, ..)| *other != node);
-        self.under_way.push((node, source, now + REPORT_WITHIN));
+        self.under_way.push((node, source, has_failed, now + REPORT_WITHIN));
     }
 
     fn take_in(&mut self, now: Time, source: IpAddr, node: usize) {
