@@ -109,9 +109,30 @@ defmodule NativeGossip.ConnectsTest do
     lines = for line <- String.split(log, "\n"), line =~ "changing@host", do: line
     assert [first, second, third, fourth] = lines
     assert first =~ "unable to connect to"
-    assert second =~ "connected to :changing@host after all"
+    assert second =~ "connected to :changing@host"
     assert third =~ "connected to :changing@host"
     assert fourth =~ "unable to connect to"
+  end
+
+  test "of many peers that cannot be reached ten a minute are logged", %{connects: connects} do
+    log =
+      capture_log(fn ->
+        for n <- 1..40, reduce: connects do
+          connects ->
+            connects = Connects.start(connects, :"gone#{n}@host")
+            assert_receive {:connect, _, task}
+            send(task, {:answer, false})
+            {_, :unreachable, connects} = ended(connects)
+            connects
+        end
+      end)
+
+    assert length(Regex.scan(~r/unable to connect to :?"?gone/, log)) == 10
+  end
+
+  test "a connect beyond sixteen is not started", %{connects: connects} do
+    connects = for n <- 1..17, reduce: connects, do: (all -> Connects.start(all, :"n#{n}@host"))
+    assert length(Task.Supervisor.children(connects.supervisor)) == 16
   end
 
   test "a message of nobody's task is not ours", %{connects: connects} do

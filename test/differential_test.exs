@@ -171,7 +171,7 @@ defmodule NativeGossip.DifferentialTest do
   alias NativeGossip.Test.{Beam, Differential, ReferencePeer}
 
   @moduletag :tmp_dir
-  @moduletag timeout: :infinity
+  @moduletag timeout: 1_800_000
 
   @secret "differential"
   @batch 20_000

@@ -8,12 +8,21 @@ defmodule NativeGossip.Connects do
 
   A peer that cannot be reached is tried for as long as it is heard, so only its change of state is
   logged: `Cluster.Strategy.connect_nodes/4` writes of the first failure, and of no other before the
-  peer was connected.
+  peer was connected. Of many such peers it writes only of some: whoever forges names must not fill
+  the log.
   """
 
   import Cluster.Logger, only: [info: 2]
+  require Logger
 
   alias Cluster.Strategy.State
+
+  # As many as the engine has under way. It forgets those that take over 30 s; here they count.
+  @at_once 16
+
+  # First failures that are logged in a minute.
+  @lines 10
+  @minute 60_000
 
   # Failures that were logged and will not be logged again. Beyond it all of them are forgotten,
   # which costs nothing worse than a second line for each.
@@ -25,7 +34,8 @@ defmodule NativeGossip.Connects do
                 nodes: MapSet.new(),
                 under_way: %{},
                 went_down: MapSet.new(),
-                failed: MapSet.new()
+                failed: MapSet.new(),
+                lines: {0, nil}
               ]
 
   @opaque t :: %__MODULE__{}
@@ -41,23 +51,26 @@ defmodule NativeGossip.Connects do
   end
 
   @doc """
-  Connects to a node, unless its connect is under way.
+  Connects to a node, unless its connect is under way, or too many are: it will be announced again.
   """
   @spec start(t, node) :: t
   def start(connects, node) do
-    if node in connects.nodes do
+    if node in connects.nodes or map_size(connects.under_way) >= @at_once do
       connects
     else
+      connects = begin_minute(connects)
+      quiet? = node in connects.failed or elem(connects.lines, 0) >= @lines
+
       %Task{ref: ref} =
         Task.Supervisor.async_nolink(connects.supervisor, fn ->
-          if node in connects.failed, do: Logger.disable(self())
+          if quiet?, do: silence()
           connects.connect.(node)
         end)
 
       %{
         connects
         | nodes: MapSet.put(connects.nodes, node),
-          under_way: Map.put(connects.under_way, ref, node)
+          under_way: Map.put(connects.under_way, ref, {node, quiet?})
       }
     end
   end
@@ -90,8 +103,8 @@ defmodule NativeGossip.Connects do
   def ended(_connects, _message), do: :not_ours
 
   defp finish(connects, ref, outcome) do
-    {node, under_way} = Map.pop!(connects.under_way, ref)
-    connects = log_change(connects, node, outcome)
+    {{node, quiet?}, under_way} = Map.pop!(connects.under_way, ref)
+    connects = log_change(connects, node, outcome, quiet?)
     outcome = if outcome == :connected and node in connects.went_down, do: :down, else: outcome
 
     connects = %{
@@ -104,13 +117,24 @@ defmodule NativeGossip.Connects do
     {node, outcome, connects}
   end
 
-  defp log_change(%{failed: failed} = connects, node, :unreachable) do
+  defp log_change(%{failed: failed, lines: {lines, since}} = connects, node, :unreachable, quiet?) do
+    lines = if quiet?, do: lines, else: lines + 1
     failed = if MapSet.size(failed) < @failed_max, do: failed, else: MapSet.new()
-    %{connects | failed: MapSet.put(failed, node)}
+    %{connects | failed: MapSet.put(failed, node), lines: {lines, since}}
   end
 
-  defp log_change(%{failed: failed} = connects, node, :connected) do
-    if node in failed, do: info(connects.topology, "connected to #{inspect(node)} after all")
-    %{connects | failed: MapSet.delete(failed, node)}
+  defp log_change(connects, node, :connected, quiet?) do
+    if quiet?, do: info(connects.topology, "connected to #{inspect(node)}")
+    %{connects | failed: MapSet.delete(connects.failed, node)}
   end
+
+  defp begin_minute(%{lines: {_, since}} = connects) do
+    now = System.monotonic_time(:millisecond)
+    if since && now - since < @minute, do: connects, else: %{connects | lines: {0, now}}
+  end
+
+  # Logger.disable/1 is what Elixir had before 1.15.
+  if function_exported?(Logger, :put_process_level, 2),
+    do: defp(silence, do: Logger.put_process_level(self(), :none)),
+    else: defp(silence, do: Logger.disable(self()))
 end

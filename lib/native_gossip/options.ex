@@ -47,7 +47,7 @@ defmodule NativeGossip.Options do
       type: {:integer, 1..100_000},
       default: 4_096,
       doc:
-        "names remembered, and names taken in at once, a quarter of them from one address; " <>
+        "names remembered, and names taken in at once, a quarter (at least 16) from one address; " <>
           "one more every 10 s after that"
     ],
     receive_limit: [

@@ -11,7 +11,7 @@ defmodule NativeGossip.Faults.KillsTest do
   alias NativeGossip.Test.Faults.{Files, Kills}
 
   @moduletag :tmp_dir
-  @moduletag timeout: :infinity
+  @moduletag timeout: 1_800_000
 
   setup do
     %{port: Beam.free_port(), seed: Amount.seed()}

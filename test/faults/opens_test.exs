@@ -10,7 +10,7 @@ defmodule NativeGossip.Faults.OpensTest do
   alias NativeGossip.Test.{Amount, Await, Beam, Inside, OsProcess}
   alias NativeGossip.Test.Faults.Opens
 
-  @moduletag timeout: :infinity
+  @moduletag timeout: 1_800_000
 
   # What a leak of one loop would cost: its reports' channel alone takes a quarter of a megabyte.
   @megabytes 8

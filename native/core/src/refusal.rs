@@ -58,8 +58,8 @@ impl Refusal {
             }
             Self::Unsealed => "its sender has no secret, while this node has one (option secret)",
             Self::OverLimit => {
-                "it is too long, or too many new peers come at once (option max_peers): they are \
-                 taken in when they are heard again"
+                "more peers than are connected at once (they are when they are heard again), more \
+                 new names than are taken in (option max_peers), or packets that are too long"
             }
             Self::Own => "it is this node's own heartbeat",
         }

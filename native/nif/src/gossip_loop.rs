@@ -38,10 +38,22 @@ pub(crate) struct GossipLoop {
     server_is_monitored: AtomicBool,
 }
 
-/// A driver that is counted as long as it exists.
-struct CountedDriver(Driver);
+/// A driver that is counted until its descriptors are closed: fields end in their order.
+struct CountedDriver {
+    driver: Driver,
+    _count: Count,
+}
 
-impl Drop for CountedDriver {
+struct Count;
+
+impl Count {
+    fn new() -> Self {
+        LOOPS.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Count {
     fn drop(&mut self) {
         LOOPS.fetch_sub(1, Ordering::Relaxed);
     }
@@ -65,9 +77,9 @@ impl GossipLoop {
         net: NetConfig,
     ) -> io::Result<ResourceArc<Self>> {
         let (driver, remote) = Driver::new(engine, net)?;
-        LOOPS.fetch_add(1, Ordering::Relaxed);
+        let driver = CountedDriver { driver, _count: Count::new() };
         let gossip_loop = ResourceArc::new(Self {
-            driver: Mutex::new(Some(CountedDriver(driver))),
+            driver: Mutex::new(Some(driver)),
             remote,
             owner: env.pid(),
             server_is_monitored: AtomicBool::new(false),
@@ -95,7 +107,7 @@ impl GossipLoop {
         let mut listener = Messenger { env, owner: this.owner, lines: Vec::new() };
         let slice = Slice { time, announcements: ANNOUNCEMENTS };
         let served = match this.lock().as_mut() {
-            Some(driver) => driver.0.serve(identity, details, slice, &mut listener),
+            Some(driver) => driver.driver.serve(identity, details, slice, &mut listener),
             None => Ok(Served::Stopped),
         };
         // The lock is free again: a process that ended meanwhile could not close.

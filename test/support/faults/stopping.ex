@@ -3,7 +3,7 @@ defmodule NativeGossip.Test.Faults.Stopping do
   A VM that runs the topologies of `GOSSIP_PORT`, or none without it, says `ready` when the loop is
   inside its NIF, and then stops in the way that it is told on its standard input.
   """
-  alias NativeGossip.Test.Inside
+  alias NativeGossip.Test.{Await, Inside}
 
   @doc "For `NativeGossip.Test.Beam.open/2`; it does not keep the start of the VM from ending."
   @spec main :: pid
@@ -26,12 +26,9 @@ defmodule NativeGossip.Test.Faults.Stopping do
     await_heartbeat()
   end
 
-  # Without a pause: the VM is told to stop at any moment after it.
   defp await_heartbeat do
-    case Inside.counters(:lan) do
-      %{own: own} when own > 0 -> :ok
-      _ -> await_heartbeat()
-    end
+    heard = &(&1 != nil and &1.own > 0)
+    Await.until("the loop hears itself", fn -> Inside.counters(:lan) end, heard)
   end
 
   defp stop("System.stop\n"), do: System.stop(7)
