@@ -58,8 +58,9 @@ impl<R: CryptoRng> Engine<R> {
         self.identity = identity;
     }
 
-    /// Heartbeats can be sent and heard from now on: a burst of them follows.
-    pub fn joined(&mut self, now: Time) {
+    /// Who just joined the group, or has reason to think that it is not heard, sends a burst of
+    /// heartbeats.
+    pub fn burst(&mut self, now: Time) {
         if self.identity.is_some() {
             self.schedule.burst(now);
         }

@@ -23,6 +23,10 @@ use crate::{
 /// Datagrams received in one turn, so that a flood keeps no heartbeat and no report waiting.
 const BATCH: usize = 64;
 
+/// Under a flood most heartbeats are lost with the rest, so a burst of them is sent this often: a
+/// newcomer that hears one of twenty would otherwise wait for a minute.
+const FLOODED_BURST_EVERY: Time = Time::from_secs(1);
+
 /// One byte more than the longest datagram that is read tells a longer one.
 const BUFFER: usize = MAX_DATAGRAM + 1;
 
@@ -86,6 +90,8 @@ pub struct Driver {
     refusal_log: RefusalLog,
     /// Until when nothing is received, because the limit is reached.
     deaf_until: Option<Time>,
+    /// When being flooded is next answered by a burst of heartbeats.
+    burst_from: Time,
     trouble: Option<Trouble>,
     buffer: Box<[u8; BUFFER]>,
     started: Instant,
@@ -138,6 +144,7 @@ impl Driver {
             waiter,
             calls,
             deaf_until: None,
+            burst_from: Time::ZERO,
             trouble: None,
             buffer: Box::new([0; BUFFER]),
             started: Instant::now(),
@@ -192,7 +199,7 @@ impl Driver {
             match self.link.open(now, &self.config, &self.waiter) {
                 Ok(()) => {
                     self.deaf_until = None;
-                    self.engine.joined(now);
+                    self.engine.burst(now);
                 }
                 Err(trouble) => self.complain(trouble, audience),
             }
@@ -236,6 +243,10 @@ impl Driver {
             if let Err(until) = self.receive_limit.take(now) {
                 self.waiter.ignore(socket)?;
                 self.deaf_until = Some(until);
+                if now >= self.burst_from {
+                    self.burst_from = now + FLOODED_BURST_EVERY;
+                    self.engine.burst(now);
+                }
                 return Ok(true);
             }
             let (len, source) = match socket.recv_from(self.buffer.as_mut_slice()) {

@@ -57,6 +57,10 @@ impl Node {
             secrets: secret.map(|secret| Secret(secret.into())).into_iter().collect(),
             ..Config::default()
         };
+        Self::start_with(engine, name, net, details)
+    }
+
+    fn start_with(engine: Config, name: &str, net: &NetConfig, details: bool) -> Self {
         let (mut driver, remote) = Driver::new(engine, net.clone()).expect("a poller");
         let identity = NodeName::parse(name).expect("a node name");
         let (sender, told) = channel();
@@ -243,6 +247,20 @@ fn a_long_datagram_is_over_the_limit_and_does_not_disturb() {
     a.wait_for_refusal(Refusal::OverLimit);
     let _b = Node::start("b@127.0.0.1", &net, None, false);
     a.wait_for(&peer("b@127.0.0.1"));
+}
+
+#[test]
+fn a_flooded_node_sends_bursts_because_most_heartbeats_are_lost() {
+    let net = NetConfig { receive_limit: 100, ..broadcast() };
+    let rarely = Config { heartbeat_interval: DEADLINE * 1000, ..Config::default() };
+    let a = Node::start_with(rarely, "a@127.0.0.1", &net, false);
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    let deadline = Instant::now() + DEADLINE;
+    // The burst of the start is three; then there are none for hours.
+    while a.remote.counters().sent < 9 {
+        assert!(Instant::now() < deadline, "{:?}", a.remote.counters());
+        socket.send_to(b"noise", (Ipv4Addr::LOCALHOST, net.port)).expect("sent");
+    }
 }
 
 #[test]

@@ -224,7 +224,7 @@ impl Trial {
             0 => self.identity = None,
             1..=3 => self.identity = Some(usize::from(which)),
             4..=7 => self.source = IpAddr::from([10, 0, 0, which]),
-            _ => self.engine.joined(self.now),
+            _ => self.engine.burst(self.now),
         }
         self.engine.set_identity(self.now, self.name().cloned());
     }
