@@ -106,6 +106,16 @@ impl<R: CryptoRng> Engine<R> {
         self.schedule.due()
     }
 
+    /// How many peers are connected.
+    pub fn connected(&self) -> usize {
+        self.peers.connected()
+    }
+
+    /// The longest that a node of this cluster lets pass between two heartbeats.
+    pub fn longest_gap(&self) -> Time {
+        self.schedule.longest_gap(self.peers.connected() + 1)
+    }
+
     /// What has been counted so far.
     pub fn counters(&self) -> Counters {
         self.counters

@@ -70,8 +70,8 @@ impl Schedule {
         self.due = Some(now + gap);
     }
 
-    /// The mean gap is half of the longest one.
-    fn longest_gap(&self, nodes: usize) -> Time {
+    /// The longest gap in a cluster of so many nodes. The mean is half of it.
+    pub(crate) fn longest_gap(&self, nodes: usize) -> Time {
         let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
         let cluster_gap = Time::from_secs(2).saturating_mul(nodes) / CLUSTER_HEARTBEATS_PER_SECOND;
         self.interval.max(cluster_gap)

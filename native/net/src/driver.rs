@@ -8,14 +8,17 @@ use std::{
 
 use native_gossip_core::{
     Config, Engine, NodeName, Refusal, Time,
-    budget::{MAX_DATAGRAM, ReceiveLimit, RefusalLog},
+    budget::{MAX_SEEDS, ReceiveLimit},
 };
 use rand::rngs::StdRng;
 
 use crate::{
     config::NetConfig,
+    group::Group,
+    journal::{Journal, Notice, Part},
     link::Link,
-    remote::{self, Calls, Remote},
+    platform::Inbox,
+    remote::{self, Call, Calls, Remote},
     trouble::Trouble,
     wait::Waiter,
 };
@@ -27,38 +30,17 @@ const BATCH: usize = 64;
 /// newcomer that hears one of twenty would otherwise wait for a minute.
 const FLOODED_BURST_EVERY: Time = Time::from_secs(1);
 
-/// One byte more than the longest datagram that is read tells a longer one.
-const BUFFER: usize = MAX_DATAGRAM + 1;
+/// No other node may be heard for so long, at least: a network is allowed a hiccup.
+const SHORTEST_SILENCE: Time = Time::from_secs(10);
 
 /// Who is told what the driver finds.
 pub trait Listener {
     /// Somebody should connect to this node, and [report](Remote::report) what became of it.
     fn announce(&mut self, node: &NodeName);
 
-    /// Something happened that a person may want to read.
-    fn notice(&mut self, notice: Notice<'_>);
-}
-
-/// Something to be logged. A [`serve`](Driver::serve) in which there was one returns early.
-#[derive(Debug)]
-pub enum Notice<'a> {
-    /// A heartbeat was sent. Only where details are asked for.
-    Sent,
-    /// A heartbeat of another node was heard. Only where details are asked for.
-    Heard(&'a NodeName),
-    /// Packets were refused. Said rarely.
-    Refused {
-        /// For this cause.
-        cause: Refusal,
-        /// So many, since it was said last.
-        packets: u64,
-        /// Where the last of them came from.
-        source: SocketAddr,
-    },
-    /// Nothing can be sent or heard until this is mended. Said once.
-    Trouble(&'a Trouble),
-    /// What was the trouble is mended.
-    Mended,
+    /// Something happened that a person may want to read. A [`serve`](Driver::serve) in which
+    /// something did returns early.
+    fn notice(&mut self, notice: Notice);
 }
 
 /// Why [`Driver::serve`] returned.
@@ -84,47 +66,19 @@ pub struct Driver {
     config: NetConfig,
     engine: Engine<StdRng>,
     link: Link,
+    /// What is to be heard by joining; nothing, where there are broadcasts only.
+    group: Option<Group>,
+    seeds: Vec<SocketAddr>,
     waiter: Waiter,
     calls: Calls,
     receive_limit: ReceiveLimit,
-    refusal_log: RefusalLog,
     /// Until when nothing is received, because the limit is reached.
     deaf_until: Option<Time>,
     /// When being flooded is next answered by a burst of heartbeats.
     burst_from: Time,
-    trouble: Option<Trouble>,
-    buffer: Box<[u8; BUFFER]>,
+    inbox: Inbox,
+    journal: Journal,
     started: Instant,
-}
-
-/// The listener of one call of [`Driver::serve`], and how much it was told.
-struct Audience<'a, L> {
-    listener: &'a mut L,
-    details: bool,
-    announcements: usize,
-    notices: usize,
-}
-
-impl<L: Listener> Audience<'_, L> {
-    fn announce(&mut self, node: &NodeName) {
-        self.announcements += 1;
-        self.listener.announce(node);
-    }
-
-    fn notice(&mut self, notice: Notice<'_>) {
-        self.notices += 1;
-        self.listener.notice(notice);
-    }
-
-    fn detail(&mut self, notice: Notice<'_>) {
-        if self.details {
-            self.notice(notice);
-        }
-    }
-
-    fn has_had_enough(&self, slice: Slice) -> bool {
-        self.announcements >= slice.announcements || self.notices > 0
-    }
 }
 
 impl Driver {
@@ -138,15 +92,16 @@ impl Driver {
         let driver = Self {
             engine: Engine::new(engine, rand::make_rng()),
             receive_limit: ReceiveLimit::new(net.receive_limit),
-            refusal_log: RefusalLog::default(),
+            group: (!net.broadcast_only).then(|| Group::new(&net)),
             config: net,
             link: Link::new(),
+            seeds: Vec::new(),
             waiter,
             calls,
             deaf_until: None,
             burst_from: Time::ZERO,
-            trouble: None,
-            buffer: Box::new([0; BUFFER]),
+            inbox: Inbox::new(),
+            journal: Journal::default(),
             started: Instant::now(),
         };
         Ok((driver, remote))
@@ -165,22 +120,35 @@ impl Driver {
         listener: &mut impl Listener,
     ) -> io::Result<Served> {
         self.engine.set_identity(self.now(), identity);
+        self.journal.set_details(details);
+        let served = self.work(slice, listener);
+        self.journal.take().into_iter().for_each(|notice| listener.notice(notice));
+        served
+    }
+
+    fn work(&mut self, slice: Slice, listener: &mut impl Listener) -> io::Result<Served> {
         let slice_ends = self.now() + slice.time;
-        let mut audience = Audience { listener, details, announcements: 0, notices: 0 };
+        let mut announced = 0;
         loop {
             if self.calls.is_stopped() {
                 return Ok(Served::Stopped);
             }
             let now = self.now();
-            for (node, report) in self.calls.reports() {
-                self.engine.report(now, &node, report);
+            self.take_calls(now);
+            self.open(now);
+            self.follow(now);
+            self.send(now);
+            let drained = self.receive(now, &mut |node| {
+                announced += 1;
+                listener.announce(node);
+            })?;
+            if drained {
+                self.listen(now);
             }
-            self.open(now, &mut audience);
-            self.send(now, &mut audience);
-            let drained = self.receive(now, &mut audience)?;
             self.calls.publish(self.engine.counters());
 
-            if self.now() >= slice_ends || audience.has_had_enough(slice) {
+            let had_enough = announced >= slice.announcements || !self.journal.is_empty();
+            if self.now() >= slice_ends || had_enough {
                 return Ok(Served::Slice);
             }
             if drained {
@@ -193,44 +161,84 @@ impl Driver {
         self.started.elapsed()
     }
 
-    /// Opens the socket, if it is closed and the pause is over.
-    fn open(&mut self, now: Time, audience: &mut Audience<'_, impl Listener>) {
-        if self.link.is_due(now) {
-            match self.link.open(now, &self.config, &self.waiter) {
-                Ok(()) => {
-                    self.deaf_until = None;
-                    self.engine.burst(now);
+    fn take_calls(&mut self, now: Time) {
+        for call in self.calls.waiting() {
+            match call {
+                Call::Report(node, report) => self.engine.report(now, &node, report),
+                Call::Seeds(mut seeds) => {
+                    seeds.truncate(MAX_SEEDS);
+                    if seeds != self.seeds {
+                        self.seeds = seeds;
+                        self.engine.burst(now);
+                    }
                 }
-                Err(trouble) => self.complain(trouble, audience),
             }
+        }
+        let seeds = &self.seeds;
+        let target = self.config.target();
+        self.journal.forget(
+            |part| matches!(part, Part::SendTo(to) if *to != target && !seeds.contains(to)),
+        );
+    }
+
+    /// Opens the socket, if it is closed and the pause is over.
+    fn open(&mut self, now: Time) {
+        if !self.link.is_due(now) {
+            return;
+        }
+        match self.link.open(now, &self.config, &self.waiter) {
+            Ok(()) => {
+                self.deaf_until = None;
+                if let Some(group) = &mut self.group {
+                    group.restart(now);
+                }
+                self.journal.mend(&Part::Socket);
+                self.engine.burst(now);
+            }
+            Err(trouble) => self.journal.complain(now, Part::Socket, trouble),
+        }
+    }
+
+    /// Follows the interfaces as they come and go.
+    fn follow(&mut self, now: Time) {
+        let (Link::Up(socket), Some(group)) = (&self.link, &mut self.group) else { return };
+        if group.follow(now, socket, &mut self.journal) {
+            self.engine.burst(now);
         }
     }
 
     /// Sends the heartbeat that is due.
-    fn send(&mut self, now: Time, audience: &mut Audience<'_, impl Listener>) {
+    fn send(&mut self, now: Time) {
         let Link::Up(socket) = &self.link else { return };
         let Some(packet) = self.engine.heartbeat(now) else { return };
-        let target = self.config.target();
-        match socket.send_to(&packet, target.into()) {
-            Ok(_) => {
-                if self.trouble.take().is_some() {
-                    audience.notice(Notice::Mended);
+        let journal = &mut self.journal;
+        let mut works_again = false;
+        let broadcast = match &mut self.group {
+            Some(group) => {
+                works_again |= group.send(now, socket, &packet, journal);
+                None
+            }
+            None => Some((self.config.target(), "options multicast_addr, port")),
+        };
+        let seeds = self.seeds.iter().map(|seed| (*seed, "option seeds"));
+        for (target, option) in broadcast.into_iter().chain(seeds) {
+            match socket.send_to(&packet, target) {
+                Ok(_) => works_again |= journal.mend(&Part::SendTo(target)),
+                Err(error) => {
+                    let trouble = Trouble::new(format!("send to {target} ({option})"), error);
+                    journal.complain(now, Part::SendTo(target), trouble);
                 }
-                audience.detail(Notice::Sent);
             }
-            Err(error) => {
-                let step = format!("send to {target} (options multicast_addr, port)");
-                self.complain(Trouble { step, error }, audience);
-            }
+        }
+        journal.sent();
+        if works_again && now >= self.burst_from {
+            self.burst_from = now + FLOODED_BURST_EVERY;
+            self.engine.burst(now);
         }
     }
 
     /// Receives a batch, and says whether that was all there is to receive for now.
-    fn receive(
-        &mut self,
-        now: Time,
-        audience: &mut Audience<'_, impl Listener>,
-    ) -> io::Result<bool> {
+    fn receive(&mut self, now: Time, announce: &mut dyn FnMut(&NodeName)) -> io::Result<bool> {
         let Link::Up(socket) = &mut self.link else { return Ok(true) };
         if let Some(until) = self.deaf_until {
             if now < until {
@@ -243,34 +251,41 @@ impl Driver {
             if let Err(until) = self.receive_limit.take(now) {
                 self.waiter.ignore(socket)?;
                 self.deaf_until = Some(until);
-                if now >= self.burst_from {
-                    self.burst_from = now + FLOODED_BURST_EVERY;
-                    self.engine.burst(now);
-                }
+                self.overrun(now);
                 return Ok(true);
             }
-            let (len, source) = match socket.recv_from(self.buffer.as_mut_slice()) {
+            let (arrival, datagram) = match self.inbox.receive(socket) {
                 Ok(received) => received,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    let step = "receive; the socket is opened anew".into();
-                    self.link.close(now);
-                    self.complain(Trouble { step, error }, audience);
-                    return Ok(true);
-                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return Ok(true),
+                    // What ICMP said of a seed is of no concern to the next datagram.
+                    ErrorKind::Interrupted
+                    | ErrorKind::ConnectionRefused
+                    | ErrorKind::ConnectionReset => continue,
+                    _ => {
+                        let step = "receive; the socket is opened anew";
+                        self.link.close(now);
+                        self.journal.complain(now, Part::Socket, Trouble::new(step, error));
+                        return Ok(true);
+                    }
+                },
             };
-            let datagram = self.buffer.get(..len).unwrap_or_default();
-            match self.engine.hear(now, source.ip(), datagram) {
+            let heard = self.engine.hear(now, arrival.source.ip(), datagram);
+            let interface = self.group.as_ref().and_then(|group| group.name(&arrival));
+            match heard {
                 Ok(heard) => {
-                    audience.detail(Notice::Heard(&heard.node));
+                    self.journal.heard(&heard.node, interface);
                     if heard.announce {
-                        audience.announce(&heard.node);
+                        announce(&heard.node);
+                    }
+                    if let Some(group) = &mut self.group {
+                        group.heard(now, &arrival);
                     }
                 }
                 Err(cause) => {
-                    if let Some(packets) = self.refusal_log.note(now, cause) {
-                        audience.notice(Notice::Refused { cause, packets, source });
+                    self.journal.refused(now, cause, arrival.source, interface);
+                    if let (Refusal::Own, Some(group)) = (cause, &mut self.group) {
+                        group.echoed(&arrival, &mut self.journal);
                     }
                 }
             }
@@ -278,20 +293,36 @@ impl Driver {
         Ok(false)
     }
 
-    fn sleep(&mut self, slice_ends: Time) -> io::Result<()> {
-        let next = match &self.link {
-            Link::Up(_) => self.engine.deadline(),
-            Link::Down { retry_at, .. } => Some(*retry_at),
-        };
-        let until = [next, self.deaf_until].into_iter().flatten().fold(slice_ends, Time::min);
-        self.waiter.wait(self.started + until)
+    /// More came than is looked at.
+    fn overrun(&mut self, now: Time) {
+        if let Some(group) = &mut self.group {
+            group.overran();
+        }
+        if now >= self.burst_from {
+            self.burst_from = now + FLOODED_BURST_EVERY;
+            self.engine.burst(now);
+        }
     }
 
-    /// Says what is wrong, unless it was said before.
-    fn complain(&mut self, trouble: Trouble, audience: &mut Audience<'_, impl Listener>) {
-        if !self.trouble.as_ref().is_some_and(|known| known.is_same(&trouble)) {
-            audience.notice(Notice::Trouble(&trouble));
+    /// Joins anew where nothing is heard any more.
+    fn listen(&mut self, now: Time) {
+        let (Link::Up(socket), Some(group)) = (&self.link, &mut self.group) else { return };
+        let silence = (self.engine.connected() > 0)
+            .then(|| (self.engine.longest_gap() * 5 / 2).max(SHORTEST_SILENCE));
+        if group.listen(now, silence, socket, &mut self.journal) {
+            self.engine.burst(now);
         }
-        self.trouble = Some(trouble);
+    }
+
+    fn sleep(&mut self, slice_ends: Time) -> io::Result<()> {
+        let next = match &self.link {
+            Link::Up(_) => {
+                let group = self.group.as_ref().map(Group::deadline);
+                [self.engine.deadline(), group, self.deaf_until]
+            }
+            Link::Down { retry_at, .. } => [Some(*retry_at), None, None],
+        };
+        let until = next.into_iter().flatten().fold(slice_ends, Time::min);
+        self.waiter.wait(self.started + until)
     }
 }

@@ -6,14 +6,21 @@
 
 mod config;
 mod driver;
+mod group;
+mod hearing;
+mod interfaces;
+mod journal;
 mod link;
+mod platform;
 mod remote;
 mod socket;
 mod trouble;
 mod wait;
 
-pub use config::NetConfig;
-pub use driver::{Driver, Listener, Notice, Served, Slice};
+pub use config::{InterfaceName, Interfaces, NetConfig};
+pub use driver::{Driver, Listener, Served, Slice};
+pub use interfaces::Interface;
+pub use journal::Notice;
 pub use native_gossip_core as core;
 pub use remote::Remote;
 pub use trouble::Trouble;

@@ -37,7 +37,7 @@ impl Link {
     ) -> Result<(), Trouble> {
         let opened = socket::open(config).and_then(|mut socket| match waiter.watch(&mut socket) {
             Ok(()) => Ok(socket),
-            Err(error) => Err(Trouble { step: "watch the socket".into(), error }),
+            Err(error) => Err(Trouble::new("watch the socket", error)),
         });
         match opened {
             Ok(socket) => {

@@ -1,23 +1,26 @@
 //! What other threads may say to the driver, and ask of it, without waiting for it.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use mio::Waker;
 use native_gossip_core::{Counters, NodeName, Report};
 
-/// Reports that wait for the loop. One that finds no place is dropped, and made good by the
-/// engine, which announces a peer again when no report came.
-const REPORTS: usize = 8192;
+/// Calls that wait for the loop. One that finds no place is dropped, and made good: the engine
+/// announces a peer again when no report came, and seeds are told again and again.
+const CALLS: usize = 8192;
 
 /// A handle to a [`Driver`](crate::Driver) for other threads.
 #[derive(Clone)]
 pub struct Remote {
     shared: Arc<Shared>,
-    reports: Sender<(NodeName, Report)>,
+    calls: Sender<Call>,
 }
 
 pub(crate) struct Shared {
@@ -29,26 +32,38 @@ pub(crate) struct Shared {
 /// The driver's end.
 pub(crate) struct Calls {
     shared: Arc<Shared>,
-    reports: Receiver<(NodeName, Report)>,
+    calls: Receiver<Call>,
+}
+
+/// What another thread has to say.
+pub(crate) enum Call {
+    /// What became of a peer.
+    Report(NodeName, Report),
+    /// The seeds of now, instead of those of before.
+    Seeds(Vec<SocketAddr>),
 }
 
 pub(crate) fn pair(waker: Waker) -> (Remote, Calls) {
-    let (sender, receiver) = bounded(REPORTS);
+    let (sender, receiver) = bounded(CALLS);
     let shared = Arc::new(Shared {
         waker,
         stopped: AtomicBool::new(false),
         counters: Mutex::new(Counters::default()),
     });
-    let calls = Calls { shared: Arc::clone(&shared), reports: receiver };
-    (Remote { shared, reports: sender }, calls)
+    let calls = Calls { shared: Arc::clone(&shared), calls: receiver };
+    (Remote { shared, calls: sender }, calls)
 }
 
 impl Remote {
     /// Says what became of a peer that was announced.
     pub fn report(&self, node: NodeName, report: Report) {
-        if self.reports.try_send((node, report)).is_ok() {
-            self.wake();
-        }
+        self.call(Call::Report(node, report));
+    }
+
+    /// Says to whom heartbeats go besides the group, from now on. To be said again from time to
+    /// time: what has not changed costs nothing.
+    pub fn seeds(&self, seeds: Vec<SocketAddr>) {
+        self.call(Call::Seeds(seeds));
     }
 
     /// Ends the driver's work for good: the call of [`serve`](crate::Driver::serve) that is under
@@ -68,6 +83,12 @@ impl Remote {
         *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn call(&self, call: Call) {
+        if self.calls.try_send(call).is_ok() {
+            self.wake();
+        }
+    }
+
     fn wake(&self) {
         // A wake-up that fails is made good by the end of the slice.
         let _ = self.shared.waker.wake();
@@ -79,8 +100,8 @@ impl Calls {
         self.shared.stopped.load(Ordering::Acquire)
     }
 
-    pub(crate) fn reports(&self) -> impl Iterator<Item = (NodeName, Report)> {
-        self.reports.try_iter()
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = Call> {
+        self.calls.try_iter()
     }
 
     pub(crate) fn publish(&self, counters: Counters) {

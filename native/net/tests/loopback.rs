@@ -8,7 +8,9 @@ use std::{
 };
 
 use native_gossip_core::{Config, NodeName, Refusal, Report, Secret};
-use native_gossip_net::{Driver, Listener, NetConfig, Notice, Remote, Served, Slice};
+use native_gossip_net::{
+    Driver, InterfaceName, Interfaces, Listener, NetConfig, Notice, Remote, Served, Slice,
+};
 
 /// How long a test waits for what must happen; none waits so long unless it fails.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -20,7 +22,8 @@ enum Told {
     Heard(String),
     Refused(Refusal, u64),
     Trouble(String),
-    Mended,
+    Mended(String),
+    Joined,
 }
 
 struct Recorder(Sender<Told>);
@@ -30,16 +33,24 @@ impl Listener for Recorder {
         let _ = self.0.send(Told::Peer(node.to_string()));
     }
 
-    fn notice(&mut self, notice: Notice<'_>) {
+    fn notice(&mut self, notice: Notice) {
         let _ = self.0.send(match notice {
             Notice::Sent => Told::Sent,
-            Notice::Heard(node) => Told::Heard(node.to_string()),
-            Notice::Refused { cause, packets, source } => {
+            Notice::Heard { node, interface } => {
+                assert!(cfg!(not(target_os = "linux")) || interface.as_deref() == Some("lo"));
+                Told::Heard(node.to_string())
+            }
+            Notice::Refused { cause, packets, source, .. } => {
                 assert_eq!(source.ip(), Ipv4Addr::LOCALHOST);
                 Told::Refused(cause, packets)
             }
             Notice::Trouble(trouble) => Told::Trouble(trouble.to_string()),
-            Notice::Mended => Told::Mended,
+            Notice::Mended(trouble) => Told::Mended(trouble.step),
+            Notice::Joined(_, interface) => {
+                assert_eq!(interface.address, Ipv4Addr::LOCALHOST);
+                Told::Joined
+            }
+            other => unreachable!("{other:?}"),
         });
     }
 }
@@ -124,19 +135,23 @@ fn free_port() -> u16 {
 fn multicast() -> NetConfig {
     NetConfig {
         port: free_port(),
-        if_addr: Ipv4Addr::UNSPECIFIED,
-        multicast_if: Some(Ipv4Addr::LOCALHOST),
-        multicast_addr: Ipv4Addr::new(233, 252, 1, 32),
+        if_addr: Ipv4Addr::UNSPECIFIED.into(),
+        multicast_if: by_address(Ipv4Addr::LOCALHOST),
+        multicast_addr: Ipv4Addr::new(233, 252, 1, 32).into(),
         multicast_ttl: 1,
         broadcast_only: false,
         receive_limit: 20_000,
     }
 }
 
+fn by_address(address: Ipv4Addr) -> Interfaces {
+    Interfaces::Listed(vec![InterfaceName::Address(address.into())])
+}
+
 fn broadcast() -> NetConfig {
     NetConfig {
-        multicast_if: None,
-        multicast_addr: Ipv4Addr::new(127, 255, 255, 255),
+        multicast_if: Interfaces::Routed,
+        multicast_addr: Ipv4Addr::new(127, 255, 255, 255).into(),
         broadcast_only: true,
         ..multicast()
     }
@@ -197,15 +212,15 @@ fn each_heartbeat_is_noticed_where_details_are_asked_for() {
 }
 
 #[test]
-fn a_step_that_fails_is_told_with_its_option_and_the_systems_error() {
+fn an_interface_that_is_not_there_is_told_with_its_option() {
     // An address for documentation, which no interface has.
     let absent = Ipv4Addr::new(192, 0, 2, 1);
-    let net = NetConfig { multicast_if: Some(absent), ..multicast() };
+    let net = NetConfig { multicast_if: by_address(absent), ..multicast() };
     let a = Node::start("a@127.0.0.1", &net, None, false);
     let text = a.wait_for_trouble();
     assert!(text.contains("option multicast_if"), "{text}");
     assert!(text.contains("192.0.2.1"), "{text}");
-    assert!(text.contains("os error"), "{text}");
+    assert!(text.contains("no interface has this address"), "{text}");
 }
 
 #[test]
@@ -216,10 +231,13 @@ fn a_step_that_goes_on_failing_is_tried_again_and_told_once_until_it_is_mended()
     let a = Node::start("a@127.0.0.1", &net, None, false);
     let text = a.wait_for_trouble();
     assert!(text.contains("options if_addr, port"), "{text}");
+    assert!(text.contains("os error"), "{text}");
     // Two more tries fail in this time; that nothing is told of them can only be waited for.
     assert!(a.told.recv_timeout(Duration::from_millis(900)).is_err());
     drop(holder);
-    assert_eq!(a.wait_for(&Told::Mended), []);
+    let step = format!("bind to 0.0.0.0:{} (options if_addr, port)", net.port);
+    assert_eq!(a.wait_for(&Told::Mended(step)), []);
+    assert_eq!(a.wait_for(&Told::Joined), []);
 }
 
 #[test]

@@ -151,7 +151,7 @@ impl Listener for Messenger<'_> {
         }
     }
 
-    fn notice(&mut self, notice: Notice<'_>) {
+    fn notice(&mut self, notice: Notice) {
         self.lines.push(terms::log_line(notice));
     }
 }

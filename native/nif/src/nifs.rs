@@ -7,7 +7,7 @@ use rustler::{Atom, Env, Error, NifResult, ResourceArc, Term};
 
 use crate::{
     gossip_loop::{self, GossipLoop},
-    terms::{self, Level, Options, ReportAtom, ServedAtom},
+    terms::{self, Address, Level, Options, ReportAtom, ServedAtom},
 };
 
 #[rustler::nif]
@@ -43,6 +43,12 @@ fn report(
         gossip_loop.remote().report(node, outcome.into());
     }
     Ok(rustler::types::atom::ok())
+}
+
+#[rustler::nif]
+fn seeds(gossip_loop: ResourceArc<GossipLoop>, targets: Vec<(Address, u16)>) -> Atom {
+    gossip_loop.remote().seeds(targets.into_iter().map(terms::socket_addr).collect());
+    rustler::types::atom::ok()
 }
 
 #[rustler::nif]

@@ -1,25 +1,85 @@
 //! Terms that come from Elixir and go there.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use native_gossip_core::{Config, NodeName, Refusal, Report, Secret};
-use native_gossip_net::{NetConfig, Notice};
-use rustler::{Atom, Binary, Error, NifMap, NifResult, NifUnitEnum, Term};
+use native_gossip_net::{InterfaceName, Interfaces, NetConfig, Notice};
+use rustler::{
+    Atom, Binary, Decoder, Error, NifMap, NifResult, NifUnitEnum, NifUntaggedEnum, Term,
+    types::tuple::get_tuple,
+};
 
 mod atoms {
-    rustler::atoms! { gossip_peer }
+    rustler::atoms! { gossip_peer, all }
 }
 
 pub(crate) use atoms::gossip_peer;
 
-type Address = (u8, u8, u8, u8);
+/// An address, as `:inet` has it: a tuple of four or eight integers.
+pub(crate) struct Address(IpAddr);
+
+impl<'a> Decoder<'a> for Address {
+    fn decode(term: Term<'a>) -> NifResult<Self> {
+        let parts = get_tuple(term)?;
+        let parts: Vec<u16> = parts.into_iter().map(Term::decode).collect::<NifResult<_>>()?;
+        if let Ok(groups) = <[u16; 8]>::try_from(parts.as_slice()) {
+            return Ok(Self(groups.into()));
+        }
+        let octets = parts.into_iter().map(u8::try_from).collect::<Result<Vec<_>, _>>();
+        let octets = octets.ok().and_then(|octets| <[u8; 4]>::try_from(octets).ok());
+        octets.map(|octets| Self(octets.into())).ok_or(Error::BadArg)
+    }
+}
+
+/// The address of a seed and its port.
+pub(crate) fn socket_addr((address, port): (Address, u16)) -> SocketAddr {
+    SocketAddr::new(address.0, port)
+}
+
+/// `nil`, `:all`, or a list.
+#[derive(NifUntaggedEnum)]
+#[rustler(decode)]
+enum MulticastIf {
+    Listed(Vec<NamedInterface>),
+    Word(Atom),
+}
+
+#[derive(NifUntaggedEnum)]
+#[rustler(decode)]
+enum NamedInterface {
+    Name(String),
+    Address(Address),
+}
+
+impl From<NamedInterface> for InterfaceName {
+    fn from(named: NamedInterface) -> Self {
+        match named {
+            NamedInterface::Name(name) => Self::Name(name),
+            NamedInterface::Address(address) => Self::Address(address.0),
+        }
+    }
+}
+
+impl From<MulticastIf> for Interfaces {
+    fn from(wanted: MulticastIf) -> Self {
+        match wanted {
+            MulticastIf::Listed(names) => Self::Listed(names.into_iter().map(Into::into).collect()),
+            MulticastIf::Word(word) if word == atoms::all() => Self::All,
+            MulticastIf::Word(_nil) => Self::Routed,
+        }
+    }
+}
 
 /// The options, as `NativeGossip.Options` has checked and completed them.
 #[derive(NifMap)]
+#[rustler(decode)]
 pub(crate) struct Options<'a> {
     port: u16,
     if_addr: Address,
-    multicast_if: Option<Address>,
+    multicast_if: MulticastIf,
     multicast_addr: Address,
     multicast_ttl: u8,
     broadcast_only: bool,
@@ -38,21 +98,17 @@ impl Options<'_> {
         }
     }
 
-    pub(crate) fn net(&self) -> NetConfig {
+    pub(crate) fn net(self) -> NetConfig {
         NetConfig {
             port: self.port,
-            if_addr: ipv4(self.if_addr),
-            multicast_if: self.multicast_if.map(ipv4),
-            multicast_addr: ipv4(self.multicast_addr),
+            if_addr: self.if_addr.0,
+            multicast_if: self.multicast_if.into(),
+            multicast_addr: self.multicast_addr.0,
             multicast_ttl: self.multicast_ttl,
             broadcast_only: self.broadcast_only,
             receive_limit: self.receive_limit,
         }
     }
-}
-
-fn ipv4((a, b, c, d): Address) -> Ipv4Addr {
-    Ipv4Addr::new(a, b, c, d)
 }
 
 /// What became of a peer, as an atom.
@@ -82,22 +138,38 @@ pub(crate) enum Level {
 }
 
 /// A line for the log.
-pub(crate) fn log_line(notice: Notice<'_>) -> (Level, String) {
+pub(crate) fn log_line(notice: Notice) -> (Level, String) {
     match notice {
         Notice::Sent => (Level::Debug, "heartbeat".into()),
-        Notice::Heard(node) => (Level::Debug, format!("received heartbeat from {node}")),
-        Notice::Refused { cause, packets, source } => {
+        Notice::Heard { node, interface } => {
+            (Level::Debug, format!("received heartbeat from {node}{}", on(interface)))
+        }
+        Notice::Refused { cause, packets, source, interface } => {
             let line = format!(
-                "packets refused as {cause}: {packets}, the last one from {source}; {}",
+                "packets refused as {cause}: {packets}, the last one from {source}{}; {}",
+                on(interface),
                 cause.meaning()
             );
             // Many peers at once are what a large cluster starts with.
             let level = if cause == Refusal::OverLimit { Level::Info } else { Level::Warning };
             (level, line)
         }
+        Notice::Joined(group, interface) => (Level::Info, format!("joined {group} on {interface}")),
+        Notice::Left(group, interface) => (Level::Info, format!("left {group} on {interface}")),
+        Notice::Silent(group, interface) => {
+            let line = format!(
+                "connected nodes are heard no more by {group} on {interface}: joined it anew; \
+                 a switch that forgets its members may need a querier (IGMP or MLD)"
+            );
+            (Level::Info, line)
+        }
         Notice::Trouble(trouble) => (Level::Warning, format!("{trouble}; trying again")),
-        Notice::Mended => (Level::Info, "heartbeats are sent again".into()),
+        Notice::Mended(trouble) => (Level::Info, format!("can {} again", trouble.step)),
     }
+}
+
+fn on(interface: Option<String>) -> String {
+    interface.map(|name| format!(" on {name}")).unwrap_or_default()
 }
 
 /// Whether the loop is to be served again.

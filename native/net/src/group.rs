@@ -1,0 +1,259 @@
+//! The memberships in the group: one on each interface that is meant and there.
+
+use std::net::{IpAddr, SocketAddr};
+
+use mio::net::UdpSocket;
+use native_gossip_core::Time;
+
+use crate::{
+    config::{Interfaces, NetConfig},
+    hearing::{Hearing, Remedy},
+    interfaces::{self, Found, Interface},
+    journal::{Journal, Part},
+    platform::{self, Arrival},
+    trouble::Trouble,
+};
+
+/// The interfaces are looked at so often. A look costs some tens of microseconds; a network that
+/// comes back is used within this time.
+const LOOK_EVERY: Time = Time::from_secs(2);
+
+/// A look is taken so soon after something could not be sent: an interface may have gone.
+const LOOK_SOON: Time = Time::from_millis(250);
+
+/// A membership, with what is known of the interface now.
+struct Membership {
+    interface: Interface,
+    hearing: Hearing,
+    /// The last heartbeat could not be sent by it.
+    fails: bool,
+}
+
+/// The group of a topology that has one.
+pub(crate) struct Group {
+    target: SocketAddr,
+    wanted: Interfaces,
+    /// Whether the socket is given what is sent to its groups.
+    hears: bool,
+    memberships: Vec<Membership>,
+    found: Vec<Found>,
+    look_at: Time,
+    /// Looks in a row at which something could not be sent.
+    failing_looks: u32,
+}
+
+impl Group {
+    pub(crate) fn new(config: &NetConfig) -> Self {
+        Self {
+            target: config.target(),
+            wanted: config.multicast_if.clone(),
+            hears: platform::hears_groups(config.if_addr),
+            memberships: Vec::new(),
+            found: Vec::new(),
+            look_at: Time::ZERO,
+            failing_looks: 0,
+        }
+    }
+
+    /// Another socket, which is a member of nothing.
+    pub(crate) fn restart(&mut self, now: Time) {
+        self.memberships.clear();
+        self.look_at = now;
+    }
+
+    /// When there is something to do, if nothing happens.
+    pub(crate) fn deadline(&self) -> Time {
+        let echoes = self.memberships.iter().filter_map(|m| m.hearing.deadline());
+        echoes.filter(|_| self.hears).fold(self.look_at, Time::min)
+    }
+
+    /// Joins and leaves as the interfaces demand, if it is time to look at them. Says whether there
+    /// is somebody to be told that we are here.
+    pub(crate) fn follow(&mut self, now: Time, socket: &UdpSocket, journal: &mut Journal) -> bool {
+        if now < self.look_at {
+            return false;
+        }
+        self.look_at = now + LOOK_EVERY;
+        match interfaces::look() {
+            Ok(found) => self.found = found,
+            Err(trouble) => {
+                journal.complain(now, Part::Look, trouble);
+                return false;
+            }
+        }
+        journal.mend(&Part::Look);
+        let routed = interfaces::routed(self.target);
+        let chosen = interfaces::choose(&self.wanted, self.target.ip(), &self.found, routed);
+        journal.missing(now, chosen.missing);
+
+        self.leave_all_but(&chosen.interfaces, socket, journal);
+        journal.forget(|part| match part {
+            Part::Join(name) | Part::Echo(name) | Part::SendBy(name) => {
+                chosen.interfaces.iter().all(|interface| interface.name != *name)
+            }
+            _ => false,
+        });
+        let mut joined = false;
+        for interface in chosen.interfaces {
+            joined |= self.join(now, interface, socket, journal);
+        }
+        joined | self.is_to_retry()
+    }
+
+    /// Sends to the group by each interface. Says whether one that failed works again.
+    pub(crate) fn send(
+        &mut self,
+        now: Time,
+        socket: &UdpSocket,
+        packet: &[u8],
+        journal: &mut Journal,
+    ) -> bool {
+        let mut works_again = false;
+        for membership in &mut self.memberships {
+            let interface = &membership.interface;
+            let part = Part::SendBy(interface.name.clone());
+            match platform::send_by(socket, interface, packet, self.target) {
+                Ok(()) => {
+                    membership.fails = false;
+                    membership.hearing.sent(now);
+                    works_again |= journal.mend(&part);
+                }
+                Err(error) => {
+                    membership.fails = true;
+                    self.look_at = self.look_at.min(now + LOOK_SOON);
+                    let step = format!(
+                        "send to {} by {interface} (options multicast_addr, multicast_if)",
+                        self.target
+                    );
+                    journal.complain(now, part, Trouble::new(step, error));
+                }
+            }
+        }
+        works_again
+    }
+
+    /// Our own heartbeat came back.
+    pub(crate) fn echoed(&mut self, arrival: &Arrival, journal: &mut Journal) {
+        for membership in self.heard_by(arrival) {
+            membership.hearing.echo();
+            journal.mend(&Part::Echo(membership.interface.name.clone()));
+        }
+    }
+
+    /// Another node's heartbeat came.
+    pub(crate) fn heard(&mut self, now: Time, arrival: &Arrival) {
+        self.heard_by(arrival).for_each(|membership| membership.hearing.other(now));
+    }
+
+    /// What came was not all looked at: an echo may have been among it.
+    pub(crate) fn overran(&mut self) {
+        self.memberships.iter_mut().for_each(|membership| membership.hearing.echo());
+    }
+
+    /// Joins anew where nothing is heard that should be. `silence` is how long no other node may be
+    /// heard, where there are any. Says whether heartbeats are to be sent now.
+    pub(crate) fn listen(
+        &mut self,
+        now: Time,
+        silence: Option<Time>,
+        socket: &UdpSocket,
+        journal: &mut Journal,
+    ) -> bool {
+        if !self.hears {
+            return false;
+        }
+        let group = self.target.ip();
+        let mut send = false;
+        for membership in &mut self.memberships {
+            let Some(remedy) = membership.hearing.remedy(now, silence) else { continue };
+            send = true;
+            let interface = &membership.interface;
+            match remedy {
+                Remedy::SendAgain => continue,
+                Remedy::NoEcho => {
+                    let step = format!("hear {group} on {interface}");
+                    let cause = "the own heartbeats do not come back; the group is joined anew";
+                    let part = Part::Echo(interface.name.clone());
+                    journal.complain(now, part, Trouble::new(step, cause));
+                }
+                Remedy::Silence => journal.silent(group, interface),
+            }
+            // A membership that is lost cannot be left, and one that is there must be.
+            let _ = platform::leave(socket, group, interface);
+            if platform::join(socket, group, interface).is_err() {
+                // The next look sees the interface that is left of it, and joins or complains.
+                self.look_at = now;
+            }
+        }
+        send
+    }
+
+    /// The name of the interface by which something came.
+    pub(crate) fn name(&self, arrival: &Arrival) -> Option<&str> {
+        let index = arrival.interface?;
+        let of_index = self.found.iter().map(|f| &f.interface).find(|i| i.index == index);
+        of_index.map(|interface| interface.name.as_str())
+    }
+
+    fn leave_all_but(&mut self, kept: &[Interface], socket: &UdpSocket, journal: &mut Journal) {
+        let group = self.target.ip();
+        self.memberships.retain(|Membership { interface, .. }| {
+            let is_kept = kept.contains(interface);
+            if !is_kept {
+                // Of an interface that has gone the system still keeps the entry, and bounds them.
+                let _ = platform::leave(socket, group, interface);
+                journal.left(group, interface);
+            }
+            is_kept
+        });
+    }
+
+    fn join(
+        &mut self,
+        now: Time,
+        interface: Interface,
+        socket: &UdpSocket,
+        journal: &mut Journal,
+    ) -> bool {
+        if self.memberships.iter().any(|membership| membership.interface == interface) {
+            return false;
+        }
+        let group = self.target.ip();
+        let part = Part::Join(interface.name.clone());
+        match platform::join(socket, group, &interface) {
+            Ok(()) => {
+                journal.mend(&part);
+                journal.joined(group, &interface);
+                let hearing = Hearing::default();
+                self.memberships.push(Membership { interface, hearing, fails: false });
+                true
+            }
+            Err(error) => {
+                let step =
+                    format!("join {group} on {interface} (options multicast_addr, multicast_if)");
+                journal.complain(now, part, Trouble::new(step, error));
+                false
+            }
+        }
+    }
+
+    /// A new address cannot be sent from for a second or two, while the system looks for others who
+    /// have it. So heartbeats that failed are sent again after one look, two, four, eight …
+    fn is_to_retry(&mut self) -> bool {
+        if self.memberships.iter().any(|membership| membership.fails) {
+            self.failing_looks = self.failing_looks.saturating_add(1);
+            self.failing_looks.is_power_of_two()
+        } else {
+            self.failing_looks = 0;
+            false
+        }
+    }
+
+    /// The memberships by which this may have come.
+    fn heard_by(&mut self, arrival: &Arrival) -> impl Iterator<Item = &mut Membership> {
+        let to_group = arrival.destination.is_none_or(|to: IpAddr| to == self.target.ip());
+        let index = arrival.interface;
+        let memberships = self.memberships.iter_mut().filter(move |_| to_group);
+        memberships.filter(move |m| index.is_none_or(|index| index == m.interface.index))
+    }
+}

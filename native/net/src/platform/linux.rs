@@ -1,0 +1,155 @@
+//! Linux: memberships by the interface's index, and IP_PKTINFO both ways.
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    net::{IpAddr, SocketAddr},
+    os::fd::AsRawFd,
+};
+
+use mio::net::UdpSocket;
+use nix::{
+    cmsg_space,
+    errno::Errno,
+    libc,
+    sys::socket::{
+        ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrLike,
+        SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
+    },
+};
+use socket2::{InterfaceIndexOrAddress, SockRef, Socket};
+
+use super::{Arrival, BUFFER};
+use crate::interfaces::Interface;
+
+pub(crate) fn prepare(socket: &Socket, group: IpAddr) -> io::Result<()> {
+    match group {
+        IpAddr::V4(_) => {
+            socket.set_multicast_all_v4(false)?;
+            setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?;
+        }
+        IpAddr::V6(_) => {
+            socket.set_multicast_all_v6(false)?;
+            setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+        }
+    }
+    Ok(())
+}
+
+/// A socket that is bound to one host's address is given what is sent to this address alone.
+pub(crate) fn hears_groups(bound: IpAddr) -> bool {
+    bound.is_unspecified() || bound.is_multicast()
+}
+
+pub(crate) fn join(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    let joined = match group {
+        IpAddr::V4(group) => {
+            socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.index))
+        }
+        IpAddr::V6(group) => socket.join_multicast_v6(&group, interface.index),
+    };
+    match joined {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(()),
+        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Err(io::Error::other(
+            format!("{error}: net.ipv4.igmp_max_memberships bounds the memberships of a socket"),
+        )),
+        joined => joined,
+    }
+}
+
+pub(crate) fn leave(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    match group {
+        IpAddr::V4(group) => {
+            socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.index))
+        }
+        IpAddr::V6(group) => socket.leave_multicast_v6(&group, interface.index),
+    }
+}
+
+pub(crate) fn send_by(
+    socket: &UdpSocket,
+    interface: &Interface,
+    packet: &[u8],
+    target: SocketAddr,
+) -> io::Result<()> {
+    match (target, interface.address) {
+        (SocketAddr::V4(target), IpAddr::V4(source)) => {
+            let info = libc::in_pktinfo {
+                ipi_ifindex: interface.index as libc::c_int,
+                ipi_spec_dst: libc::in_addr { s_addr: u32::from(source).to_be() },
+                ipi_addr: libc::in_addr { s_addr: 0 },
+            };
+            let target = SockaddrIn::from(target);
+            send(socket, packet, &ControlMessage::Ipv4PacketInfo(&info), &target)
+        }
+        (SocketAddr::V6(target), _) => {
+            let info = libc::in6_pktinfo {
+                // The system's choice, by the address that it sends to.
+                ipi6_addr: libc::in6_addr { s6_addr: [0; 16] },
+                ipi6_ifindex: interface.index,
+            };
+            let target = SockaddrIn6::from(target);
+            send(socket, packet, &ControlMessage::Ipv6PacketInfo(&info), &target)
+        }
+        (SocketAddr::V4(_), IpAddr::V6(_)) => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+fn send(
+    socket: &UdpSocket,
+    packet: &[u8],
+    info: &ControlMessage<'_>,
+    target: &impl SockaddrLike,
+) -> io::Result<()> {
+    let packet = [IoSlice::new(packet)];
+    sendmsg(socket.as_raw_fd(), &packet, &[*info], MsgFlags::empty(), Some(target))?;
+    Ok(())
+}
+
+/// Room for one datagram and for what the system says of it.
+pub(crate) struct Inbox {
+    datagram: Box<[u8; BUFFER]>,
+    control: Vec<u8>,
+}
+
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        let control = cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo);
+        Self { datagram: Box::new([0; BUFFER]), control }
+    }
+
+    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<(Arrival, &[u8])> {
+        let mut buffers = [IoSliceMut::new(self.datagram.as_mut_slice())];
+        let control = Some(self.control.as_mut_slice());
+        let received = recvmsg::<SockaddrStorage>(
+            socket.as_raw_fd(),
+            &mut buffers,
+            control,
+            MsgFlags::empty(),
+        )?;
+        let source = received.address.as_ref().and_then(socket_addr).ok_or(Errno::EAFNOSUPPORT)?;
+        let mut arrival = Arrival { source, destination: None, interface: None };
+        for message in received.cmsgs()? {
+            match message {
+                ControlMessageOwned::Ipv4PacketInfo(info) => {
+                    let destination = u32::from_be(info.ipi_addr.s_addr);
+                    arrival.destination = Some(IpAddr::V4(destination.into()));
+                    arrival.interface = u32::try_from(info.ipi_ifindex).ok();
+                }
+                ControlMessageOwned::Ipv6PacketInfo(info) => {
+                    arrival.destination = Some(IpAddr::V6(info.ipi6_addr.s6_addr.into()));
+                    arrival.interface = Some(info.ipi6_ifindex);
+                }
+                _ => {}
+            }
+        }
+        let length = received.bytes;
+        Ok((arrival, self.datagram.get(..length).unwrap_or_default()))
+    }
+}
+
+fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::from(*v4));
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddr::from(*v6)))
+}

@@ -1,0 +1,76 @@
+//! Every other system: IPv4 interfaces are named by an address of theirs, and nobody is told by
+//! which interface a datagram came.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
+
+use mio::net::UdpSocket;
+use socket2::{SockRef, Socket};
+
+use super::{Arrival, BUFFER};
+use crate::interfaces::Interface;
+
+pub(crate) fn prepare(_socket: &Socket, _group: IpAddr) -> io::Result<()> {
+    Ok(())
+}
+
+/// Windows gives a socket bound to one host's address what is sent to its groups; BSDs do not.
+pub(crate) fn hears_groups(bound: IpAddr) -> bool {
+    cfg!(windows) || bound.is_unspecified() || bound.is_multicast()
+}
+
+pub(crate) fn join(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    let joined = match (group, interface.address) {
+        (IpAddr::V4(group), IpAddr::V4(address)) => socket.join_multicast_v4(&group, &address),
+        (IpAddr::V6(group), _) => socket.join_multicast_v6(&group, interface.index),
+        (IpAddr::V4(_), IpAddr::V6(_)) => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    match joined {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(()),
+        joined => joined,
+    }
+}
+
+pub(crate) fn leave(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    match (group, interface.address) {
+        (IpAddr::V4(group), IpAddr::V4(address)) => socket.leave_multicast_v4(&group, &address),
+        (IpAddr::V6(group), _) => socket.leave_multicast_v6(&group, interface.index),
+        (IpAddr::V4(_), IpAddr::V6(_)) => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+pub(crate) fn send_by(
+    socket: &UdpSocket,
+    interface: &Interface,
+    packet: &[u8],
+    target: SocketAddr,
+) -> io::Result<()> {
+    let options = SockRef::from(socket);
+    match interface.address {
+        IpAddr::V4(address) => options.set_multicast_if_v4(&address)?,
+        IpAddr::V6(_) => options.set_multicast_if_v6(interface.index)?,
+    }
+    socket.send_to(packet, target)?;
+    Ok(())
+}
+
+/// Room for one datagram.
+pub(crate) struct Inbox {
+    datagram: Box<[u8; BUFFER]>,
+}
+
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        Self { datagram: Box::new([0; BUFFER]) }
+    }
+
+    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<(Arrival, &[u8])> {
+        let (length, source) = socket.recv_from(self.datagram.as_mut_slice())?;
+        let arrival = Arrival { source, destination: None, interface: None };
+        Ok((arrival, self.datagram.get(..length).unwrap_or_default()))
+    }
+}
