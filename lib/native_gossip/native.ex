@@ -1,7 +1,7 @@
 defmodule NativeGossip.Native do
   @moduledoc """
-  The functions that are written in Rust. Only `NativeGossip.Strategy` and `NativeGossip.Loop`
-  call them.
+  The functions that are written in Rust. Only `NativeGossip.Strategy`, `NativeGossip.Loop` and,
+  through the strategy, `NativeGossip.Seeds` call them.
 
   This module cannot be reloaded while it is loaded: `recompile/0` in IEx leaves it undefined
   until `:code.purge(NativeGossip.Native)`. So it holds nothing but these stubs.
@@ -41,6 +41,13 @@ defmodule NativeGossip.Native do
   """
   @spec report(t, node, :connected | :unreachable | :down) :: :ok
   def report(_loop, _node, _outcome), do: :erlang.nif_error(:not_loaded)
+
+  @doc """
+  Replaces the targets beside the group that heartbeats are sent to: all of them, each of the family
+  of `multicast_addr`. The same targets again change nothing. Never waits.
+  """
+  @spec seeds(t, [{:inet.ip_address(), :inet.port_number()}]) :: :ok
+  def seeds(_loop, _targets), do: :erlang.nif_error(:not_loaded)
 
   @doc """
   What the loop has counted: packets `sent` and `received`, heartbeats of others (`accepted`),
