@@ -5,19 +5,123 @@ defmodule NativeGossip.OptionsTest do
 
   @given_and_wrong [
     port: [0, 65_536, -1, "45892", 45_892.0, nil],
-    if_addr: ["localhost", <<255>>, "1.2.3.256", {1, 2, 3}, {1, 2, 3, 256}, {1, 2, 3, "4"}, nil],
-    multicast_if: ["eth0:", "", {0, 0, 0}, :eth0],
-    multicast_addr: ["ff02::1", "10.0.0.255", {10, 0, 0, 255}, nil, ~c"233.252.1.32"],
+    if_addr: [
+      "localhost",
+      <<255>>,
+      "1.2.3.256",
+      "fe80::1%eth0",
+      {1, 2, 3},
+      {1, 2, 3, 256},
+      {1, 2, 3, "4"},
+      {0xFD00, 0, 0, 0, 0, 0, 0, 0x10000},
+      {0, 0, 0, 0, 0, 0xFFFF, -1, 0},
+      ["127.0.0.1"],
+      nil
+    ],
+    multicast_if: [
+      "",
+      {0, 0, 0},
+      :eth0,
+      [],
+      [nil],
+      [:all],
+      ["eth0" | "eth1"],
+      ["eth0", 1],
+      ~c"eth0",
+      {"eth0", 1},
+      # Mistyped addresses.
+      "10.0.0.300",
+      "1.2.3.4.5",
+      "10.0.0.x",
+      "10.0.0.5 ",
+      "10.0.0.5:4000",
+      "10.0.0.0/24",
+      "fe80::zz",
+      "fe80::1%eth0",
+      "[fe80::1]",
+      "fe80:1",
+      "02:42:ac:11:00:02",
+      # What is no name of an interface.
+      "eth0:",
+      ":1",
+      " eth0",
+      "eth0\n",
+      "eth\u0000",
+      "eth/0",
+      "\u0085eth0",
+      <<"eth", 255>>,
+      String.duplicate("e", 256)
+    ],
+    multicast_addr: [
+      "fd00::1",
+      "e0::1",
+      "10.0.0.255",
+      "ff02::1%eth0",
+      {10, 0, 0, 255},
+      {0xFEFF, 0, 0, 0, 0, 0, 0, 1},
+      nil,
+      ~c"233.252.1.32"
+    ],
     multicast_ttl: [-1, 256, "1", nil],
     broadcast_only: [nil, "true", 1],
     secret: [:secret, ~c"secret", [], ["a", :b], ["a" | "b"], 1, {"a"}],
+    seeds: [
+      nil,
+      "",
+      :app,
+      [""],
+      [nil],
+      [["app"]],
+      ["app" | "db"],
+      ~c"app",
+      %{"app" => 4000},
+      # Mistyped addresses.
+      "10.0.0.300",
+      "10.0.0",
+      "127.1",
+      "10.0.0.300:4000",
+      "fd00::zz",
+      "fe80::1%eth0",
+      "[fd00::5",
+      "[fd00::5]]",
+      "[10.0.0.5]:4000",
+      "[app]:4000",
+      "1:2:3:4:5:6:7:8:4000",
+      {1, 2, 3},
+      {1, 2, 3, 256},
+      # What is no name of a host.
+      "app internal",
+      "app/internal",
+      "äpp.internal",
+      "app\n",
+      <<"app", 255>>,
+      "http://app",
+      "a@app",
+      String.duplicate("a", 254),
+      # What is no port.
+      "app:",
+      "app:0",
+      "app:65536",
+      "app:+400",
+      "app:http",
+      ":4000",
+      "[fd00::5]:",
+      "[fd00::5]4000",
+      {"app", 0},
+      {"app", 65_536},
+      {"app", "4000"},
+      {"app", nil},
+      {"app:4000", 4000},
+      {:app, 4000},
+      {{1, 2, 3}, 4000}
+    ],
     heartbeat_interval: [0, -1, 3_600_001, 5.0, nil],
     max_peers: [0, 100_001, nil],
     receive_limit: [0, 1_000_001, :infinity]
   ]
 
   for {option, values} <- @given_and_wrong, value <- values do
-    test "#{option}: #{inspect(value)} is refused by name, with what is expected" do
+    test "#{option}: #{String.slice(inspect(value), 0, 60)} is refused by name, with what is expected" do
       option = unquote(option)
       value = unquote(Macro.escape(value))
 
@@ -27,6 +131,61 @@ defmodule NativeGossip.OptionsTest do
       assert message =~ "topology :lan, option #{inspect(option)} of NativeGossip.Strategy"
       assert message =~ ~r/expected .+, got: .+/
       assert option == :secret or message =~ inspect(value)
+    end
+  end
+
+  test "of a list the one that is wrong is named" do
+    for {option, culprit} <- [multicast_if: "10.0.0.300", seeds: "app:0"] do
+      message =
+        assert_raise(ArgumentError, fn ->
+          Options.validate!([{option, ["eth0", culprit]}], :lan)
+        end).message
+
+      assert message =~ ~s(got: "#{culprit}", in ["eth0", "#{culprit}"])
+    end
+  end
+
+  test "more than 256 seeds are refused, and 256 are not" do
+    seeds = for n <- 1..257, do: "app-#{n}"
+    assert length(Options.validate!([seeds: tl(seeds)], :lan).seeds) == 256
+
+    assert_raise ArgumentError, ~r/option :seeds .+ at most 256 .+ got: 257 of them/, fn ->
+      Options.validate!([seeds: seeds], :lan)
+    end
+  end
+
+  @group_v6 {0xFF02, 0, 0, 0, 0, 0, 0, 0x4747}
+
+  test "an address of another family than the group's is refused by its option" do
+    for {option, {v4, v6}} <- [
+          if_addr: {"10.0.0.5", "fd00::5"},
+          if_addr: {{0, 0, 0, 0}, "::"},
+          if_addr: {"::ffff:10.0.0.5", {0xFD00, 0, 0, 0, 0, 0, 0, 5}},
+          multicast_if: {"10.0.0.5", "fd00::5"},
+          multicast_if: {["eth0", "10.0.0.5"], ["fd00::5", "eth0"]},
+          seeds: {"10.0.0.5", "fd00::5"},
+          seeds: {["app", {"10.0.0.5", 4000}], ["app", "[fd00::5]:4000"]}
+        ],
+        {group, right, wrong, family} <- [
+          {"233.252.1.32", v4, v6, "IPv4"},
+          {"ff02::4747", v6, v4, "IPv6"}
+        ] do
+      assert %{} = Options.validate!([{option, right}, multicast_addr: group], :lan)
+
+      message =
+        assert_raise(ArgumentError, fn ->
+          Options.validate!([{option, wrong}, multicast_addr: group], :lan)
+        end).message
+
+      assert message =~ "option #{inspect(option)} of"
+      assert message =~ "expected an #{family} address, as multicast_addr (#{group}) is one"
+      assert message =~ inspect(wrong)
+    end
+  end
+
+  test "broadcast_only with an IPv6 address is refused: IPv6 has no broadcast" do
+    assert_raise ArgumentError, ~r/option :multicast_addr .+ no broadcast, got: "ff02::1"/, fn ->
+      Options.validate!([broadcast_only: true, multicast_addr: "ff02::1"], :lan)
     end
   end
 
@@ -62,6 +221,7 @@ defmodule NativeGossip.OptionsTest do
              multicast_ttl: 1,
              broadcast_only: false,
              secret: [],
+             seeds: [],
              heartbeat_interval: 5_000,
              max_peers: 4_096,
              receive_limit: 20_000
@@ -69,13 +229,82 @@ defmodule NativeGossip.OptionsTest do
   end
 
   test "an address may be a tuple or a string, and a secret one or several" do
-    for address <- ["10.1.2.3", "10.1.515", {10, 1, 2, 3}] do
+    for address <- ["10.1.2.3", "10.1.515", {10, 1, 2, 3}, "::ffff:10.1.2.3"] do
       options = Options.validate!([if_addr: address, multicast_if: address], :lan)
-      assert %{if_addr: {10, 1, 2, 3}, multicast_if: {10, 1, 2, 3}} = options
+      assert %{if_addr: {10, 1, 2, 3}, multicast_if: [{10, 1, 2, 3}]} = options
     end
 
+    assert %{if_addr: {127, 0, 0, 1}} = Options.validate!([if_addr: "127.1"], :lan)
     assert %{secret: [""]} = Options.validate!([secret: ""], :lan)
     assert %{secret: ["a", "b"]} = Options.validate!([secret: ["a", "b"]], :lan)
+  end
+
+  test "with an IPv6 group everything is IPv6, and bound to :: where if_addr is not given" do
+    for group <- ["ff02::4747", @group_v6] do
+      options = Options.validate!([multicast_addr: group], :lan)
+      assert %{multicast_addr: @group_v6, if_addr: {0, 0, 0, 0, 0, 0, 0, 0}} = options
+    end
+
+    for address <- ["fe80::5", {0xFE80, 0, 0, 0, 0, 0, 0, 5}] do
+      config = [multicast_addr: @group_v6, if_addr: address, multicast_if: address]
+      options = Options.validate!(config, :lan)
+      assert options.if_addr == {0xFE80, 0, 0, 0, 0, 0, 0, 5}
+      assert options.multicast_if == [options.if_addr]
+    end
+  end
+
+  test "multicast_if may be an interface's name, several of either, or all" do
+    for {given, value} <- [
+          {"eth0", ["eth0"]},
+          {"Ethernet 2", ["Ethernet 2"]},
+          {"eth0.100", ["eth0.100"]},
+          {"eth0:1", ["eth0:1"]},
+          {"br-1f.2", ["br-1f.2"]},
+          {"beef", ["beef"]},
+          {"Übertragung", ["Übertragung"]},
+          {String.duplicate("e", 255), [String.duplicate("e", 255)]},
+          {["eth0", "127.1", {10, 0, 0, 5}, "eth0"], ["eth0", {127, 0, 0, 1}, {10, 0, 0, 5}]},
+          {:all, :all},
+          {nil, nil}
+        ] do
+      assert Options.validate!([multicast_if: given], :lan).multicast_if == value
+    end
+  end
+
+  test "a seed is a host, with the option port where it has none" do
+    for {given, value} <- [
+          {"10.0.0.5", {{10, 0, 0, 5}, 4369}},
+          {"10.0.0.255", {{10, 0, 0, 255}, 4369}},
+          {{10, 0, 0, 5}, {{10, 0, 0, 5}, 4369}},
+          {"10.0.0.5:4000", {{10, 0, 0, 5}, 4000}},
+          {{"10.0.0.5", 4000}, {{10, 0, 0, 5}, 4000}},
+          {{{10, 0, 0, 5}, 4000}, {{10, 0, 0, 5}, 4000}},
+          {"app.internal", {"app.internal", 4369}},
+          {"app_1-a.internal.:65535", {"app_1-a.internal.", 65_535}},
+          {{"app.internal", 1}, {"app.internal", 1}}
+        ] do
+      assert Options.validate!([seeds: given, port: 4369], :lan).seeds == [value]
+    end
+
+    config = [seeds: ["app", "db", {"app", 45_892}]]
+    assert Options.validate!(config, :lan).seeds == [{"app", 45_892}, {"db", 45_892}]
+  end
+
+  test "a seed of an IPv6 group is written with brackets where it has a port" do
+    address = {0xFD00, 0, 0, 0, 0, 0, 0, 5}
+
+    for {given, value} <- [
+          {"fd00::5", {address, 45_892}},
+          {"[fd00::5]", {address, 45_892}},
+          {"[fd00::5]:4000", {address, 4000}},
+          {{"fd00::5", 4000}, {address, 4000}},
+          {{address, 4000}, {address, 4000}},
+          {address, {address, 45_892}},
+          {"app:4000", {"app", 4000}}
+        ] do
+      config = [multicast_addr: @group_v6, seeds: [given]]
+      assert Options.validate!(config, :lan).seeds == [value]
+    end
   end
 
   test "with broadcast_only any address may be the target" do
@@ -90,6 +319,30 @@ defmodule NativeGossip.OptionsTest do
     assert warning =~ "127.0.0.1 (option if_addr)"
     assert Options.warnings(options, {:win32, :nt}) == []
     assert Options.warnings(Options.validate!([], :lan), {:unix, :linux}) == []
+  end
+
+  test "a unicast bind is warned of with an IPv6 group as well" do
+    options = Options.validate!([multicast_addr: "ff02::4747", if_addr: "fd00::5"], :lan)
+    assert [warning] = Options.warnings(options, {:unix, :linux})
+    assert warning =~ "fd00::5 (option if_addr)"
+
+    for if_addr <- ["::", "ff02::4747"] do
+      options = Options.validate!([multicast_addr: "ff02::4747", if_addr: if_addr], :lan)
+      assert Options.warnings(options, {:unix, :linux}) == []
+    end
+  end
+
+  test "interfaces that no broadcast follows are warned of, unless the stock strategy takes them" do
+    config = [broadcast_only: true, multicast_addr: "10.0.0.255"]
+
+    for interfaces <- [:all, "eth0", ["10.0.0.5", "10.0.0.6"]] do
+      options = Options.validate!([multicast_if: interfaces] ++ config, :lan)
+      assert [warning] = Options.warnings(options)
+      assert warning =~ "multicast_if has no effect"
+    end
+
+    options = Options.validate!([multicast_if: "10.0.0.5"] ++ config, :lan)
+    assert Options.warnings(options) == []
   end
 
   test "a broadcast to a group that nobody joins is warned of" do

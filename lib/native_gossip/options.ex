@@ -9,22 +9,26 @@ defmodule NativeGossip.Options do
     if_addr: [
       type: :address,
       default: {0, 0, 0, 0},
-      doc: "address to bind; on Linux a socket bound to one host's address hears no multicast"
+      doc:
+        "address to bind, of the family of `multicast_addr`: where that is IPv6 the default is `::`; " <>
+          "on Linux a socket bound to one host's address hears no multicast"
     ],
     multicast_if: [
-      type: {:optional, :address},
+      type: :interfaces,
       default: nil,
-      doc: "address of the interface that sends and joins; the system's choice without it"
+      doc:
+        "the interfaces that send and join, by address or by name; `:all` are those that there " <>
+          "are at the moment; the system's choice without it"
     ],
     multicast_addr: [
       type: :address,
       default: {233, 252, 1, 32},
-      doc: "the group; with `broadcast_only`, the broadcast address"
+      doc: "the group; with `broadcast_only`, the broadcast address, which is IPv4"
     ],
     multicast_ttl: [
       type: {:integer, 0..255},
       default: 1,
-      doc: "TTL of what is sent: 1 stays on the LAN"
+      doc: "TTL (IPv6: hop limit) of what is sent: 1 stays on the LAN"
     ],
     broadcast_only: [
       type: :boolean,
@@ -37,6 +41,13 @@ defmodule NativeGossip.Options do
       doc:
         "heartbeats are sealed with it; of a list the first seals and every one opens, " <>
           "so that it can be changed node by node"
+    ],
+    seeds: [
+      type: :seeds,
+      default: [],
+      doc:
+        "hosts or broadcast addresses that heartbeats are sent to besides the group; names are " <>
+          "resolved again and again; `port` where none is given"
     ],
     heartbeat_interval: [
       type: {:integer, 1..3_600_000},
@@ -61,7 +72,12 @@ defmodule NativeGossip.Options do
   The options of `NativeGossip.Strategy`: documented, completed and checked by one table.
   """
 
-  @typedoc "Complete and checked: an address is a tuple, `secret` a list."
+  alias NativeGossip.Options.{Address, Interface, Seed}
+
+  @typedoc """
+  Complete and checked: an address is a tuple, `secret` a list, `multicast_if` nil, `:all` or a list
+  of addresses and names, `seeds` a list of `{host, port}`. All addresses are of one family.
+  """
   @type t :: %{atom => term}
 
   @doc """
@@ -96,7 +112,16 @@ defmodule NativeGossip.Options do
     options =
       Map.new(@schema, fn {name, spec} -> {name, value!(config, name, spec, topology)} end)
 
+    family = Address.family(options.multicast_addr)
+
+    options =
+      Map.merge(options, %{
+        if_addr: if(config[:if_addr], do: options.if_addr, else: Address.unspecified(family)),
+        seeds: Enum.uniq(for {host, port} <- options.seeds, do: {host, port || options.port})
+      })
+
     check_group!(options, config, topology)
+    check_families!(options, family, config, topology)
     options
   end
 
@@ -106,23 +131,42 @@ defmodule NativeGossip.Options do
   @spec warnings(t, :os.type()) :: [String.t()]
   def warnings(options, os \\ :os.type())
 
-  def warnings(%{broadcast_only: false, if_addr: bound} = options, {:unix, :linux})
-      when bound not in [{0, 0, 0, 0}, options.multicast_addr] do
-    [
-      "bound to #{:inet.ntoa(bound)} (option if_addr), and on Linux such a socket hears no " <>
-        "multicast: leave if_addr out, and name the interface with multicast_if"
-    ]
+  def warnings(%{broadcast_only: true} = options, _os) do
+    unjoined_group(options.multicast_addr) ++ unused_interfaces(options.multicast_if)
   end
 
-  def warnings(%{broadcast_only: true, multicast_addr: {first, _, _, _} = group}, _os)
-      when first in 224..239 do
+  def warnings(%{if_addr: bound, multicast_addr: group}, {:unix, :linux}) do
+    if bound in [Address.unspecified(Address.family(group)), group] do
+      []
+    else
+      [
+        "bound to #{:inet.ntoa(bound)} (option if_addr), and on Linux such a socket hears no " <>
+          "multicast: leave if_addr out, and name the interface with multicast_if"
+      ]
+    end
+  end
+
+  def warnings(_options, _os), do: []
+
+  defp unjoined_group({first, _, _, _} = group) when first in 224..239 do
     [
       "broadcast_only is set, and multicast_addr is the multicast group #{:inet.ntoa(group)}, " <>
         "which is not joined: set multicast_addr to the broadcast address of the network"
     ]
   end
 
-  def warnings(_options, _os), do: []
+  defp unjoined_group(_address), do: []
+
+  # A single address is what a configuration of the stock strategy may have, to no effect.
+  defp unused_interfaces(nil), do: []
+  defp unused_interfaces([address]) when is_tuple(address), do: []
+
+  defp unused_interfaces(_given) do
+    [
+      "broadcast_only is set, and multicast_if has no effect on broadcasts: " <>
+        "multicast_addr, the broadcast address of one network, says which interface sends"
+    ]
+  end
 
   defp value!(config, name, spec, topology) do
     given = Keyword.get(config, name, spec[:default])
@@ -132,31 +176,31 @@ defmodule NativeGossip.Options do
         value
 
       :error ->
-        shown = if name == :secret, do: "another term, not shown", else: inspect(given)
+        refuse!(topology, "option #{inspect(name)}", expected(spec[:type]), inspect(given))
+
+      {:error, shown} ->
         refuse!(topology, "option #{inspect(name)}", expected(spec[:type]), shown)
     end
   end
-
-  defp cast({:optional, _type}, nil), do: {:ok, nil}
-  defp cast({:optional, type}, value), do: cast(type, value)
 
   defp cast({:integer, range}, n) when is_integer(n),
     do: if(n in range, do: {:ok, n}, else: :error)
 
   defp cast(:boolean, value) when is_boolean(value), do: {:ok, value}
 
-  # As the stock strategy reads it: "127.1" is an address too.
-  defp cast(:address, address) when is_binary(address) do
-    with true <- String.valid?(address),
-         {:ok, address} <- :inet.parse_ipv4_address(String.to_charlist(address)) do
-      {:ok, address}
-    else
-      _ -> :error
-    end
-  end
+  defp cast(:address, value), do: Address.parse(value)
 
-  defp cast(:address, address) when is_tuple(address) do
-    if :inet.is_ipv4_address(address), do: {:ok, address}, else: :error
+  defp cast(:interfaces, value) when value in [nil, :all], do: {:ok, value}
+  defp cast(:interfaces, []), do: :error
+  defp cast(:interfaces, value), do: each(value, &Interface.parse/1)
+
+  defp cast(:seeds, value) do
+    most = Seed.most()
+
+    case each(value, &Seed.parse/1) do
+      {:ok, seeds} when length(seeds) > most -> {:error, "#{length(seeds)} of them"}
+      result -> result
+    end
   end
 
   defp cast(:secret, nil), do: {:ok, []}
@@ -165,29 +209,88 @@ defmodule NativeGossip.Options do
   defp cast(:secret, [_ | _] = secrets) do
     if not List.improper?(secrets) and Enum.all?(secrets, &is_binary/1),
       do: {:ok, secrets},
-      else: :error
+      else: {:error, "another term, not shown"}
   end
 
+  defp cast(:secret, _value), do: {:error, "another term, not shown"}
   defp cast(_type, _value), do: :error
 
-  defp expected({:optional, type}), do: "nil or " <> expected(type)
+  # A single one stands for a list of one.
+  defp each(value, parse) when not is_list(value), do: each([value], value, parse)
+
+  defp each(values, parse),
+    do: if(List.improper?(values), do: :error, else: each(values, values, parse))
+
+  defp each(values, given, parse) do
+    parsed = Enum.map(values, &{&1, parse.(&1)})
+
+    case List.keyfind(parsed, :error, 1) do
+      {culprit, :error} -> {:error, shown(inspect(culprit), given)}
+      nil -> {:ok, Enum.uniq(for {_, {:ok, value}} <- parsed, do: value)}
+    end
+  end
+
+  defp shown(culprit, given) when is_list(given), do: "#{culprit}, in #{inspect(given)}"
+  defp shown(_culprit, given), do: inspect(given)
+
   defp expected({:integer, first..last//_}), do: "an integer from #{first} to #{last}"
   defp expected(:boolean), do: "true or false"
-  defp expected(:address), do: "an IPv4 address, as a tuple or a string"
+  defp expected(:address), do: "an IPv4 or IPv6 address, as a tuple or a string without a %zone"
+
+  defp expected(:interfaces),
+    do: "nil, :all, an address, an interface's name, or a list of addresses and names"
+
+  defp expected(:seeds) do
+    "a list of at most #{Seed.most()} targets, or one: an address, a host's name, " <>
+      "\"host:port\", \"[IPv6]:port\" or {host, port}"
+  end
+
   defp expected(:secret), do: "nil, a string, or a list of strings that is not empty"
 
   defp default(spec),
     do: if(spec[:default] == nil, do: "none", else: "`#{inspect(spec[:default])}`")
 
-  defp check_group!(%{broadcast_only: false, multicast_addr: {first, _, _, _}}, config, topology)
-       when first not in 224..239 do
+  defp check_group!(%{broadcast_only: broadcast_only?} = options, config, topology) do
+    case {broadcast_only?, Address.family(options.multicast_addr),
+          elem(options.multicast_addr, 0)} do
+      {true, :inet, _} -> :ok
+      {false, :inet, first} when first in 224..239 -> :ok
+      {false, :inet6, first} when first in 0xFF00..0xFFFF -> :ok
+      _ -> refuse_group!(broadcast_only?, config, topology)
+    end
+  end
+
+  defp refuse_group!(broadcast_only?, config, topology) do
     expected =
-      "a multicast address, 224.0.0.0 to 239.255.255.255, where broadcast_only is not set"
+      if broadcast_only?,
+        do: "an IPv4 address where broadcast_only is set, as IPv6 has no broadcast",
+        else:
+          "a multicast address, 224.0.0.0 to 239.255.255.255 or ff00::/8, " <>
+            "where broadcast_only is not set"
 
     refuse!(topology, "option :multicast_addr", expected, inspect(config[:multicast_addr]))
   end
 
-  defp check_group!(_options, _config, _topology), do: :ok
+  # One socket speaks one family.
+  defp check_families!(options, family, config, topology) do
+    interfaces = if is_list(options.multicast_if), do: options.multicast_if, else: []
+    hosts = for {host, _port} <- options.seeds, do: host
+
+    for {name, values} <- [if_addr: [options.if_addr], multicast_if: interfaces, seeds: hosts],
+        value <- values,
+        is_tuple(value) and Address.family(value) != family do
+      wanted = if family == :inet, do: "IPv4", else: "IPv6"
+      group = :inet.ntoa(options.multicast_addr)
+      expected = "an #{wanted} address, as multicast_addr (#{group}) is one"
+
+      refuse!(
+        topology,
+        "option #{inspect(name)}",
+        expected,
+        shown(:inet.ntoa(value), config[name])
+      )
+    end
+  end
 
   @spec refuse!(atom, String.t(), String.t(), String.t()) :: no_return
   defp refuse!(topology, what, expected, given) do
