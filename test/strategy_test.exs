@@ -4,7 +4,7 @@ defmodule NativeGossip.StrategyTest do
   """
   use ExUnit.Case
 
-  alias NativeGossip.{Native, Strategy}
+  alias NativeGossip.{Native, Seeds, Strategy}
   alias NativeGossip.Test.{Await, ReferencePeer}
 
   @moduletag :capture_log
@@ -194,6 +194,26 @@ defmodule NativeGossip.StrategyTest do
     assert_receive {:line, "[libcluster:lan] heartbeat"}, 5_000
     ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
     assert_receive {:line, "[libcluster:lan] received heartbeat from friend@10.0.0.7"}, 5_000
+  end
+
+  defp resolvers(strategy) do
+    {:links, links} = Process.info(strategy, :links)
+    for pid <- links, :proc_lib.translate_initial_call(pid) == {Seeds, :init, 1}, do: pid
+  end
+
+  test "only with seeds is there a process that resolves them, and it ends with the strategy", %{
+    port: port
+  } do
+    assert resolvers(start(port)) == []
+    stop_supervised!(Cluster.Supervisor)
+
+    strategy = start(port, seeds: ["127.0.0.1", "localhost"])
+    assert [resolver] = resolvers(strategy)
+    await_counter(strategy, :own)
+    assert %Seeds{} = :sys.get_state(resolver)
+    monitor = Process.monitor(resolver)
+    stop_supervised!(Cluster.Supervisor)
+    assert_receive {:DOWN, ^monitor, _, _, _}, 5_000
   end
 
   test "a wrong option stops the start with an ArgumentError", %{port: port} do

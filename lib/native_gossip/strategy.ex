@@ -27,7 +27,7 @@ defmodule NativeGossip.Strategy do
   import Cluster.Logger, only: [warn: 2]
 
   alias Cluster.Strategy.State
-  alias NativeGossip.{Connects, Loop, Native, Options}
+  alias NativeGossip.{Connects, Loop, Native, Options, Seeds}
 
   @enforce_keys [:native, :loop, :connects]
   defstruct @enforce_keys
@@ -53,6 +53,11 @@ defmodule NativeGossip.Strategy do
     native = Native.open(options)
     warn_if_crowded(topology)
     {:ok, loop} = Loop.start_link(native, topology)
+
+    if options.seeds != [] do
+      {:ok, _} = Seeds.start_link(options, topology, &Native.seeds(native, &1))
+    end
+
     {:ok, %__MODULE__{native: native, loop: loop, connects: Connects.new(cluster)}}
   end
 
