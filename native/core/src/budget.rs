@@ -29,10 +29,6 @@ pub const CONNECTS_OF_RETRIES: usize = CONNECTS_AT_ONCE * 3 / 4;
 /// seconds would cost every one of them 400 packets a second.
 pub const CLUSTER_HEARTBEATS_PER_SECOND: u32 = 200;
 
-/// Addresses that every heartbeat is sent to besides the group. A name of a whole network would
-/// otherwise make a flood of each.
-pub const MAX_SEEDS: usize = 256;
-
 /// The time of a [`receive`](Allowance::receive) allowance's refill. Shorter, and the loop would
 /// wake more often than it saves; longer, and the kernel's buffer would overflow meanwhile.
 const RECEIVE_WINDOW: Time = Time::from_millis(10);

@@ -31,7 +31,7 @@ pub enum Interfaces {
     /// The one to which the system routes the group. Where it routes it nowhere, and with IPv6,
     /// where no route names an interface: [`All`](Self::All).
     Routed,
-    /// Every one that is up; the loopback only where there is no other.
+    /// Every one that is up; the loopback only where there is no other, and for IPv4.
     All,
     /// Those of these that are there and up.
     Listed(Vec<InterfaceName>),

@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use native_gossip_core::{
-    Config, Engine, NodeName, Refusal, Time,
-    budget::{MAX_SEEDS, ReceiveLimit},
-};
+use native_gossip_core::{Config, Engine, NodeName, Refusal, Time, budget::ReceiveLimit};
 use rand::rngs::StdRng;
 
 use crate::{
@@ -165,20 +162,17 @@ impl Driver {
         for call in self.calls.waiting() {
             match call {
                 Call::Report(node, report) => self.engine.report(now, &node, report),
-                Call::Seeds(mut seeds) => {
-                    seeds.truncate(MAX_SEEDS);
-                    if seeds != self.seeds {
-                        self.seeds = seeds;
-                        self.engine.burst(now);
-                    }
+                Call::Seeds(seeds) if seeds == self.seeds => {}
+                Call::Seeds(seeds) => {
+                    self.journal.forget(|part| match part {
+                        Part::SendTo(target) => !seeds.contains(target),
+                        _ => false,
+                    });
+                    self.seeds = seeds;
+                    self.engine.burst(now);
                 }
             }
         }
-        let seeds = &self.seeds;
-        let target = self.config.target();
-        self.journal.forget(
-            |part| matches!(part, Part::SendTo(to) if *to != target && !seeds.contains(to)),
-        );
     }
 
     /// Opens the socket, if it is closed and the pause is over.
@@ -263,9 +257,8 @@ impl Driver {
                     | ErrorKind::ConnectionRefused
                     | ErrorKind::ConnectionReset => continue,
                     _ => {
-                        let step = "receive; the socket is opened anew";
                         self.link.close(now);
-                        self.journal.complain(now, Part::Socket, Trouble::new(step, error));
+                        self.journal.complain(now, Part::Socket, Trouble::new("receive", error));
                         return Ok(true);
                     }
                 },

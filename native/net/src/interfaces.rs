@@ -150,14 +150,15 @@ fn all(group: IpAddr, found: &[&Found]) -> Chosen {
     if !outward.is_empty() {
         return Chosen { interfaces: outward, missing: vec![] };
     }
-    let trouble = if loopback.is_empty() {
+    // On Linux the loopback has no route for IPv6 groups.
+    if loopback.is_empty() || group.is_ipv6() {
         let family = if group.is_ipv4() { "IPv4" } else { "IPv6" };
-        let cause = format!("no interface that is up has an {family} address");
-        Trouble::new(format!("join {group} (options multicast_addr, multicast_if)"), cause)
-    } else {
-        let step = format!("find nodes of other hosts by {group} (option multicast_if)");
-        Trouble::new(step, "no interface but the loopback is up")
-    };
+        let step = format!("join {group} (options multicast_addr, multicast_if)");
+        let cause = format!("no interface but the loopback is up and has an {family} address");
+        return Chosen { interfaces: vec![], missing: vec![Trouble::new(step, cause)] };
+    }
+    let step = format!("find nodes of other hosts by {group} (option multicast_if)");
+    let trouble = Trouble::new(step, "no interface but the loopback is up");
     Chosen { interfaces: loopback, missing: vec![trouble] }
 }
 
@@ -257,7 +258,7 @@ mod tests {
     #[test]
     fn a_host_without_any_address_of_the_family_says_so() {
         let said = "cannot join 233.252.1.32 (options multicast_addr, multicast_if): \
-                    no interface that is up has an IPv4 address";
+                    no interface but the loopback is up and has an IPv4 address";
         assert_eq!(missing(&Interfaces::All, &found(&[("eth1", "fd00::1")])), [said]);
     }
 
