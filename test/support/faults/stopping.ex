@@ -35,6 +35,8 @@ defmodule NativeGossip.Test.Faults.Stopping do
   defp run do
     {:ok, _} = Application.ensure_all_started(:elixir)
     {:ok, _} = Application.ensure_all_started(:logger)
+    # What is logged would go where "ready" is waited for.
+    :ok = Logger.configure(level: :error)
     :ok = Inside.become(:"n@127.0.0.1")
 
     :ok =
