@@ -159,7 +159,7 @@ defmodule NativeGossip.SeedsTest do
     start(seeds: "app", multicast_addr: "ff02::4747")
     assert_receive {:resolve, "app", :inet6, resolver}, 5_000
     address = {0xFD00, 0, 0, 0, 0, 0, 0, 1}
-    # What the system's resolver makes of an IPv4 address where it has no other.
+    # An IPv4 address in IPv6's clothes.
     mapped = {0, 0, 0, 0, 0, 0xFFFF, 0x0A00, 1}
     send(resolver, {:answer, fn -> {:ok, [mapped, address]} end})
     assert_receive {:targets, [{^address, 45_892}]}, 5_000

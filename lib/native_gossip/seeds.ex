@@ -133,8 +133,8 @@ defmodule NativeGossip.Seeds do
     kind, reason -> {name, {:error, {kind, reason}}}
   end
 
-  # Asked for IPv6, the system's resolver may answer with IPv4 addresses in its clothes. Sorted, since
-  # name servers turn the order round; one more than are used tells that there are too many.
+  # Addresses of the other family, as an IPv4 one in IPv6's clothes, are of no use to the loop's socket.
+  # Sorted, since name servers turn the order round; one more than are used tells that some are cut.
   defp answer({:ok, found}, family) do
     addresses =
       for {:ok, address} <- Enum.map(found, &Address.parse/1),

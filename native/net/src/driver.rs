@@ -264,7 +264,7 @@ impl Driver {
                 },
             };
             let heard = self.engine.hear(now, arrival.source.ip(), datagram);
-            let interface = self.group.as_ref().and_then(|group| group.name(&arrival));
+            let interface = || self.group.as_ref().and_then(|group| group.name(&arrival));
             match heard {
                 Ok(heard) => {
                     self.journal.heard(&heard.node, interface);

@@ -164,35 +164,37 @@ impl Group {
         }
         let group = self.target.ip();
         let mut send = false;
-        for membership in &mut self.memberships {
-            let Some(remedy) = membership.hearing.remedy(now, silence) else { continue };
+        self.memberships.retain_mut(|membership| {
+            let Some(remedy) = membership.hearing.remedy(now, silence) else { return true };
             send = true;
             let interface = &membership.interface;
             match remedy {
-                Remedy::SendAgain => continue,
+                Remedy::SendAgain => return true,
                 Remedy::NoEcho => {
                     let step = format!("hear {group} on {interface}");
                     let cause = "the own heartbeats do not come back; the group is joined anew";
                     let part = Part::Echo(interface.name.clone());
                     journal.complain(now, part, Trouble::new(step, cause));
                 }
-                Remedy::Silence => journal.silent(group, interface),
+                Remedy::Silence { again: false } => journal.silent(group, interface),
+                Remedy::Silence { again: true } => {}
             }
             // A membership that is lost cannot be left, and one that is there must be.
             let _ = platform::leave(socket, group, interface);
-            if platform::join(socket, group, interface).is_err() {
-                // The next look sees the interface that is left of it, and joins or complains.
-                self.look_at = now;
-            }
+            platform::join(socket, group, interface).is_ok()
+        });
+        if send {
+            // What could not be joined anew is joined, or complained of, by a look.
+            self.look_at = now;
         }
         send
     }
 
     /// The name of the interface by which something came.
-    pub(crate) fn name(&self, arrival: &Arrival) -> Option<&str> {
+    pub(crate) fn name(&self, arrival: &Arrival) -> Option<String> {
         let index = arrival.interface?;
         let of_index = self.found.iter().map(|f| &f.interface).find(|i| i.index == index);
-        of_index.map(|interface| interface.name.as_str())
+        of_index.map(|interface| interface.name.clone())
     }
 
     fn leave_all_but(&mut self, kept: &[Interface], socket: &UdpSocket, journal: &mut Journal) {

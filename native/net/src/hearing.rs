@@ -38,7 +38,10 @@ pub(crate) enum Remedy {
     /// Leave and join: our own heartbeats are not heard.
     NoEcho,
     /// Leave and join: nodes that we are connected to are not heard.
-    Silence,
+    Silence {
+        /// As before, and in vain.
+        again: bool,
+    },
 }
 
 impl Hearing {
@@ -74,9 +77,10 @@ impl Hearing {
         }
         let silence = silence?.saturating_mul(1 << self.silences);
         if self.others? + silence <= now {
+            let again = self.silences > 0;
             self.others = Some(now);
             self.silences = (self.silences + 1).min(SILENCE_DOUBLES);
-            return Some(Remedy::Silence);
+            return Some(Remedy::Silence { again });
         }
         None
     }
@@ -163,18 +167,19 @@ mod tests {
         hearing.other(secs(1000));
         assert_eq!(hearing.remedy(secs(1009), SILENCE), None);
         assert_eq!(hearing.remedy(secs(1010), None), None);
-        assert_eq!(hearing.remedy(secs(1010), SILENCE), Some(Remedy::Silence));
+        assert_eq!(hearing.remedy(secs(1010), SILENCE), Some(Remedy::Silence { again: false }));
     }
 
     #[test]
     fn silence_that_lasts_is_met_ever_more_rarely_until_another_is_heard() {
         let mut hearing = Hearing::default();
         hearing.other(secs(0));
-        let mut met = |from, to| -> Vec<u64> {
-            (from..to).filter(|s| hearing.remedy(secs(*s), SILENCE).is_some()).collect()
-        };
-        assert_eq!(met(0, 1300), [10, 30, 70, 150, 310, 630, 950, 1270]);
+        let remedies = (0..1300).map(|s| (s, hearing.remedy(secs(s), SILENCE)));
+        let met: Vec<_> = remedies.filter_map(|(s, remedy)| Some((s, remedy?))).collect();
+        let again = |s| (s, Remedy::Silence { again: s > 10 });
+        assert_eq!(met, [10, 30, 70, 150, 310, 630, 950, 1270].map(again));
         hearing.other(secs(1300));
-        assert_eq!(hearing.remedy(secs(1310), SILENCE), Some(Remedy::Silence));
+        let remedy = hearing.remedy(secs(1310), SILENCE);
+        assert_eq!(remedy, Some(Remedy::Silence { again: false }));
     }
 }

@@ -84,31 +84,45 @@ pub(crate) fn choose(
 ) -> Chosen {
     let found: Vec<_> =
         found.iter().filter(|f| f.interface.address.is_ipv4() == group.is_ipv4()).collect();
+    let by_route = || {
+        let is_routed = |f: &&Found| f.is_up && Some(f.interface.address) == routed;
+        match found.iter().copied().find(is_routed) {
+            Some(f) => Chosen { interfaces: vec![f.interface.clone()], missing: vec![] },
+            None => all(group, &found),
+        }
+    };
     match wanted {
-        Interfaces::Listed(names) => listed(names, group, &found),
+        Interfaces::Routed => by_route(),
         Interfaces::All => all(group, &found),
-        Interfaces::Routed => {
-            let is_routed = |f: &&Found| f.is_up && Some(f.interface.address) == routed;
-            match found.iter().copied().find(is_routed) {
-                Some(f) => Chosen { interfaces: vec![f.interface.clone()], missing: vec![] },
-                None => all(group, &found),
+        Interfaces::Listed(names) => {
+            let mut chosen = Chosen::default();
+            for name in names {
+                chosen.add(match name {
+                    // As the stock strategy has it, the system's choice.
+                    InterfaceName::Address(address) if address.is_unspecified() => by_route(),
+                    name => named(name, group, &found),
+                });
             }
+            chosen
         }
     }
 }
 
-fn listed(names: &[InterfaceName], group: IpAddr, found: &[&Found]) -> Chosen {
-    let mut chosen = Chosen::default();
-    for name in names {
-        match find(name, found) {
-            Ok(interface) => add(&mut chosen.interfaces, interface),
-            Err(cause) => {
-                let step = format!("join {group} on {name} (option multicast_if)");
-                chosen.missing.push(Trouble::new(step, cause));
-            }
+impl Chosen {
+    fn add(&mut self, more: Self) {
+        more.interfaces.into_iter().for_each(|interface| add(&mut self.interfaces, interface));
+        self.missing.extend(more.missing);
+    }
+}
+
+fn named(name: &InterfaceName, group: IpAddr, found: &[&Found]) -> Chosen {
+    match find(name, found) {
+        Ok(interface) => Chosen { interfaces: vec![interface], missing: vec![] },
+        Err(cause) => {
+            let step = format!("join {group} on {name} (option multicast_if)");
+            Chosen { interfaces: vec![], missing: vec![Trouble::new(step, cause)] }
         }
     }
-    chosen
 }
 
 fn find(name: &InterfaceName, found: &[&Found]) -> Result<Interface, &'static str> {
@@ -268,6 +282,8 @@ mod tests {
         let expected = ["eth1 (10.1.0.1)", "eth0 (10.0.0.9)", "lo (127.0.0.53)"];
         assert_eq!(chosen(&wanted, &host(), Some("10.0.0.1")), expected);
         assert!(missing(&wanted, &host()).is_empty());
+        let system = names(&["0.0.0.0"]);
+        assert_eq!(chosen(&system, &host(), Some("10.1.0.1")), ["eth1 (10.1.0.1)"]);
     }
 
     #[test]

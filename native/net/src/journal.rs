@@ -103,10 +103,9 @@ impl Journal {
         }
     }
 
-    pub(crate) fn heard(&mut self, node: &NodeName, interface: Option<&str>) {
+    pub(crate) fn heard(&mut self, node: &NodeName, interface: impl FnOnce() -> Option<String>) {
         if self.details {
-            let interface = interface.map(Into::into);
-            self.notices.push(Notice::Heard { node: node.clone(), interface });
+            self.notices.push(Notice::Heard { node: node.clone(), interface: interface() });
         }
     }
 
@@ -115,10 +114,10 @@ impl Journal {
         now: Time,
         cause: Refusal,
         source: SocketAddr,
-        interface: Option<&str>,
+        interface: impl FnOnce() -> Option<String>,
     ) {
         if let Some(packets) = self.refusals.note(now, cause) {
-            let interface = interface.map(Into::into);
+            let interface = interface();
             self.notices.push(Notice::Refused { cause, packets, source, interface });
         }
     }
