@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
 };
 
 use crate::{
@@ -60,19 +60,16 @@ pub(crate) fn look() -> Result<Vec<Found>, Trouble> {
     Ok(found.collect())
 }
 
-/// The address from which the system would send to a group, by its routes.
+/// The address from which the system would send to a group, by its routes. Every interface has a
+/// route for the groups of IPv6, so of these it says nothing.
 pub(crate) fn routed(group: SocketAddr) -> Option<IpAddr> {
-    let source = |group: SocketAddr| -> io::Result<IpAddr> {
-        let unspecified = match group {
-            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        };
+    let source = || -> io::Result<IpAddr> {
         // Connecting a UDP socket looks up the route, and sends nothing.
-        let socket = UdpSocket::bind((unspecified, 0))?;
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
         socket.connect(group)?;
         Ok(socket.local_addr()?.ip())
     };
-    source(group).ok()
+    group.is_ipv4().then(source)?.ok()
 }
 
 /// Which of the interfaces found are to send to `group` and hear it.
