@@ -14,8 +14,8 @@ use crate::{
     trouble::Trouble,
 };
 
-/// The interfaces are looked at so often. A look costs some tens of microseconds; a network that
-/// comes back is used within this time.
+/// The interfaces are looked at so often: a network that comes back is used within this time, and a
+/// look costs no more than a few packets do.
 const LOOK_EVERY: Time = Time::from_secs(2);
 
 /// A look is taken so soon after something could not be sent: an interface may have gone.
