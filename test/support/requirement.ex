@@ -19,6 +19,20 @@ defmodule NativeGossip.Test.Requirement do
     end
   end
 
+  @doc "A packet filter that loses packets by chance, tried in a namespace of its own."
+  @spec lossy_filter :: String.t() | nil
+  def lossy_filter do
+    rule = "add table inet t; add chain inet t c; add rule inet t c numgen random mod 2 < 1 drop"
+
+    with program when is_binary(program) <- System.find_executable("nft"),
+         {_, 0} <- System.cmd("unshare", ["--net", program, rule], stderr_to_stdout: true) do
+      nil
+    else
+      nil -> "losing packets needs nft, missing in PATH"
+      {answer, _status} -> "losing packets needs nft and its numgen: #{String.trim(answer)}"
+    end
+  end
+
   @doc "The real libcluster, for its stock strategy; the stand-in has none."
   @spec real_libcluster :: String.t() | nil
   def real_libcluster do
