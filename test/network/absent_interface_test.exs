@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.AbsentInterfaceTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Beam, Inside, Lan, Mesh, Network}
+  alias NativeGossip.Test.{Await, Beam, Inside, Lan, Mesh}
+  alias NativeGossip.Test.Network.Interface
 
   test "a multicast_if that no interface has is reported once, and used when it appears",
        %{network: network} do
@@ -36,7 +37,7 @@ defmodule NativeGossip.Network.AbsentInterfaceTest do
     Await.until("time has passed", fn -> Lan.counters(well) end, &(&1.sent >= sent + 40))
     assert Mesh.seen([well]) == %{well.name => []}
 
-    Network.add_address(host)
+    Interface.add_address(host)
     Mesh.await([well, ill])
 
     assert [_] = Enum.filter(warnings(ill), report?)

@@ -10,7 +10,7 @@ defmodule NativeGossip.Test.Lan do
   @epmd_port 4369
 
   @doc "A host with its epmd; options as in `NativeGossip.Test.Network.add_host/3`."
-  @spec host(GenServer.server(), 1..254, keyword) :: %Network.Host{}
+  @spec host(GenServer.server(), 1..254, keyword) :: Network.Host.t()
   def host(network, number, options \\ []) do
     host = Network.add_host(network, number, options)
     Epmd.start_link(enter: host.enter, port: @epmd_port)
@@ -23,7 +23,7 @@ defmodule NativeGossip.Test.Lan do
   Options: `:name` (`"n"` and the host's number; nil for a node that is not alive), and those of
   `NativeGossip.Test.Beam.start_link/1`.
   """
-  @spec beam(%Network.Host{}, keyword) :: Beam.t()
+  @spec beam(Network.Host.t(), keyword) :: Beam.t()
   def beam(host, options \\ []) do
     {name, options} = Keyword.pop(options, :name, "n#{host.number}")
     {arguments, options} = Keyword.pop(options, :args, [])
@@ -42,7 +42,7 @@ defmodule NativeGossip.Test.Lan do
   @spec beams(GenServer.server(), Enumerable.t()) :: [Beam.t()]
   def beams(network, numbers), do: Enum.map(numbers, &beam(host(network, &1)))
 
-  @spec full_name(%Network.Host{}, String.t()) :: String.t()
+  @spec full_name(Network.Host.t(), String.t()) :: String.t()
   def full_name(host, name), do: name <> "@" <> host.address
 
   @doc "Starts one topology called `lan` in the node, with short gaps between heartbeats."

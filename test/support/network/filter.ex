@@ -1,0 +1,90 @@
+defmodule NativeGossip.Test.Network.Filter do
+  @moduledoc """
+  What gets lost between the hosts of a network, where each of them sees nothing wrong with itself.
+  """
+  alias NativeGossip.Test.Network.{Host, Interface, Namespace}
+
+  # In hundredths of a second: long beyond any test, so that the bridge does not ask anew.
+  @never 600_000
+
+  @forgotten_ms 1_500
+
+  @doc """
+  The host loses so many in a hundred of the UDP packets to this port that reach it, whoever sent
+  them; it may lose those of a strategy and none of TCP or of name resolution.
+  """
+  @spec lose(Host.t(), 1..99, :inet.port_number()) :: :ok
+  def lose(host, percent, port) do
+    Namespace.run(host.enter, [
+      "nft",
+      "add table inet loss; " <>
+        "add chain inet loss input { type filter hook input priority 0; }; " <>
+        "add rule inet loss input udp dport #{port} numgen random mod 100 < #{percent} drop"
+    ])
+
+    :ok
+  end
+
+  @doc "No multicast reaches the host from others any more, as in most clouds; broadcast does."
+  @spec drop_multicast(Host.t()) :: :ok
+  def drop_multicast(host) do
+    Namespace.run(
+      host.switch.enter,
+      ~w(bridge link set dev #{Interface.port(host)} mcast_flood off)
+    )
+
+    :ok
+  end
+
+  @doc """
+  The bridge of LAN 0 learns who has joined which group, and forwards a group to those alone.
+
+  It is to be told before the hosts join: it asks them once, at its start, and never again. A switch
+  that asks every two minutes may leave a host deaf for as long.
+  """
+  @spec snoop(Host.t()) :: :ok
+  def snoop(%Host{switch: switch}) do
+    Namespace.ip(switch.enter, [
+      # For as long as the answers to its question may take, it forwards to everybody.
+      "link set br0 type bridge mcast_igmp_version 3 mcast_query_response_interval 100 " <>
+        "mcast_query_interval #{@never} mcast_startup_query_interval #{@never}",
+      "link set br0 type bridge mcast_snooping 1 mcast_querier 1"
+    ])
+  end
+
+  @doc "True where the bridge forwards the group to this host."
+  @spec snooped?(Host.t(), String.t()) :: boolean
+  def snooped?(host, group) do
+    shown = Namespace.run(host.switch.enter, ~w(bridge mdb show dev br0))
+
+    shown
+    |> String.split("\n")
+    |> Enum.any?(&(&1 =~ "port #{Interface.port(host)} grp #{group} "))
+  end
+
+  @doc """
+  The bridge forgets that this host has joined the group, and the host is not told.
+
+  A host says twice what it joins, the second time a second later at most: then it is forgotten again.
+  """
+  @spec forget(Host.t(), String.t()) :: :ok
+  def forget(host, group), do: forget(host, group, now())
+
+  defp forget(host, group, since) do
+    cond do
+      snooped?(host, group) ->
+        entry = ~w(bridge mdb del dev br0 port #{Interface.port(host)} grp #{group})
+        Namespace.run(host.switch.enter, entry)
+        forget(host, group, now())
+
+      now() - since < @forgotten_ms ->
+        Process.sleep(20)
+        forget(host, group, since)
+
+      true ->
+        :ok
+    end
+  end
+
+  defp now, do: System.monotonic_time(:millisecond)
+end
