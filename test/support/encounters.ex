@@ -9,7 +9,7 @@ defmodule NativeGossip.Test.Encounters do
 
   @type t :: {:found | :lost, node, at_ms :: integer}
 
-  @doc "Starts to take notes, for as long as the node runs."
+  @doc "Starts to take notes, until `stop/0` or for as long as the node runs."
   @spec start :: :ok
   def start do
     {:ok, _} = GenServer.start(__MODULE__, [], name: __MODULE__)
@@ -19,6 +19,14 @@ defmodule NativeGossip.Test.Encounters do
   @doc "Note number `index`, from 0; waits until it has been taken."
   @spec fetch(non_neg_integer) :: t
   def fetch(index), do: GenServer.call(__MODULE__, {:fetch, index}, :infinity)
+
+  @doc "Stops to take notes; returns those taken, oldest first."
+  @spec stop :: [t]
+  def stop do
+    notes = GenServer.call(__MODULE__, :notes)
+    GenServer.stop(__MODULE__)
+    notes
+  end
 
   @spec now :: integer
   def now, do: System.os_time(:millisecond)
@@ -32,6 +40,10 @@ defmodule NativeGossip.Test.Encounters do
   @impl true
   def handle_call({:fetch, index}, from, state) do
     {:noreply, answer(%{state | waiting: [{index, from} | state.waiting]})}
+  end
+
+  def handle_call(:notes, _from, %{notes: notes} = state) do
+    {:reply, notes |> Enum.sort() |> Enum.map(&elem(&1, 1)), state}
   end
 
   @impl true

@@ -92,4 +92,26 @@ defmodule NativeGossip.Test.Inside do
     Process.exit(:sys.get_state(strategy(topology)).loop, :kill)
     :ok
   end
+
+  @doc """
+  Takes the membership of a group from every UDP socket of this BEAM that is bound to `port`, behind
+  the back of whoever owns it; returns from how many.
+  """
+  @spec leave_group(:inet.port_number(), :inet.ip4_address()) :: non_neg_integer
+  def leave_group(port, group) do
+    leave = %{multiaddr: group, interface: {0, 0, 0, 0}}
+
+    # A descriptor's number is all that it takes; Erlang's copy of it is closed, the socket is not.
+    Enum.count(File.ls!("/proc/self/fd"), fn number ->
+      with {:ok, "socket:" <> _} <- File.read_link("/proc/self/fd/#{number}"),
+           {:ok, socket} <- :socket.open(String.to_integer(number), %{dup: true}) do
+        bound = :socket.sockname(socket)
+        left = :socket.setopt(socket, {:ip, :drop_membership}, leave)
+        :socket.close(socket)
+        match?({:ok, %{port: ^port}}, bound) and left == :ok
+      else
+        _ -> false
+      end
+    end)
+  end
 end

@@ -5,7 +5,7 @@ defmodule NativeGossip.Test.Lan do
   The nodes are started with `-connect_all false`: they connect to whom their strategy tells them,
   and never because a third node knows both. A mesh is then the strategy's work alone.
   """
-  alias NativeGossip.Test.{Beam, Epmd, Inside, Network}
+  alias NativeGossip.Test.{Await, Beam, Epmd, Inside, Mesh, Network}
 
   @epmd_port 4369
 
@@ -20,20 +20,22 @@ defmodule NativeGossip.Test.Lan do
   @doc """
   A node on a host, called NAME@ADDRESS.
 
-  Options: `:name` (`"n"` and the host's number; nil for a node that is not alive), and those of
-  `NativeGossip.Test.Beam.start_link/1`.
+  Options: `:name` (`"n"` and the host's number; nil for a node that is not alive), `:connect_all`
+  (false), and those of `NativeGossip.Test.Beam.start_link/1`.
   """
   @spec beam(Network.Host.t(), keyword) :: Beam.t()
   def beam(host, options \\ []) do
     {name, options} = Keyword.pop(options, :name, "n#{host.number}")
     {arguments, options} = Keyword.pop(options, :args, [])
+    {connect_all, options} = Keyword.pop(options, :connect_all, false)
+    carrier = if host.family == :inet6, do: ["-proto_dist", "inet6_tcp"], else: []
 
     Beam.start_link(
       [
         name: name && full_name(host, name),
         enter: host.enter,
         epmd_port: @epmd_port,
-        args: ["-connect_all", "false" | arguments]
+        args: ["-connect_all", "#{connect_all}"] ++ carrier ++ arguments
       ] ++ options
     )
   end
@@ -50,6 +52,45 @@ defmodule NativeGossip.Test.Lan do
   def join(beam, config, strategy \\ NativeGossip.Strategy) do
     config = Keyword.put_new(config, :heartbeat_interval, 200)
     Beam.call(beam, Inside, :start_cluster, [[lan: [strategy: strategy, config: config]]])
+  end
+
+  @doc "The stock strategy, which is in the real libcluster and not in the stand-in."
+  @spec stock :: module
+  def stock, do: Module.concat([Cluster, Strategy, Gossip])
+
+  @doc "Heartbeats of `sender` that the node has logged, where libcluster's `debug` flag is set."
+  @spec logged(Beam.t(), node) :: non_neg_integer
+  def logged(beam, sender) do
+    # What follows it is ours to choose; without it the line is the stock strategy's.
+    line = "[libcluster:lan] received heartbeat from #{sender}"
+
+    Enum.count(Beam.logs(beam), fn {level, text} ->
+      level == :debug and (text == line or String.starts_with?(text, line <> " "))
+    end)
+  end
+
+  @doc "Sets libcluster's `debug` flag in the node."
+  @spec debug(Beam.t()) :: :ok
+  def debug(beam), do: Beam.call(beam, Application, :put_env, [:libcluster, :debug, true])
+
+  @doc "What the strategy has written at this level, oldest first."
+  @spec lines(Beam.t(), Logger.level()) :: [String.t()]
+  def lines(beam, level) do
+    for {^level, "[libcluster:lan] " <> line} <- Beam.logs(beam), do: line
+  end
+
+  @doc "Ends the connections among these nodes, from both sides."
+  @spec disconnect([Beam.t()]) :: :ok
+  def disconnect(beams) do
+    for one <- beams, other <- beams, one != other do
+      Beam.call(one, Node, :disconnect, [other.name])
+    end
+
+    Await.until("nobody is connected", fn -> Mesh.seen(beams) end, fn mesh ->
+      Enum.all?(mesh, fn {_, connected} -> connected == [] end)
+    end)
+
+    :ok
   end
 
   @doc "The counters of the topology called `lan`; nil while its strategy restarts."

@@ -54,7 +54,7 @@ defmodule NativeGossip.Test.OsProcess do
   @spec udp_sockets(id, :inet.port_number()) :: non_neg_integer
   def udp_sockets(id, port) do
     own = MapSet.new(descriptors(id))
-    hex = port |> Integer.to_string(16) |> String.pad_leading(4, "0")
+    hex = hexadecimal(port, 4)
 
     "/proc/#{id}/net/udp"
     |> File.read!()
@@ -82,6 +82,10 @@ defmodule NativeGossip.Test.OsProcess do
     }
   end
 
+  defp hexadecimal(number, digits) do
+    number |> Integer.to_string(16) |> String.pad_leading(digits, "0")
+  end
+
   defp kind(target), do: String.replace(target, ~r/:\[\d+\]$/, "")
 
   @doc "Resident memory, in bytes."
@@ -92,13 +96,19 @@ defmodule NativeGossip.Test.OsProcess do
   end
 
   @doc "True where a socket in the network namespace of this process has joined the group."
-  @spec joined?(id, :inet.ip4_address()) :: boolean
+  @spec joined?(id, :inet.ip_address()) :: boolean
   def joined?(id, {a, b, c, d}) do
     # The kernel prints the address as the number that its bytes are on this machine.
     <<number::native-32>> = <<a, b, c, d>>
-    hex = number |> Integer.to_string(16) |> String.pad_leading(8, "0")
-    "/proc/#{id}/net/igmp" |> File.read!() |> String.contains?(hex)
+    groups(id, "igmp") =~ hexadecimal(number, 8)
   end
+
+  def joined?(id, group) do
+    bytes = for part <- Tuple.to_list(group), into: <<>>, do: <<part::16>>
+    groups(id, "igmp6") =~ Base.encode16(bytes, case: :lower)
+  end
+
+  defp groups(id, file), do: File.read!("/proc/#{id}/net/#{file}")
 
   @doc "SIGKILL to this one process."
   @spec kill(id) :: :ok

@@ -74,6 +74,18 @@ defmodule NativeGossip.Test.Network.Interface do
     ])
   end
 
+  @doc """
+  The same host with an address on `lo` too, by which it is then called: these others find it there,
+  whatever becomes of its address on LAN 0.
+  """
+  @spec with_steady_address(Host.t(), [Host.t()]) :: Host.t()
+  def with_steady_address(host, others) do
+    address = "10.99.0.#{host.number}"
+    Namespace.ip(host.enter, ["address add #{address}/32 dev lo"])
+    for other <- others, do: Namespace.ip(other.enter, ["route add #{address}/32 dev eth0"])
+    %{host | address: address}
+  end
+
   @doc "What it is called on the other side, where the bridge of its LAN is."
   @spec port(Host.t(), lan) :: String.t()
   def port(host, lan \\ 0), do: "veth#{lan}-#{host.number}"

@@ -1,0 +1,47 @@
+defmodule NativeGossip.Network.LateInterfaceTest do
+  use NativeGossip.Test.LanCase
+
+  alias NativeGossip.Test.{Await, Elapsed, Lan, Mesh}
+  alias NativeGossip.Test.Network.Interface
+
+  @interval 5_000
+  @within_ms 5_000
+
+  test "started before its interface is up, it is connected within 5 s of the link and the address",
+       %{network: network} do
+    host = Lan.host(network, 2, up: false, address: false)
+
+    connects("interface up and addressed after the start", network, host, fn ->
+      Interface.up(host)
+      Interface.add_address(host)
+    end)
+  end
+
+  test "started with an address but without a link or a route, it is connected within 5 s of both",
+       %{network: network} do
+    host = Lan.host(network, 2, up: false)
+    connects("interface up after the start", network, host, fn -> Interface.up(host) end)
+  end
+
+  defp connects(what, network, host, bring_up) do
+    [well] = Lan.beams(network, [1])
+    Lan.join(well, heartbeat_interval: @interval)
+    late = Lan.beam(host)
+    Lan.join(late, heartbeat_interval: @interval)
+
+    Await.until(
+      "it is said that no group can be joined",
+      fn -> Lan.lines(late, :warning) end,
+      fn lines -> Enum.any?(lines, &(&1 =~ "multicast")) end
+    )
+
+    # Its first burst is over: what connects is another one, or a heartbeat in its turn.
+    Await.until("the other host's burst is over", fn -> Lan.counters(well) end, &(&1.sent >= 3))
+    assert Mesh.seen([well]) == %{well.name => []}
+
+    Elapsed.told("#{what}: connected", fn ->
+      bring_up.()
+      Mesh.await([well, late], within: @within_ms)
+    end)
+  end
+end

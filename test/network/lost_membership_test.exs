@@ -1,0 +1,86 @@
+defmodule NativeGossip.Network.LostMembershipTest do
+  use NativeGossip.Test.LanCase
+
+  alias NativeGossip.Test.{Await, Beam, Elapsed, Inside, Lan, Mesh, OsProcess}
+  alias NativeGossip.Test.Network.{Filter, Interface}
+
+  @port 45892
+  @group {233, 252, 1, 32}
+  @mended_ms 15_000
+
+  setup %{network: network} do
+    {:ok, hosts: Enum.map(1..2, &Lan.host(network, &1))}
+  end
+
+  test "a membership that somebody else ended is missed by the echo and mended within 15 s",
+       %{hosts: hosts} do
+    [_witness, struck] = beams = joined(hosts)
+
+    mended("membership ended by somebody else", beams, fn ->
+      assert Beam.call(struck, Inside, :leave_group, [@port, @group]) > 0
+      refute OsProcess.joined?(struck.os_pid, @group)
+    end)
+  end
+
+  test "a membership that went with an interface made again at once is mended within 15 s",
+       %{hosts: [_, host] = hosts} do
+    [_witness, struck] = beams = joined(hosts)
+
+    mended("interface made again with its index", beams, fn ->
+      Interface.replug(host)
+      refute OsProcess.joined?(struck.os_pid, @group)
+    end)
+  end
+
+  test "a membership that a switch forgot is missed by the silence of others and told again",
+       %{hosts: [_, host] = hosts} do
+    Filter.snoop(host)
+    beams = joined(hosts)
+    group = @group |> :inet.ntoa() |> to_string()
+    Await.until("the switch knows it", fn -> Filter.snooped?(host, group) end, & &1)
+
+    # By then it has been forgotten for a while, which counts.
+    started = Elapsed.now()
+    Filter.forget(host, group)
+    assert OsProcess.joined?(Enum.at(beams, 1).os_pid, @group)
+    before = Lan.counters(Enum.at(beams, 1))
+
+    Elapsed.told("membership forgotten by a switch: told again", fn ->
+      Await.until("told", fn -> Filter.snooped?(host, group) end, & &1, within: 30_000)
+    end)
+
+    hears(Enum.at(beams, 1), before, started, "membership forgotten by a switch")
+  end
+
+  # All at the default interval: at a shorter one an echo would be missed sooner.
+  defp joined(hosts) do
+    beams = Enum.map(hosts, &Lan.beam/1)
+    Enum.each(beams, &Lan.join(&1, port: @port, heartbeat_interval: 5_000))
+    Mesh.await(beams)
+    beams
+  end
+
+  defp mended(what, [_witness, struck], lose) do
+    warnings = length(Lan.lines(struck, :warning))
+    lose.()
+    started = Elapsed.now()
+
+    Elapsed.told("#{what}: joined again", fn ->
+      joined? = fn -> OsProcess.joined?(struck.os_pid, @group) end
+      Await.until("the group is joined again", joined?, & &1, within: @mended_ms)
+    end)
+
+    hears(struck, Lan.counters(struck), started, what)
+    assert [_] = Enum.drop(Lan.lines(struck, :warning), warnings)
+  end
+
+  defp hears(struck, before, started, what) do
+    Await.until(
+      "it hears the other host",
+      fn -> Lan.counters(struck) end,
+      &(&1.accepted > before.accepted)
+    )
+
+    Elapsed.tell("#{what}: hears another host", Elapsed.now() - started)
+  end
+end
