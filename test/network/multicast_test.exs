@@ -40,4 +40,25 @@ defmodule NativeGossip.Network.MulticastTest do
 
     assert Mesh.seen([stranger]) == %{stranger.name => []}
   end
+
+  test "a node hears only the group it joined, whatever others on its host have joined",
+       %{network: network} do
+    host = Lan.host(network, 1)
+    alone = Lan.beam(host, name: "alone")
+    neighbour = Lan.beam(host, name: "neighbour")
+    [far] = Lan.beams(network, [2])
+    Lan.join(alone, [])
+    Enum.each([neighbour, far], &Lan.join(&1, multicast_addr: "233.252.1.33"))
+    Mesh.await([neighbour, far])
+
+    # Both groups are on one port, and the other one's packets reach this host.
+    Await.until(
+      "the neighbour has heard the other host",
+      fn -> Lan.counters(neighbour) end,
+      &(&1.accepted >= 20)
+    )
+
+    assert %{received: echo, own: echo, accepted: 0} = Lan.counters(alone)
+    assert Mesh.seen([alone]) == %{alone.name => []}
+  end
 end
