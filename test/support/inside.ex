@@ -6,6 +6,8 @@ defmodule NativeGossip.Test.Inside do
   survive the moment at which its node gets a name.
   """
 
+  alias NativeGossip.Test.OsProcess
+
   @doc "Starts these topologies as an application would; they outlive the call."
   @spec start_cluster(keyword) :: :ok
   def start_cluster(topologies) do
@@ -99,19 +101,25 @@ defmodule NativeGossip.Test.Inside do
   """
   @spec leave_group(:inet.port_number(), :inet.ip4_address()) :: non_neg_integer
   def leave_group(port, group) do
+    os_pid = List.to_integer(:os.getpid())
     leave = %{multiaddr: group, interface: {0, 0, 0, 0}}
+    descriptors = OsProcess.udp_descriptors(os_pid, port)
+    caller = self()
 
-    # A descriptor's number is all that it takes; Erlang's copy of it is closed, the socket is not.
-    Enum.count(File.ls!("/proc/self/fd"), fn number ->
-      with {:ok, "socket:" <> _} <- File.read_link("/proc/self/fd/#{number}"),
-           {:ok, socket} <- :socket.open(String.to_integer(number), %{dup: true}) do
-        bound = :socket.sockname(socket)
-        left = :socket.setopt(socket, {:ip, :drop_membership}, leave)
-        :socket.close(socket)
-        match?({:ok, %{port: ^port}}, bound) and left == :ok
-      else
-        _ -> false
-      end
+    # Erlang's copies of the descriptors are kept: before it closes a socket it makes it a blocking
+    # one, and that would hold for the owner's descriptor too.
+    spawn(fn ->
+      sockets =
+        for descriptor <- descriptors do
+          {:ok, socket} = :socket.open(descriptor, %{dup: true})
+          :ok = :socket.setopt(socket, {:ip, :drop_membership}, leave)
+          socket
+        end
+
+      send(caller, {:left, self()})
+      receive do: ({:close, ^sockets} -> :ok)
     end)
+
+    receive do: ({:left, _} -> length(descriptors))
   end
 end

@@ -37,35 +37,36 @@ defmodule NativeGossip.Test.OsProcess do
 
   @doc "Open file descriptors, each as what it points at."
   @spec descriptors(id) :: [String.t()]
-  def descriptors(id) do
+  def descriptors(id), do: Enum.map(numbered_descriptors(id), &elem(&1, 1))
+
+  defp numbered_descriptors(id) do
     folder = "/proc/#{id}/fd"
 
     # A descriptor may be closed between the listing and the look at it.
     for name <- File.ls!(folder), {:ok, target} <- [File.read_link(Path.join(folder, name))] do
-      target
+      {String.to_integer(name), target}
     end
   end
 
+  @doc "UDP sockets of this very process that are bound to `port`; see `udp_descriptors/2`."
+  @spec udp_sockets(id, :inet.port_number()) :: non_neg_integer
+  def udp_sockets(id, port), do: length(udp_descriptors(id, port))
+
   @doc """
-  UDP sockets of this very process that are bound to `port`.
+  The descriptors of UDP sockets of this very process that are bound to `port`.
 
   `/proc/PID/net/udp` lists the whole network namespace; the inodes tell whose they are.
   """
-  @spec udp_sockets(id, :inet.port_number()) :: non_neg_integer
-  def udp_sockets(id, port) do
-    own = MapSet.new(descriptors(id))
-    hex = hexadecimal(port, 4)
+  @spec udp_descriptors(id, :inet.port_number()) :: [non_neg_integer]
+  def udp_descriptors(id, port) do
+    bound =
+      for file <- ~w(udp udp6),
+          line <- "/proc/#{id}/net/#{file}" |> File.stream!() |> Enum.drop(1),
+          columns = String.split(line),
+          String.ends_with?(Enum.at(columns, 1), ":" <> hexadecimal(port, 4)),
+          do: "socket:[#{Enum.at(columns, 9)}]"
 
-    "/proc/#{id}/net/udp"
-    |> File.read!()
-    |> String.split("\n", trim: true)
-    |> Enum.drop(1)
-    |> Enum.count(fn line ->
-      columns = String.split(line)
-
-      String.ends_with?(Enum.at(columns, 1), ":" <> hex) and
-        MapSet.member?(own, "socket:[#{Enum.at(columns, 9)}]")
-    end)
+    for {number, target} <- numbered_descriptors(id), target in bound, do: number
   end
 
   @doc """
