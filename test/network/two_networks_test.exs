@@ -52,6 +52,26 @@ defmodule NativeGossip.Network.TwoNetworksTest do
     assert Mesh.seen([n1, n2]) == %{n1.name => [n3.name], n2.name => []}
   end
 
+  test "two VMs of one host, each on an interface of its own, hear each only its network",
+       %{hub: hub, beams: [n1, n2, n3]} do
+    other = Lan.beam(hub, name: "other")
+    Lan.join(n1, multicast_if: "eth0")
+    Lan.join(other, multicast_if: "eth1")
+
+    await([n1, other, n2, n3], %{
+      n1.name => [n2.name],
+      other.name => [n3.name],
+      n2.name => [n1.name],
+      n3.name => [other.name]
+    })
+
+    # Neither is connected because the other side called it: it hears what it joined.
+    for beam <- [n1, other] do
+      heard = fn -> Lan.counters(beam) end
+      Await.until("#{beam.name} has heard its network", heard, &(&1.accepted >= 20))
+    end
+  end
+
   @tag lans: [0]
   test "an interface that is named and not there is reported once, and used when it appears",
        %{hub: hub, beams: [n1, n2, n3] = beams} do
