@@ -4,7 +4,7 @@ defmodule NativeGossip.Test.Elapsed do
   """
 
   @doc "Calls `wait`, prints how long it took, and returns what it returned."
-  @spec told(String.t(), (() -> value)) :: value when value: term
+  @spec told(String.t(), (... -> value)) :: value when value: term
   def told(what, wait) do
     started = now()
     value = wait.()
