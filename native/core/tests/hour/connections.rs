@@ -1,0 +1,127 @@
+//! What the BEAMs around the engines do, as `NativeGossip.Strategy` has it: they connect to whom
+//! they are announced, and say what became of it.
+
+use std::collections::btree_map::Entry;
+
+use native_gossip_core::{Report, Time, budget::CONNECTS_AT_ONCE};
+use rand::RngExt;
+
+use crate::{Hour, Timer};
+
+/// Erlang's time for setting up a connection: after that a connect has failed.
+const SETUP_TIME: Time = Time::from_secs(7);
+const HANDSHAKE: Time = Time::from_millis(300);
+/// What a connect to a connected node takes, which is none.
+const NO_CONNECT: Time = Time::from_millis(5);
+
+/// Erlang's net tick: a silent connection is given up after that.
+const NET_TICK: Time = Time::from_secs(60);
+/// A BEAM that stops closes its connections, and who can be reached learns of it.
+const CLOSE: Time = Time::from_secs(1);
+
+/// One report in so many finds no place in the queue to the engine.
+const LOST_REPORTS: u32 = 500;
+
+/// A connect that is under way.
+pub(crate) struct Connect {
+    number: u64,
+    is_answered: bool,
+    /// The node went down meanwhile.
+    went_down: bool,
+}
+
+impl Hour {
+    /// Somebody was announced to a node, which connects to it.
+    pub(crate) fn connect(&mut self, from: usize, to: usize) {
+        let is_answered = self.can_connect(from, to);
+        let longest = match (self.is_connected[(from, to)], is_answered) {
+            (true, _) => NO_CONNECT,
+            (false, true) => HANDSHAKE,
+            (false, false) => SETUP_TIME,
+        };
+        self.connects_begun += 1;
+        let connect = Connect { number: self.connects_begun, is_answered, went_down: false };
+        let number = connect.number;
+        let connects = &mut self.connects[from];
+        assert!(connects.len() < CONNECTS_AT_ONCE, "over budget: n{from} has no task left");
+        assert!(connects.insert(to, connect).is_none(), "n{from} connects to n{to} already");
+        self.after_up_to(longest, Timer::ConnectEnds { from, to, number });
+    }
+
+    pub(crate) fn connect_ends(&mut self, from: usize, to: usize, number: u64) {
+        // A node that restarted has forgotten what it was about.
+        let connect = match self.connects[from].entry(to) {
+            Entry::Occupied(connect) if connect.get().number == number => connect.remove(),
+            _ => return,
+        };
+        let is_connected = self.is_connected[(from, to)];
+        if !is_connected && connect.is_answered && self.can_connect(from, to) {
+            self.establish(from, to);
+        }
+        let report = match (self.is_connected[(from, to)], connect.went_down) {
+            (true, false) => Report::Connected,
+            (true, true) => Report::Down,
+            (false, _) => Report::Unreachable,
+        };
+        self.report(from, to, report);
+    }
+
+    /// Both ends have a connection now. One that took an earlier connection to be alive learns that
+    /// it is not.
+    fn establish(&mut self, from: usize, to: usize) {
+        self.lose(to, from);
+        self.is_connected[(from, to)] = true;
+        self.is_connected[(to, from)] = true;
+        self.note_meeting(from, to);
+    }
+
+    /// The time for a connection to be given up has come; it may have recovered, or be a new one.
+    pub(crate) fn give_up(&mut self, node: usize, peer: usize) {
+        if !self.can_connect(node, peer) || !self.is_connected[(peer, node)] {
+            self.lose(node, peer);
+        }
+    }
+
+    /// The connection's other end is gone, or out of reach.
+    pub(crate) fn lose_later(&mut self, node: usize, peer: usize, is_closed: bool) {
+        if self.is_connected[(node, peer)] {
+            let within = if is_closed { CLOSE } else { NET_TICK };
+            self.after_up_to(within, Timer::GiveUp { node, peer });
+        }
+    }
+
+    /// Whatever a node that stops was connected or about to connect to.
+    pub(crate) fn drop_connections(&mut self, node: usize) {
+        self.connects[node].clear();
+        for peer in 0..self.size() {
+            self.is_connected[(node, peer)] = false;
+            self.lose_later(peer, node, self.can_connect(node, peer));
+        }
+    }
+
+    /// `:nodedown`, at one end.
+    fn lose(&mut self, node: usize, peer: usize) {
+        if !std::mem::take(&mut self.is_connected[(node, peer)]) {
+            return;
+        }
+        self.count("connections lost");
+        match self.connects[node].get_mut(&peer) {
+            Some(connect) => connect.went_down = true,
+            None => self.report(node, peer, Report::Down),
+        }
+    }
+
+    fn report(&mut self, by: usize, peer: usize, report: Report) {
+        if self.rng.random_ratio(1, LOST_REPORTS) {
+            return self.count("reports lost");
+        }
+        let now = self.network.now;
+        self.network.engines[by].report(now, &self.network.names[peer], report);
+        self.rules.reported(now, by, peer, report);
+        self.count(match report {
+            Report::Connected => "connected",
+            Report::Unreachable => "unreachable",
+            Report::Down => "down",
+        });
+    }
+}
