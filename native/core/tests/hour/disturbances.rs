@@ -124,7 +124,8 @@ impl Hour {
         if self.is_calm {
             return;
         }
-        let host = self.rng.random_range(0..self.hosts.len());
+        // The more nodes a host has, the more likely: what its faults set off is what is of interest.
+        let host = self.host_of[self.rng.random_range(0..self.size())];
         if self.hosts[host].interface == Interface::Up
             && let Some((fault, kind)) = Interface::FAULTS.choose(&mut self.rng)
         {

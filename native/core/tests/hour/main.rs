@@ -235,7 +235,8 @@ impl Hour {
             println!("announcements permitted by {why}: {count}");
         }
         println!("announcements put off by connects under way: {}", self.rules.put_off);
-        println!("most connects under way: {}", self.rules.most_connects);
+        let [all, of_source, retries] = self.rules.most_connects;
+        println!("most connects under way: {all}, {of_source} of one source, {retries} retries");
         println!(
             "a pair met within {:.1?}, 1 in 100 later than {:.1?}, none later than {:.1?}",
             wait(500),

@@ -46,7 +46,8 @@ pub(crate) struct Rules {
     connects: Vec<Vec<Connect>>,
     /// Announcements by what permitted them.
     pub(crate) announcements: BTreeMap<&'static str, u64>,
-    pub(crate) most_connects: usize,
+    /// The most connects under way: all, of one source, retries.
+    pub(crate) most_connects: [usize; 3],
     pub(crate) put_off: u64,
 }
 
@@ -58,7 +59,7 @@ impl Rules {
             due: Grid::new(size, Time::ZERO),
             connects: (0..size).map(|_| Vec::new()).collect(),
             announcements: BTreeMap::new(),
-            most_connects: 0,
+            most_connects: [0; 3],
             put_off: 0,
         }
     }
@@ -94,7 +95,9 @@ impl Rules {
         connects.retain(|connect| connect.peer != peer && connect.ends > now);
         connects.push(Connect { peer, source, is_retry, ends: now + REPORT_WITHIN });
         let (all, of_source, retries) = self.count(to, source);
-        self.most_connects = self.most_connects.max(all);
+        for (most, count) in self.most_connects.iter_mut().zip([all, of_source, retries]) {
+            *most = count.max(*most);
+        }
         assert!(
             all <= CONNECTS_AT_ONCE
                 && of_source <= CONNECTS_OF_ONE_SOURCE
