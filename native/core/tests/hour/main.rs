@@ -51,12 +51,13 @@ fn every_pair_that_hears_each_other_is_announced_and_none_more_often_than_the_de
         Err(_) => default,
     };
     let (seed, hours) = (from_env("SIMULATION_SEED", 1), from_env("SIMULATION_HOURS", 1));
+    println!("SIMULATION_SEED={seed} SIMULATION_HOURS={hours}");
     let started = Instant::now();
     let mut hour = Hour::new(seed);
     for n in 1..=hours {
         hour.pass(secs(3600 * n));
     }
-    println!("seed {seed}, {hours} h of {NODES} engines in {:.1?}", started.elapsed());
+    println!("{hours} h of {NODES} engines in {:.1?}", started.elapsed());
     hour.summary();
 }
 
