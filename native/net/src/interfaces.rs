@@ -161,16 +161,15 @@ fn all(group: IpAddr, found: &[&Found]) -> Chosen {
     if !outward.is_empty() {
         return Chosen { interfaces: outward, missing: vec![] };
     }
+    let family = if group.is_ipv4() { "IPv4" } else { "IPv6" };
+    let cause = format!("no interface but the loopback is up and has an {family} address");
     // On Linux the loopback has no route for IPv6 groups.
     if loopback.is_empty() || group.is_ipv6() {
-        let family = if group.is_ipv4() { "IPv4" } else { "IPv6" };
         let step = format!("join {group} (options multicast_addr, multicast_if)");
-        let cause = format!("no interface but the loopback is up and has an {family} address");
         return Chosen { interfaces: vec![], missing: vec![Trouble::new(step, cause)] };
     }
     let step = format!("find nodes of other hosts by {group} (option multicast_if)");
-    let trouble = Trouble::new(step, "no interface but the loopback is up");
-    Chosen { interfaces: loopback, missing: vec![trouble] }
+    Chosen { interfaces: loopback, missing: vec![Trouble::new(step, cause)] }
 }
 
 /// Of several addresses of one interface: the first IPv4 one, which is the primary one; of IPv6 the
@@ -262,7 +261,7 @@ mod tests {
         let lonely = found(&[("lo", "127.0.0.1"), ("!eth0", "10.0.0.1"), ("eth1", "fd00::1")]);
         assert_eq!(chosen(&Interfaces::All, &lonely, None), ["lo (127.0.0.1)"]);
         let said = "cannot find nodes of other hosts by 233.252.1.32 (option multicast_if): \
-                    no interface but the loopback is up";
+                    no interface but the loopback is up and has an IPv4 address";
         assert_eq!(missing(&Interfaces::Routed, &lonely), [said]);
     }
 

@@ -39,11 +39,14 @@ pub(crate) fn open(config: &NetConfig) -> Result<UdpSocket, Trouble> {
     Ok(UdpSocket::from_std(socket.into()))
 }
 
-/// Lets old and new nodes of one host share the port. On Linux that takes both options: a socket
-/// with SO_REUSEPORT alone cannot share it with one that has only SO_REUSEADDR.
+/// Lets old and new nodes of one host share the port.
+///
+/// On Linux by SO_REUSEADDR alone, which the stock strategy sets too. Of sockets that set SO_REUSEPORT
+/// the kernel (seen on 6.18) gives what only one of them has joined to any of them, by a hash of its
+/// addresses, so that nodes in different groups are deaf to some of their peers for good.
 fn share_port(socket: &Socket) -> Result<(), Trouble> {
     attempt(socket.set_reuse_address(true), || "set SO_REUSEADDR")?;
-    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos"))))]
+    #[cfg(all(unix, not(any(target_os = "linux", target_os = "solaris", target_os = "illumos"))))]
     attempt(socket.set_reuse_port(true), || "set SO_REUSEPORT")?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Drivers on the loopback interface, each on a thread of its own.
 
 use std::{
-    net::{Ipv4Addr, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     sync::mpsc::{Receiver, Sender, channel},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -11,6 +11,8 @@ use native_gossip_core::{Config, NodeName, Refusal, Report, Secret};
 use native_gossip_net::{
     Driver, InterfaceName, Interfaces, Listener, NetConfig, Notice, Remote, Served, Slice,
 };
+
+use socket2::{Domain, Socket, Type};
 
 /// How long a test waits for what must happen; none waits so long unless it fails.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -238,6 +240,23 @@ fn a_step_that_goes_on_failing_is_tried_again_and_told_once_until_it_is_mended()
     let step = format!("bind to 0.0.0.0:{} (options if_addr, port)", net.port);
     assert_eq!(a.wait_for(&Told::Mended(step)), []);
     assert_eq!(a.wait_for(&Told::Joined), []);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_port_is_shared_with_sockets_of_the_stock_strategy_whoever_comes_first() {
+    let stock = |port| {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+        socket.set_reuse_address(true).expect("set");
+        socket.set_reuse_port(true).expect("set");
+        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into()).map(|()| socket)
+    };
+    let net = multicast();
+    let first = stock(net.port).expect("the port is free");
+    let a = Node::start("a@127.0.0.1", &net, None, false);
+    a.wait_for(&Told::Joined);
+    drop(first);
+    stock(net.port).expect("the port is shared");
 }
 
 #[test]
