@@ -43,5 +43,12 @@ defmodule NativeGossip.Network.LateInterfaceTest do
       bring_up.()
       Mesh.await([well, late], within: @within_ms)
     end)
+
+    # Whoever reads the log learns which interface it is.
+    Await.until(
+      "it is said where the group is joined",
+      fn -> Lan.lines(late, :info) end,
+      fn lines -> Enum.any?(lines, &(&1 =~ ~r/joined .* eth0 .*#{host.address}/)) end
+    )
   end
 end

@@ -61,7 +61,7 @@ defmodule NativeGossip.Network.LostMembershipTest do
   end
 
   defp mended(what, [_witness, struck], lose) do
-    warnings = length(Lan.lines(struck, :warning))
+    [warned, informed] = for level <- [:warning, :info], do: length(Lan.lines(struck, level))
     lose.()
     started = Elapsed.now()
 
@@ -71,7 +71,12 @@ defmodule NativeGossip.Network.LostMembershipTest do
     end)
 
     hears(struck, Lan.counters(struck), started, what)
-    assert [_] = Enum.drop(Lan.lines(struck, :warning), warnings)
+
+    # Said once, and once that it is over.
+    assert [warning] = Enum.drop(Lan.lines(struck, :warning), warned)
+    assert warning =~ "eth0"
+    news = fn -> Enum.drop(Lan.lines(struck, :info), informed) end
+    Await.until("it is said to be over", news, &match?([_], &1))
   end
 
   defp hears(struck, before, started, what) do
