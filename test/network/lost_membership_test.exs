@@ -46,7 +46,7 @@ defmodule NativeGossip.Network.LostMembershipTest do
     before = Lan.counters(Enum.at(beams, 1))
 
     Elapsed.told("membership forgotten by a switch: told again", fn ->
-      Await.until("told", fn -> Filter.snooped?(host, group) end, & &1, within: 30_000)
+      Await.until("told", fn -> Filter.snooped?(host, group) end, & &1, within: @mended_ms)
     end)
 
     hears(Enum.at(beams, 1), before, started, "membership forgotten by a switch")
