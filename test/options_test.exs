@@ -245,10 +245,10 @@ defmodule NativeGossip.OptionsTest do
       assert %{multicast_addr: @group_v6, if_addr: {0, 0, 0, 0, 0, 0, 0, 0}} = options
     end
 
-    for address <- ["fe80::5", {0xFE80, 0, 0, 0, 0, 0, 0, 5}] do
+    for address <- ["fd00::5", {0xFD00, 0, 0, 0, 0, 0, 0, 5}] do
       config = [multicast_addr: @group_v6, if_addr: address, multicast_if: address]
       options = Options.validate!(config, :lan)
-      assert options.if_addr == {0xFE80, 0, 0, 0, 0, 0, 0, 5}
+      assert options.if_addr == {0xFD00, 0, 0, 0, 0, 0, 0, 5}
       assert options.multicast_if == [options.if_addr]
     end
   end
@@ -319,6 +319,17 @@ defmodule NativeGossip.OptionsTest do
     assert warning =~ "127.0.0.1 (option if_addr)"
     assert Options.warnings(options, {:win32, :nt}) == []
     assert Options.warnings(Options.validate!([], :lan), {:unix, :linux}) == []
+  end
+
+  test "a link-local address, which leads nowhere without a zone, is refused by its option" do
+    for {name, value} <- [if_addr: "fe80::1", seeds: ["fd00::1", "[febf::1]:4000"]] do
+      config = [{name, value}, multicast_addr: "ff02::4747"]
+      error = assert_raise ArgumentError, fn -> Options.validate!(config, :lan) end
+      assert error.message =~ "option #{inspect(name)}"
+      assert error.message =~ "not link-local"
+    end
+
+    assert Options.validate!([multicast_addr: "ff02::1", multicast_if: "fe80::1"], :lan)
   end
 
   test "a unicast bind is warned of with an IPv6 group as well" do

@@ -50,7 +50,7 @@ defmodule NativeGossip.Native do
   def seeds(_loop, _targets), do: :erlang.nif_error(:not_loaded)
 
   @doc """
-  What the loop has counted: packets `sent` and `received`, heartbeats of others (`accepted`),
+  What the loop has counted: heartbeats `sent`, packets `received`, heartbeats of others (`accepted`),
   peers `announced`, and packets refused, by cause. Never waits.
   """
   @spec counters(t) :: %{atom => non_neg_integer}

@@ -122,6 +122,7 @@ defmodule NativeGossip.Options do
 
     check_group!(options, config, topology)
     check_families!(options, family, config, topology)
+    check_scopes!(options, config, topology)
     options
   end
 
@@ -289,6 +290,18 @@ defmodule NativeGossip.Options do
         expected,
         shown(:inet.ntoa(value), config[name])
       )
+    end
+  end
+
+  # Every interface has a network fe80::/10 of its own, and a tuple cannot say which one is meant.
+  defp check_scopes!(options, config, topology) do
+    hosts = for {host, _port} <- options.seeds, do: host
+
+    for {name, values} <- [if_addr: [options.if_addr], seeds: hosts],
+        {first, _, _, _, _, _, _, _} = value when first in 0xFE80..0xFEBF <- values do
+      expected = "an address that is not link-local (fe80::/10): those need a zone"
+      shown = shown(:inet.ntoa(value), config[name])
+      refuse!(topology, "option #{inspect(name)}", expected, shown)
     end
   end
 

@@ -39,7 +39,7 @@ defmodule NativeGossip.Strategy do
   end
 
   @doc """
-  What the strategy has counted since it started: packets `sent` and `received`, heartbeats of
+  What the strategy has counted since it started: heartbeats `sent`, packets `received`, heartbeats of
   other nodes (`accepted`), peers `announced`, and packets refused, by cause: `malformed`, `name`,
   `undecryptable`, `unsealed`, `over_limit`, and `own` for its own echo.
   """

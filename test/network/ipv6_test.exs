@@ -1,7 +1,7 @@
 defmodule NativeGossip.Network.IPv6Test do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Elapsed, Lan, Mesh, OsProcess}
+  alias NativeGossip.Test.{Await, Elapsed, Lan, Mesh, OsProcess}
 
   @group {0xFF02, 0, 0, 0, 0, 0, 1, 0x32}
 
@@ -16,6 +16,21 @@ defmodule NativeGossip.Network.IPv6Test do
       end)
 
       assert Enum.all?(beams, &OsProcess.joined?(&1.os_pid, @group))
+    end
+  end
+
+  # The system gives them, and searches for duplicates of them first, which takes a second or two.
+  test "hosts that have nothing but link-local addresses hear each other", %{network: network} do
+    beams = for n <- 1..2, do: Lan.beam(Lan.host(network, n, family: :inet6, address: false))
+
+    Elapsed.told("IPv6, link-local addresses alone: both heard", fn ->
+      Enum.each(beams, &Lan.join(&1, multicast_addr: "ff02::1:32", heartbeat_interval: 5_000))
+      heard = fn -> Enum.map(beams, &Lan.counters(&1).accepted) end
+      Await.until("both hear the other one", heard, &Enum.all?(&1, fn n -> n > 0 end))
+    end)
+
+    for beam <- beams do
+      assert Enum.any?(Lan.lines(beam, :info), &(&1 =~ "joined ff02::1:32 on eth0 (fe80::"))
     end
   end
 end

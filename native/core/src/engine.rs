@@ -106,9 +106,9 @@ impl<R: CryptoRng> Engine<R> {
         self.schedule.due()
     }
 
-    /// How many peers are connected.
-    pub fn connected(&self) -> usize {
-        self.peers.connected()
+    /// Whether this peer is connected.
+    pub fn is_connected(&self, node: &NodeName) -> bool {
+        self.peers.is_connected(node)
     }
 
     /// The longest that a node of this cluster lets pass between two heartbeats.

@@ -75,6 +75,11 @@ impl Peers {
         self.connected
     }
 
+    /// Whether this peer is connected.
+    pub(crate) fn is_connected(&self, node: &NodeName) -> bool {
+        self.table.get(node).is_some_and(|peer| peer.connected)
+    }
+
     /// Takes note of a heartbeat.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -16,6 +15,7 @@ use crate::{
     link::Link,
     platform::Inbox,
     remote::{self, Call, Calls, Remote},
+    targets::Targets,
     trouble::Trouble,
     wait::Waiter,
 };
@@ -23,9 +23,9 @@ use crate::{
 /// Datagrams received in one turn, so that a flood keeps no heartbeat and no report waiting.
 const BATCH: usize = 64;
 
-/// Under a flood most heartbeats are lost with the rest, so a burst of them is sent this often: a
-/// newcomer that hears one of twenty would otherwise wait for a minute.
-const FLOODED_BURST_EVERY: Time = Time::from_secs(1);
+/// Bursts are at least so far apart. Under a flood, where most heartbeats are lost with the rest, they
+/// are sent this often: a newcomer that hears one of twenty would otherwise wait for a minute.
+const BURST_EVERY: Time = Time::from_secs(1);
 
 /// No other node may be heard for so long, at least: a network is allowed a hiccup.
 const SHORTEST_SILENCE: Time = Time::from_secs(10);
@@ -65,14 +65,17 @@ pub struct Driver {
     link: Link,
     /// What is to be heard by joining; nothing, where there are broadcasts only.
     group: Option<Group>,
-    seeds: Vec<SocketAddr>,
+    /// Where broadcasts go, if there are any.
+    broadcast: Targets,
+    seeds: Targets,
     waiter: Waiter,
     calls: Calls,
     receive_limit: ReceiveLimit,
     /// Until when nothing is received, because the limit is reached.
     deaf_until: Option<Time>,
-    /// When being flooded is next answered by a burst of heartbeats.
+    /// When the next burst of heartbeats may be sent, and whether there is reason for one.
     burst_from: Time,
+    burst_is_due: bool,
     inbox: Inbox,
     journal: Journal,
     started: Instant,
@@ -86,17 +89,20 @@ impl Driver {
     pub fn new(engine: Config, net: NetConfig) -> io::Result<(Self, Remote)> {
         let (waiter, waker) = Waiter::new()?;
         let (remote, calls) = remote::pair(waker);
+        let broadcast = net.broadcast_only.then(|| net.target()).into_iter().collect();
         let driver = Self {
             engine: Engine::new(engine, rand::make_rng()),
             receive_limit: ReceiveLimit::new(net.receive_limit),
             group: (!net.broadcast_only).then(|| Group::new(&net)),
             config: net,
             link: Link::new(),
-            seeds: Vec::new(),
+            broadcast: Targets::new(broadcast, "options multicast_addr, port"),
+            seeds: Targets::new(vec![], "option seeds"),
             waiter,
             calls,
             deaf_until: None,
             burst_from: Time::ZERO,
+            burst_is_due: false,
             inbox: Inbox::new(),
             journal: Journal::default(),
             started: Instant::now(),
@@ -162,14 +168,8 @@ impl Driver {
         for call in self.calls.waiting() {
             match call {
                 Call::Report(node, report) => self.engine.report(now, &node, report),
-                Call::Seeds(seeds) if seeds == self.seeds => {}
                 Call::Seeds(seeds) => {
-                    self.journal.forget(|part| match part {
-                        Part::SendTo(target) => !seeds.contains(target),
-                        _ => false,
-                    });
-                    self.seeds = seeds;
-                    self.engine.burst(now);
+                    self.burst_is_due |= self.seeds.replace(now, seeds, &mut self.journal);
                 }
             }
         }
@@ -187,7 +187,7 @@ impl Driver {
                     group.restart(now);
                 }
                 self.journal.mend(&Part::Socket);
-                self.engine.burst(now);
+                self.burst_is_due = true;
             }
             Err(trouble) => self.journal.complain(now, Part::Socket, trouble),
         }
@@ -196,39 +196,25 @@ impl Driver {
     /// Follows the interfaces as they come and go.
     fn follow(&mut self, now: Time) {
         let (Link::Up(socket), Some(group)) = (&self.link, &mut self.group) else { return };
-        if group.follow(now, socket, &mut self.journal) {
-            self.engine.burst(now);
-        }
+        self.burst_is_due |= group.follow(now, socket, &mut self.journal);
     }
 
     /// Sends the heartbeat that is due.
     fn send(&mut self, now: Time) {
+        if self.burst_is_due && now >= self.burst_from {
+            self.burst_is_due = false;
+            self.burst_from = now + BURST_EVERY;
+            self.engine.burst(now);
+        }
         let Link::Up(socket) = &self.link else { return };
         let Some(packet) = self.engine.heartbeat(now) else { return };
         let journal = &mut self.journal;
-        let mut works_again = false;
-        let broadcast = match &mut self.group {
-            Some(group) => {
-                works_again |= group.send(now, socket, &packet, journal);
-                None
-            }
-            None => Some((self.config.target(), "options multicast_addr, port")),
-        };
-        let seeds = self.seeds.iter().map(|seed| (*seed, "option seeds"));
-        for (target, option) in broadcast.into_iter().chain(seeds) {
-            match socket.send_to(&packet, target) {
-                Ok(_) => works_again |= journal.mend(&Part::SendTo(target)),
-                Err(error) => {
-                    let trouble = Trouble::new(format!("send to {target} ({option})"), error);
-                    journal.complain(now, Part::SendTo(target), trouble);
-                }
-            }
+        if let Some(group) = &mut self.group {
+            self.burst_is_due |= group.send(now, socket, &packet, journal);
         }
+        self.burst_is_due |= self.broadcast.send(now, socket, &packet, journal);
+        self.burst_is_due |= self.seeds.send(now, socket, &packet, journal);
         journal.sent();
-        if works_again && now >= self.burst_from {
-            self.burst_from = now + FLOODED_BURST_EVERY;
-            self.engine.burst(now);
-        }
     }
 
     /// Receives a batch, and says whether that was all there is to receive for now.
@@ -272,7 +258,7 @@ impl Driver {
                         announce(&heard.node);
                     }
                     if let Some(group) = &mut self.group {
-                        group.heard(now, &arrival);
+                        group.heard(now, &heard.node, &arrival);
                     }
                 }
                 Err(cause) => {
@@ -289,31 +275,27 @@ impl Driver {
     /// More came than is looked at.
     fn overrun(&mut self, now: Time) {
         if let Some(group) = &mut self.group {
-            group.overran();
+            group.overran(now);
         }
-        if now >= self.burst_from {
-            self.burst_from = now + FLOODED_BURST_EVERY;
-            self.engine.burst(now);
-        }
+        self.burst_is_due = true;
     }
 
     /// Joins anew where nothing is heard any more.
     fn listen(&mut self, now: Time) {
         let (Link::Up(socket), Some(group)) = (&self.link, &mut self.group) else { return };
-        let silence = (self.engine.connected() > 0)
-            .then(|| (self.engine.longest_gap() * 5 / 2).max(SHORTEST_SILENCE));
-        if group.listen(now, silence, socket, &mut self.journal) {
-            self.engine.burst(now);
-        }
+        let silence = (self.engine.longest_gap() * 5 / 2).max(SHORTEST_SILENCE);
+        let is_connected = |node: &NodeName| self.engine.is_connected(node);
+        self.burst_is_due |= group.listen(now, silence, is_connected, socket, &mut self.journal);
     }
 
     fn sleep(&mut self, slice_ends: Time) -> io::Result<()> {
         let next = match &self.link {
             Link::Up(_) => {
                 let group = self.group.as_ref().map(Group::deadline);
-                [self.engine.deadline(), group, self.deaf_until]
+                let burst = self.burst_is_due.then_some(self.burst_from);
+                [self.engine.deadline(), group, self.deaf_until, burst]
             }
-            Link::Down { retry_at, .. } => [Some(*retry_at), None, None],
+            Link::Down { retry_at, .. } => [Some(*retry_at), None, None, None],
         };
         let until = next.into_iter().flatten().fold(slice_ends, Time::min);
         self.waiter.wait(self.started + until)

@@ -3,13 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use mio::net::UdpSocket;
-use native_gossip_core::Time;
+use native_gossip_core::{NodeName, Time};
 
 use crate::{
     config::{Interfaces, NetConfig},
     hearing::{Hearing, Remedy},
     interfaces::{self, Found, Interface},
-    journal::{Journal, Part},
+    journal::{Journal, Notice, Part},
+    outage::Outage,
     platform::{self, Arrival},
     trouble::Trouble,
 };
@@ -25,8 +26,9 @@ const LOOK_SOON: Time = Time::from_millis(250);
 struct Membership {
     interface: Interface,
     hearing: Hearing,
-    /// The last heartbeat could not be sent by it.
-    fails: bool,
+    outage: Outage,
+    /// Looks in a row at which nothing could be sent by it.
+    failing_looks: u32,
 }
 
 /// The group of a topology that has one.
@@ -38,8 +40,6 @@ pub(crate) struct Group {
     memberships: Vec<Membership>,
     found: Vec<Found>,
     look_at: Time,
-    /// Looks in a row at which something could not be sent.
-    failing_looks: u32,
 }
 
 impl Group {
@@ -51,7 +51,6 @@ impl Group {
             memberships: Vec::new(),
             found: Vec::new(),
             look_at: Time::ZERO,
-            failing_looks: 0,
         }
     }
 
@@ -74,20 +73,24 @@ impl Group {
             return false;
         }
         self.look_at = now + LOOK_EVERY;
-        match interfaces::look() {
-            Ok(found) => self.found = found,
+        let looked =
+            interfaces::look().and_then(|found| Ok((found, interfaces::routed(self.target)?)));
+        let routed = match looked {
+            Ok((found, routed)) => {
+                self.found = found;
+                routed
+            }
             Err(trouble) => {
                 journal.complain(now, Part::Look, trouble);
                 return false;
             }
-        }
+        };
         journal.mend(&Part::Look);
-        let routed = interfaces::routed(self.target);
         let chosen = interfaces::choose(&self.wanted, self.target.ip(), &self.found, routed);
         journal.missing(now, chosen.missing);
 
-        self.leave_all_but(&chosen.interfaces, socket, journal);
-        journal.forget(|part| match part {
+        self.leave_all_but(now, &chosen.interfaces, socket, journal);
+        journal.forget(now, |part| match part {
             Part::Join(name) | Part::Echo(name) | Part::SendBy(name) => {
                 chosen.interfaces.iter().all(|interface| interface.name != *name)
             }
@@ -100,7 +103,7 @@ impl Group {
         joined | self.is_to_retry()
     }
 
-    /// Sends to the group by each interface. Says whether one that failed works again.
+    /// Sends to the group by each interface. Says whether one that failed for long works again.
     pub(crate) fn send(
         &mut self,
         now: Time,
@@ -114,12 +117,12 @@ impl Group {
             let part = Part::SendBy(interface.name.clone());
             match platform::send_by(socket, interface, packet, self.target) {
                 Ok(()) => {
-                    membership.fails = false;
+                    works_again |= membership.outage.end(now);
                     membership.hearing.sent(now);
-                    works_again |= journal.mend(&part);
+                    journal.mend(&part);
                 }
                 Err(error) => {
-                    membership.fails = true;
+                    membership.outage.begin(now);
                     self.look_at = self.look_at.min(now + LOOK_SOON);
                     let step = format!(
                         "send to {} by {interface} (options multicast_addr, multicast_if)",
@@ -140,22 +143,26 @@ impl Group {
         }
     }
 
-    /// Another node's heartbeat came.
-    pub(crate) fn heard(&mut self, now: Time, arrival: &Arrival) {
-        self.heard_by(arrival).for_each(|membership| membership.hearing.other(now));
+    /// Another node's heartbeat came. One of this host is heard whatever the network does.
+    pub(crate) fn heard(&mut self, now: Time, node: &NodeName, arrival: &Arrival) {
+        let source = arrival.source.ip();
+        if self.found.iter().all(|found| found.interface.address != source) {
+            self.heard_by(arrival).for_each(|membership| membership.hearing.other(now, node));
+        }
     }
 
-    /// What came was not all looked at: an echo may have been among it.
-    pub(crate) fn overran(&mut self) {
-        self.memberships.iter_mut().for_each(|membership| membership.hearing.echo());
+    /// What came was not all looked at.
+    pub(crate) fn overran(&mut self, now: Time) {
+        self.memberships.iter_mut().for_each(|membership| membership.hearing.overran(now));
     }
 
-    /// Joins anew where nothing is heard that should be. `silence` is how long no other node may be
-    /// heard, where there are any. Says whether heartbeats are to be sent now.
+    /// Joins anew where nothing is heard that should be: ourselves, or, for so long as `silence`, the
+    /// nodes that are connected. Says whether heartbeats are to be sent now.
     pub(crate) fn listen(
         &mut self,
         now: Time,
-        silence: Option<Time>,
+        silence: Time,
+        is_connected: impl Fn(&NodeName) -> bool,
         socket: &UdpSocket,
         journal: &mut Journal,
     ) -> bool {
@@ -165,7 +172,9 @@ impl Group {
         let group = self.target.ip();
         let mut send = false;
         self.memberships.retain_mut(|membership| {
-            let Some(remedy) = membership.hearing.remedy(now, silence) else { return true };
+            let Some(remedy) = membership.hearing.remedy(now, silence, &is_connected) else {
+                return true;
+            };
             send = true;
             let interface = &membership.interface;
             match remedy {
@@ -176,8 +185,7 @@ impl Group {
                     let part = Part::Echo(interface.name.clone());
                     journal.complain(now, part, Trouble::new(step, cause));
                 }
-                Remedy::Silence { again: false } => journal.silent(group, interface),
-                Remedy::Silence { again: true } => {}
+                Remedy::Silence => journal.changed(now, Notice::Silent(group, interface.clone())),
             }
             // A membership that is lost cannot be left, and one that is there must be.
             let _ = platform::leave(socket, group, interface);
@@ -197,14 +205,20 @@ impl Group {
         of_index.map(|interface| interface.name.clone())
     }
 
-    fn leave_all_but(&mut self, kept: &[Interface], socket: &UdpSocket, journal: &mut Journal) {
+    fn leave_all_but(
+        &mut self,
+        now: Time,
+        kept: &[Interface],
+        socket: &UdpSocket,
+        journal: &mut Journal,
+    ) {
         let group = self.target.ip();
         self.memberships.retain(|Membership { interface, .. }| {
             let is_kept = kept.contains(interface);
             if !is_kept {
                 // Of an interface that has gone the system still keeps the entry, and bounds them.
                 let _ = platform::leave(socket, group, interface);
-                journal.left(group, interface);
+                journal.changed(now, Notice::Left(group, interface.clone()));
             }
             is_kept
         });
@@ -225,9 +239,10 @@ impl Group {
         match platform::join(socket, group, &interface) {
             Ok(()) => {
                 journal.mend(&part);
-                journal.joined(group, &interface);
+                journal.changed(now, Notice::Joined(group, interface.clone()));
                 let hearing = Hearing::default();
-                self.memberships.push(Membership { interface, hearing, fails: false });
+                let outage = Outage::default();
+                self.memberships.push(Membership { interface, hearing, outage, failing_looks: 0 });
                 true
             }
             Err(error) => {
@@ -242,13 +257,12 @@ impl Group {
     /// A new address cannot be sent from for a second or two, while the system looks for others who
     /// have it. So heartbeats that failed are sent again after one look, two, four, eight …
     fn is_to_retry(&mut self) -> bool {
-        if self.memberships.iter().any(|membership| membership.fails) {
-            self.failing_looks = self.failing_looks.saturating_add(1);
-            self.failing_looks.is_power_of_two()
-        } else {
-            self.failing_looks = 0;
-            false
-        }
+        self.memberships.iter_mut().fold(false, |is_to_retry, membership| {
+            let looks = membership.failing_looks.saturating_add(1);
+            let looks = if membership.outage.is_on() { looks } else { 0 };
+            membership.failing_looks = looks;
+            is_to_retry | looks.is_power_of_two()
+        })
     }
 
     /// The memberships by which this may have come.

@@ -4,7 +4,7 @@
 //! among the group's members there. A switch may forget us all the same, and the echo goes on; then
 //! nobody else is heard.
 
-use native_gossip_core::Time;
+use native_gossip_core::{NodeName, Time};
 
 /// The echo comes out of the system's own queues, within a millisecond where it is not busy.
 const ECHO_WITHIN: Time = Time::from_millis(500);
@@ -25,9 +25,18 @@ const SILENCE_DOUBLES: u32 = 5;
 pub(crate) struct Hearing {
     echo_due: Option<Time>,
     missed: u32,
-    /// When another node was heard last, or the group was joined anew because none was.
-    others: Option<Time>,
+    other: Option<Other>,
     silences: u32,
+    /// Who is heard until then may be heard because the group was joined anew.
+    helped_until: Time,
+}
+
+/// Another node.
+#[derive(Debug)]
+struct Other {
+    node: NodeName,
+    /// When it was heard, or the group was joined anew because it was not.
+    since: Time,
 }
 
 /// What to do about a membership.
@@ -38,10 +47,7 @@ pub(crate) enum Remedy {
     /// Leave and join: our own heartbeats are not heard.
     NoEcho,
     /// Leave and join: nodes that we are connected to are not heard.
-    Silence {
-        /// As before, and in vain.
-        again: bool,
-    },
+    Silence,
 }
 
 impl Hearing {
@@ -56,10 +62,24 @@ impl Hearing {
         self.missed = 0;
     }
 
-    /// Another node was heard.
-    pub(crate) fn other(&mut self, now: Time) {
-        self.others = Some(now);
-        self.silences = 0;
+    /// A node of another host was heard.
+    pub(crate) fn other(&mut self, now: Time, node: &NodeName) {
+        match &mut self.other {
+            Some(other) if other.node == *node => other.since = now,
+            other => *other = Some(Other { node: node.clone(), since: now }),
+        }
+        // Nodes that send more rarely than we do would else be missed again and again.
+        if now <= self.helped_until {
+            self.silences = 0;
+        }
+    }
+
+    /// More came than was looked at: an echo, or another node, may have been among it.
+    pub(crate) fn overran(&mut self, now: Time) {
+        self.echo();
+        if let Some(other) = &mut self.other {
+            other.since = now;
+        }
     }
 
     /// When to look for a [remedy](Self::remedy) that time alone makes due.
@@ -67,22 +87,28 @@ impl Hearing {
         self.echo_due
     }
 
-    /// What is to be done now. `silence` is how long no other node may be heard, where there are
-    /// any to be heard.
-    pub(crate) fn remedy(&mut self, now: Time, silence: Option<Time>) -> Option<Remedy> {
+    /// What is to be done now. `silence` is how long nobody else may be heard, as long as the node
+    /// that was heard last is connected.
+    pub(crate) fn remedy(
+        &mut self,
+        now: Time,
+        silence: Time,
+        is_connected: impl FnOnce(&NodeName) -> bool,
+    ) -> Option<Remedy> {
         if self.echo_due.is_some_and(|due| due <= now) {
             self.echo_due = None;
             self.missed = self.missed.saturating_add(1);
             return self.echo_remedy();
         }
-        let silence = silence?.saturating_mul(1 << self.silences);
-        if self.others? + silence <= now {
-            let again = self.silences > 0;
-            self.others = Some(now);
-            self.silences = (self.silences + 1).min(SILENCE_DOUBLES);
-            return Some(Remedy::Silence { again });
+        let other = self.other.as_mut()?;
+        let longest = silence.saturating_mul(1 << self.silences);
+        if now < other.since + longest || !is_connected(&other.node) {
+            return None;
         }
-        None
+        other.since = now;
+        self.helped_until = now + silence;
+        self.silences = (self.silences + 1).min(SILENCE_DOUBLES);
+        Some(Remedy::Silence)
     }
 
     /// At once where an echo is missing for the first time, then after ever more heartbeats.
@@ -100,20 +126,34 @@ impl Hearing {
 mod tests {
     use super::*;
 
-    const SILENCE: Option<Time> = Some(Time::from_secs(10));
+    const SILENCE: Time = Time::from_secs(10);
 
     fn secs(s: u64) -> Time {
         Time::from_secs(s)
     }
 
+    fn other() -> NodeName {
+        NodeName::parse("other@host").expect("a node name")
+    }
+
+    /// What is done at this time, while the other node is connected.
+    fn remedy(hearing: &mut Hearing, now: Time) -> Option<Remedy> {
+        hearing.remedy(now, SILENCE, |node| *node == other())
+    }
+
     /// What is done about each of so many heartbeats without an echo, one a second.
     fn without_echo(heartbeats: u64) -> Vec<Option<Remedy>> {
         let mut hearing = Hearing::default();
-        let remedy = |s| {
+        let missed = |s| {
             hearing.sent(secs(s));
-            hearing.remedy(secs(s) + ECHO_WITHIN, None)
+            remedy(&mut hearing, secs(s) + ECHO_WITHIN)
         };
-        (0..heartbeats).map(remedy).collect()
+        (0..heartbeats).map(missed).collect()
+    }
+
+    /// When something is done about silence, in these seconds.
+    fn met(hearing: &mut Hearing, seconds: std::ops::Range<u64>) -> Vec<u64> {
+        seconds.filter(|s| remedy(hearing, secs(*s)) == Some(Remedy::Silence)).collect()
     }
 
     #[test]
@@ -122,7 +162,7 @@ mod tests {
         for s in 0..1000 {
             hearing.sent(secs(s));
             hearing.echo();
-            assert_eq!(hearing.remedy(secs(s) + ECHO_WITHIN, SILENCE), None);
+            assert_eq!(remedy(&mut hearing, secs(s) + ECHO_WITHIN), None);
         }
     }
 
@@ -137,7 +177,7 @@ mod tests {
         let mut hearing = Hearing::default();
         hearing.sent(secs(0));
         assert_eq!(hearing.deadline(), Some(ECHO_WITHIN));
-        assert_eq!(hearing.remedy(ECHO_WITHIN - Time::from_nanos(1), SILENCE), None);
+        assert_eq!(remedy(&mut hearing, ECHO_WITHIN - Time::from_nanos(1)), None);
     }
 
     #[test]
@@ -153,33 +193,48 @@ mod tests {
         let mut hearing = Hearing::default();
         for s in 0..2 {
             hearing.sent(secs(s));
-            hearing.remedy(secs(s) + ECHO_WITHIN, None);
+            remedy(&mut hearing, secs(s) + ECHO_WITHIN);
         }
         hearing.echo();
         hearing.sent(secs(2));
-        assert_eq!(hearing.remedy(secs(3), None), Some(Remedy::SendAgain));
+        assert_eq!(remedy(&mut hearing, secs(3)), Some(Remedy::SendAgain));
     }
 
     #[test]
-    fn silence_of_the_others_counts_only_after_one_of_them_was_heard() {
+    fn silence_counts_only_after_another_was_heard_and_while_it_is_connected() {
         let mut hearing = Hearing::default();
-        assert_eq!(hearing.remedy(secs(1000), SILENCE), None);
-        hearing.other(secs(1000));
-        assert_eq!(hearing.remedy(secs(1009), SILENCE), None);
-        assert_eq!(hearing.remedy(secs(1010), None), None);
-        assert_eq!(hearing.remedy(secs(1010), SILENCE), Some(Remedy::Silence { again: false }));
+        assert_eq!(met(&mut hearing, 0..1000), []);
+        hearing.other(secs(1000), &other());
+        assert_eq!(hearing.remedy(secs(1010), SILENCE, |_| false), None);
+        assert_eq!(met(&mut hearing, 1001..1020), [1010]);
     }
 
     #[test]
-    fn silence_that_lasts_is_met_ever_more_rarely_until_another_is_heard() {
+    fn silence_that_lasts_is_met_ever_more_rarely() {
         let mut hearing = Hearing::default();
-        hearing.other(secs(0));
-        let remedies = (0..1300).map(|s| (s, hearing.remedy(secs(s), SILENCE)));
-        let met: Vec<_> = remedies.filter_map(|(s, remedy)| Some((s, remedy?))).collect();
-        let again = |s| (s, Remedy::Silence { again: s > 10 });
-        assert_eq!(met, [10, 30, 70, 150, 310, 630, 950, 1270].map(again));
-        hearing.other(secs(1300));
-        let remedy = hearing.remedy(secs(1310), SILENCE);
-        assert_eq!(remedy, Some(Remedy::Silence { again: false }));
+        hearing.other(secs(0), &other());
+        assert_eq!(met(&mut hearing, 0..1300), [10, 30, 70, 150, 310, 630, 950, 1270]);
+    }
+
+    #[test]
+    fn where_joining_anew_helped_the_next_silence_is_met_as_soon() {
+        let mut hearing = Hearing::default();
+        for s in [0, 100, 200] {
+            hearing.other(secs(s), &other());
+            assert_eq!(met(&mut hearing, s + 1..s + 11), [s + 10]);
+            hearing.other(secs(s + 15), &other());
+            hearing.other(secs(s + 95), &other());
+            hearing.overran(secs(s + 99));
+        }
+    }
+
+    #[test]
+    fn a_node_that_sends_rarely_is_soon_not_missed_any_more() {
+        let mut hearing = Hearing::default();
+        let missed = |s| {
+            hearing.other(secs(s), &other());
+            met(&mut hearing, s + 1..s + 60).len()
+        };
+        assert_eq!([0, 60, 120, 180, 240].map(missed), [2, 1, 0, 0, 0]);
     }
 }

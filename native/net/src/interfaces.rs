@@ -1,7 +1,7 @@
 //! The interfaces of this host, and which of them a configuration means.
 
 use std::{
-    fmt, io,
+    fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
 };
 
@@ -62,14 +62,18 @@ pub(crate) fn look() -> Result<Vec<Found>, Trouble> {
 
 /// The address from which the system would send to a group, by its routes. Every interface has a
 /// route for the groups of IPv6, so of these it says nothing.
-pub(crate) fn routed(group: SocketAddr) -> Option<IpAddr> {
-    let source = || -> io::Result<IpAddr> {
-        // Connecting a UDP socket looks up the route, and sends nothing.
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-        socket.connect(group)?;
-        Ok(socket.local_addr()?.ip())
-    };
-    group.is_ipv4().then(source)?.ok()
+///
+/// # Errors
+/// It cannot be asked; it may have no descriptors left.
+pub(crate) fn routed(group: SocketAddr) -> Result<Option<IpAddr>, Trouble> {
+    if group.is_ipv6() {
+        return Ok(None);
+    }
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
+        .map_err(|error| Trouble::new("look up the route to the group", error))?;
+    // Connecting a UDP socket looks up the route, and sends nothing.
+    let source = socket.connect(group).and_then(|()| socket.local_addr());
+    Ok(source.ok().map(|source| source.ip()))
 }
 
 /// Which of the interfaces found are to send to `group` and hear it.
@@ -84,8 +88,11 @@ pub(crate) fn choose(
     let by_route = || {
         let is_routed = |f: &&Found| f.is_up && Some(f.interface.address) == routed;
         match found.iter().copied().find(is_routed) {
-            Some(f) => Chosen { interfaces: vec![f.interface.clone()], missing: vec![] },
-            None => all(group, &found),
+            // The address may be one that the host has on its loopback, and routes elsewhere.
+            Some(f) if !loops(&f.interface, &found) => {
+                Chosen { interfaces: vec![f.interface.clone()], missing: vec![] }
+            }
+            _ => all(group, &found),
         }
     };
     match wanted {
@@ -134,7 +141,7 @@ fn find(name: &InterfaceName, found: &[&Found]) -> Result<Interface, &'static st
             having.map(|f| (f.is_up, f.interface.clone())).collect()
         }
         InterfaceName::Name(name) => {
-            let called = found.iter().filter(|f| f.interface.name == *name);
+            let called = found.iter().filter(|f| is_called(&f.interface.name, name));
             called.map(|f| (f.is_up, f.interface.clone())).collect()
         }
     };
@@ -146,6 +153,11 @@ fn find(name: &InterfaceName, found: &[&Found]) -> Result<Interface, &'static st
     }
 }
 
+/// An address with a label of its own is listed under this label, `eth0:1`.
+fn is_called(listed: &str, name: &str) -> bool {
+    listed == name || listed.split(':').next() == Some(name)
+}
+
 fn at(interface: &Interface, address: IpAddr) -> Interface {
     Interface { address, ..interface.clone() }
 }
@@ -155,8 +167,8 @@ fn all(group: IpAddr, found: &[&Found]) -> Chosen {
     for f in found.iter().filter(|f| f.is_up) {
         let same = found.iter().map(|f| &f.interface).filter(|i| i.index == f.interface.index);
         let Some(interface) = first(same) else { continue };
-        let loops = interface.address.is_loopback();
-        add(if loops { &mut loopback } else { &mut outward }, interface.clone());
+        let list = if loops(interface, found) { &mut loopback } else { &mut outward };
+        add(list, interface.clone());
     }
     if !outward.is_empty() {
         return Chosen { interfaces: outward, missing: vec![] };
@@ -170,6 +182,12 @@ fn all(group: IpAddr, found: &[&Found]) -> Chosen {
     }
     let step = format!("find nodes of other hosts by {group} (option multicast_if)");
     Chosen { interfaces: loopback, missing: vec![Trouble::new(step, cause)] }
+}
+
+/// Whether it is the loopback, which may have other addresses too.
+fn loops(interface: &Interface, found: &[&Found]) -> bool {
+    let of_it = found.iter().filter(|f| f.interface.index == interface.index);
+    of_it.into_iter().any(|f| f.interface.address.is_loopback())
 }
 
 /// Of several addresses of one interface: the first IPv4 one, which is the primary one; of IPv6 the
@@ -263,6 +281,24 @@ mod tests {
         let said = "cannot find nodes of other hosts by 233.252.1.32 (option multicast_if): \
                     no interface but the loopback is up and has an IPv4 address";
         assert_eq!(missing(&Interfaces::Routed, &lonely), [said]);
+    }
+
+    #[test]
+    fn the_loopback_is_known_by_one_of_its_addresses_whatever_the_others_are() {
+        let routed_by_loopback =
+            found(&[("lo", "10.99.0.2"), ("lo", "127.0.0.1"), ("eth0", "10.0.0.1")]);
+        for wanted in [Interfaces::Routed, Interfaces::All] {
+            let chosen = chosen(&wanted, &routed_by_loopback, Some("10.99.0.2"));
+            assert_eq!(chosen, ["eth0 (10.0.0.1)"]);
+        }
+    }
+
+    #[test]
+    fn an_interface_is_called_by_its_name_where_its_address_has_a_label() {
+        let labelled = found(&[("eth0:1", "10.0.0.1")]);
+        assert_eq!(chosen(&names(&["eth0"]), &labelled, None), ["eth0:1 (10.0.0.1)"]);
+        assert_eq!(chosen(&names(&["eth0:1"]), &labelled, None), ["eth0:1 (10.0.0.1)"]);
+        assert!(chosen(&names(&["eth"]), &labelled, None).is_empty());
     }
 
     #[test]

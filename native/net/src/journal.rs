@@ -9,8 +9,11 @@ use native_gossip_core::{NodeName, Refusal, Time, budget::RefusalLog};
 
 use crate::{interfaces::Interface, trouble::Trouble};
 
-/// A trouble that comes and goes is said so often, and so is its end.
+/// Of each part one trouble is said in this time, whatever comes and goes, and its end.
 const SAY_AGAIN: Time = Time::from_secs(60);
+
+/// So many changes of memberships are said in that time: a cable that is loose is not to fill the log.
+const CHANGES: u32 = 10;
 
 /// Something that a person may want to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub enum Notice {
     Joined(IpAddr, Interface),
     /// The group is heard no more on this interface, which has gone, changed, or is not meant.
     Left(IpAddr, Interface),
-    /// Nobody but ourselves was heard on this interface for long: the group was joined anew.
+    /// No other host was heard on this interface for long: the group was joined anew.
     Silent(IpAddr, Interface),
     /// Something does not work until this is mended. Said once.
     Trouble(Trouble),
@@ -81,6 +84,8 @@ pub(crate) struct Journal {
     notices: Vec<Notice>,
     states: BTreeMap<Part, State>,
     refusals: RefusalLog,
+    changes_said: u32,
+    changes_since: Time,
 }
 
 impl Journal {
@@ -122,34 +127,37 @@ impl Journal {
         }
     }
 
-    pub(crate) fn joined(&mut self, group: IpAddr, interface: &Interface) {
-        self.notices.push(Notice::Joined(group, interface.clone()));
-    }
-
-    pub(crate) fn left(&mut self, group: IpAddr, interface: &Interface) {
-        self.notices.push(Notice::Left(group, interface.clone()));
-    }
-
-    pub(crate) fn silent(&mut self, group: IpAddr, interface: &Interface) {
-        self.notices.push(Notice::Silent(group, interface.clone()));
+    /// Says what became of a membership.
+    pub(crate) fn changed(&mut self, now: Time, change: Notice) {
+        if now >= self.changes_since + SAY_AGAIN {
+            self.changes_since = now;
+            self.changes_said = 0;
+        }
+        if self.changes_said < CHANGES {
+            self.changes_said += 1;
+            self.notices.push(change);
+        }
     }
 
     /// Says what is wrong, unless it was said before.
     pub(crate) fn complain(&mut self, now: Time, part: Part, trouble: Trouble) {
-        if let Some(state) = self.states.get_mut(&part)
-            && state.trouble == trouble
-        {
-            let was_over = std::mem::replace(&mut state.is_over, false);
-            let is_said_now = now >= state.said_at + SAY_AGAIN && (was_over || !state.said);
-            state.said = is_said_now || (state.said && !was_over);
-            if is_said_now {
-                state.said_at = now;
-                self.notices.push(Notice::Trouble(trouble));
-            }
+        let Some(state) = self.states.get_mut(&part) else {
+            self.notices.push(Notice::Trouble(trouble.clone()));
+            let state = State { trouble, is_over: false, said: true, said_at: now };
+            self.states.insert(part, state);
+            return;
+        };
+        let is_known = !state.is_over && state.said && state.trouble == trouble;
+        if is_known {
             return;
         }
-        self.notices.push(Notice::Trouble(trouble.clone()));
-        self.states.insert(part, State { trouble, is_over: false, said: true, said_at: now });
+        state.said = now >= state.said_at + SAY_AGAIN;
+        state.is_over = false;
+        state.trouble = trouble;
+        if state.said {
+            state.said_at = now;
+            self.notices.push(Notice::Trouble(state.trouble.clone()));
+        }
     }
 
     /// Says that a part works again, where it was said that it does not. Returns whether it did not.
@@ -178,9 +186,13 @@ impl Journal {
         }
     }
 
-    /// Parts that are no more have no trouble either.
-    pub(crate) fn forget(&mut self, is_gone: impl Fn(&Part) -> bool) {
-        self.states.retain(|part, _| !is_gone(part));
+    /// Parts that are no more have no trouble either. When they spoke last is not forgotten at once.
+    pub(crate) fn forget(&mut self, now: Time, is_gone: impl Fn(&Part) -> bool) {
+        self.states.retain(|part, state| {
+            let is_gone = is_gone(part);
+            state.is_over |= is_gone;
+            !is_gone || now < state.said_at + SAY_AGAIN
+        });
     }
 }
 
@@ -237,11 +249,41 @@ mod tests {
     }
 
     #[test]
-    fn another_cause_is_another_trouble() {
+    fn causes_that_take_turns_are_said_once_a_minute_and_one_that_stays_after_it() {
         let mut journal = Journal::default();
-        journal.complain(secs(0), Part::Socket, trouble());
-        journal.complain(secs(1), Part::Socket, Trouble::new("send", "not permitted"));
+        for s in 0..100 {
+            let cause = ["no route", "not permitted"][s % 2];
+            journal.complain(secs(s as u64), Part::Socket, Trouble::new("send", cause));
+        }
         assert_eq!(journal.take().len(), 2);
+        journal.complain(secs(101), Part::Socket, Trouble::new("send", "too long"));
+        assert!(journal.is_empty());
+        journal.complain(secs(120), Part::Socket, Trouble::new("send", "too long"));
+        journal.complain(secs(121), Part::Socket, Trouble::new("send", "too long"));
+        assert_eq!(journal.take().len(), 1);
+    }
+
+    #[test]
+    fn a_part_that_goes_and_comes_back_in_trouble_is_said_once_a_minute_too() {
+        let mut journal = Journal::default();
+        for s in 0..120 {
+            journal.complain(secs(s), Part::Socket, trouble());
+            journal.forget(secs(s), |part| *part == Part::Socket);
+        }
+        assert_eq!(journal.take(), [Notice::Trouble(trouble()), Notice::Trouble(trouble())]);
+        journal.forget(secs(1000), |_| true);
+        assert!(journal.states.is_empty());
+    }
+
+    #[test]
+    fn ten_changes_of_memberships_are_said_in_a_minute() {
+        let interface = Interface { name: "e".into(), index: 1, address: [10, 0, 0, 1].into() };
+        let mut journal = Journal::default();
+        for s in 0..120 {
+            let group = IpAddr::from([233, 252, 1, 32]);
+            journal.changed(secs(s), Notice::Joined(group, interface.clone()));
+        }
+        assert_eq!(journal.take().len(), 20);
     }
 
     #[test]

@@ -11,9 +11,11 @@ mod hearing;
 mod interfaces;
 mod journal;
 mod link;
+mod outage;
 mod platform;
 mod remote;
 mod socket;
+mod targets;
 mod trouble;
 mod wait;
 

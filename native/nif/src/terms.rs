@@ -40,11 +40,19 @@ pub(crate) fn socket_addr((address, port): (Address, u16)) -> SocketAddr {
 }
 
 /// `nil`, `:all`, or a list.
-#[derive(NifUntaggedEnum)]
-#[rustler(decode)]
-enum MulticastIf {
-    Listed(Vec<NamedInterface>),
-    Word(Atom),
+struct MulticastIf(Interfaces);
+
+impl<'a> Decoder<'a> for MulticastIf {
+    fn decode(term: Term<'a>) -> NifResult<Self> {
+        if let Ok(names) = term.decode::<Vec<NamedInterface>>() {
+            return Ok(Self(Interfaces::Listed(names.into_iter().map(Into::into).collect())));
+        }
+        match term.decode::<Atom>()? {
+            word if word == rustler::types::atom::nil() => Ok(Self(Interfaces::Routed)),
+            word if word == atoms::all() => Ok(Self(Interfaces::All)),
+            _ => Err(Error::BadArg),
+        }
+    }
 }
 
 #[derive(NifUntaggedEnum)]
@@ -59,16 +67,6 @@ impl From<NamedInterface> for InterfaceName {
         match named {
             NamedInterface::Name(name) => Self::Name(name),
             NamedInterface::Address(address) => Self::Address(address.0),
-        }
-    }
-}
-
-impl From<MulticastIf> for Interfaces {
-    fn from(wanted: MulticastIf) -> Self {
-        match wanted {
-            MulticastIf::Listed(names) => Self::Listed(names.into_iter().map(Into::into).collect()),
-            MulticastIf::Word(word) if word == atoms::all() => Self::All,
-            MulticastIf::Word(_nil) => Self::Routed,
         }
     }
 }
@@ -102,7 +100,7 @@ impl Options<'_> {
         NetConfig {
             port: self.port,
             if_addr: self.if_addr.0,
-            multicast_if: self.multicast_if.into(),
+            multicast_if: self.multicast_if.0,
             multicast_addr: self.multicast_addr.0,
             multicast_ttl: self.multicast_ttl,
             broadcast_only: self.broadcast_only,
@@ -164,7 +162,7 @@ pub(crate) fn log_line(notice: Notice) -> (Level, String) {
             (Level::Info, line)
         }
         Notice::Trouble(trouble) => (Level::Warning, format!("{trouble}; trying again")),
-        Notice::Mended(trouble) => (Level::Info, format!("can {} again", trouble.step)),
+        Notice::Mended(trouble) => (Level::Info, format!("now able to {}", trouble.step)),
     }
 }
 

@@ -24,15 +24,23 @@ use crate::interfaces::Interface;
 pub(crate) fn prepare(socket: &Socket, group: IpAddr) -> io::Result<()> {
     match group {
         IpAddr::V4(_) => {
-            socket.set_multicast_all_v4(false)?;
+            or_unknown(socket.set_multicast_all_v4(false))?;
             setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?;
         }
         IpAddr::V6(_) => {
-            socket.set_multicast_all_v6(false)?;
+            or_unknown(socket.set_multicast_all_v6(false))?;
             setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
         }
     }
     Ok(())
+}
+
+/// That of IPv6 came with 4.20, and what is heard too much is only counted.
+fn or_unknown(set: io::Result<()>) -> io::Result<()> {
+    match set {
+        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(()),
+        set => set,
+    }
 }
 
 /// A socket that is bound to one host's address is given what is sent to this address alone.
@@ -50,9 +58,11 @@ pub(crate) fn join(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> 
     };
     match joined {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(()),
-        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Err(io::Error::other(
-            format!("{error}: net.ipv4.igmp_max_memberships bounds the memberships of a socket"),
-        )),
+        Err(error) if group.is_ipv4() && error.raw_os_error() == Some(libc::ENOBUFS) => {
+            Err(io::Error::other(format!(
+                "{error}: net.ipv4.igmp_max_memberships bounds the memberships of a socket"
+            )))
+        }
         joined => joined,
     }
 }

@@ -69,8 +69,20 @@ impl Inbox {
     }
 
     pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<(Arrival, &[u8])> {
-        let (length, source) = socket.recv_from(self.datagram.as_mut_slice())?;
+        let (length, source) = match socket.recv_from(self.datagram.as_mut_slice()) {
+            Err(error) if cfg!(windows) => return Err(windows_error(error)),
+            received => received?,
+        };
         let arrival = Arrival { source, destination: None, interface: None };
         Ok((arrival, self.datagram.get(..length).unwrap_or_default()))
+    }
+}
+
+/// Windows reports as errors of the socket what is one of a datagram: that it is longer than the
+/// buffer (WSAEMSGSIZE), or what ICMP said of one that was sent (WSAENETRESET). It is passed over.
+fn windows_error(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(10040 | 10052) => io::ErrorKind::ConnectionReset.into(),
+        _ => error,
     }
 }
