@@ -258,7 +258,8 @@ impl Driver {
                         announce(&heard.node);
                     }
                     if let Some(group) = &mut self.group {
-                        group.heard(now, &heard.node, &arrival);
+                        let is_connected = self.engine.is_connected(&heard.node);
+                        group.heard(now, &heard.node, is_connected, &arrival);
                     }
                 }
                 Err(cause) => {

@@ -100,7 +100,7 @@ impl Group {
         for interface in chosen.interfaces {
             joined |= self.join(now, interface, socket, journal);
         }
-        joined | self.is_to_retry()
+        joined | self.is_to_retry(now)
     }
 
     /// Sends to the group by each interface. Says whether one that failed for long works again.
@@ -143,11 +143,16 @@ impl Group {
         }
     }
 
-    /// Another node's heartbeat came. One of this host is heard whatever the network does.
-    pub(crate) fn heard(&mut self, now: Time, node: &NodeName, arrival: &Arrival) {
-        let source = arrival.source.ip();
-        if self.found.iter().all(|found| found.interface.address != source) {
-            self.heard_by(arrival).for_each(|membership| membership.hearing.other(now, node));
+    /// Another node's heartbeat came.
+    pub(crate) fn heard(
+        &mut self,
+        now: Time,
+        node: &NodeName,
+        is_connected: bool,
+        arrival: &Arrival,
+    ) {
+        if !self.is_ours(arrival) {
+            self.heard_by(arrival).for_each(|m| m.hearing.other(now, node, is_connected));
         }
     }
 
@@ -185,7 +190,10 @@ impl Group {
                     let part = Part::Echo(interface.name.clone());
                     journal.complain(now, part, Trouble::new(step, cause));
                 }
-                Remedy::Silence => journal.changed(now, Notice::Silent(group, interface.clone())),
+                Remedy::Silence => {
+                    let silent = Notice::Silent(group, interface.clone());
+                    journal.changed(now, &interface.name, silent);
+                }
             }
             // A membership that is lost cannot be left, and one that is there must be.
             let _ = platform::leave(socket, group, interface);
@@ -218,7 +226,7 @@ impl Group {
             if !is_kept {
                 // Of an interface that has gone the system still keeps the entry, and bounds them.
                 let _ = platform::leave(socket, group, interface);
-                journal.changed(now, Notice::Left(group, interface.clone()));
+                journal.changed(now, &interface.name, Notice::Left(group, interface.clone()));
             }
             is_kept
         });
@@ -239,7 +247,7 @@ impl Group {
         match platform::join(socket, group, &interface) {
             Ok(()) => {
                 journal.mend(&part);
-                journal.changed(now, Notice::Joined(group, interface.clone()));
+                journal.changed(now, &interface.name, Notice::Joined(group, interface.clone()));
                 let hearing = Hearing::default();
                 let outage = Outage::default();
                 self.memberships.push(Membership { interface, hearing, outage, failing_looks: 0 });
@@ -256,13 +264,28 @@ impl Group {
 
     /// A new address cannot be sent from for a second or two, while the system looks for others who
     /// have it. So heartbeats that failed are sent again after one look, two, four, eight …
-    fn is_to_retry(&mut self) -> bool {
+    fn is_to_retry(&mut self, now: Time) -> bool {
         self.memberships.iter_mut().fold(false, |is_to_retry, membership| {
-            let looks = membership.failing_looks.saturating_add(1);
-            let looks = if membership.outage.is_on() { looks } else { 0 };
-            membership.failing_looks = looks;
-            is_to_retry | looks.is_power_of_two()
+            let looks = &mut membership.failing_looks;
+            if membership.outage.is_on() {
+                *looks = looks.saturating_add(1);
+                return is_to_retry | looks.is_power_of_two();
+            }
+            if membership.outage.is_long_past(now) {
+                *looks = 0;
+            }
+            is_to_retry
         })
+    }
+
+    /// Whether it came from this host, which is heard whatever the network does. Of a link-local
+    /// address there may be another one behind each interface.
+    fn is_ours(&self, arrival: &Arrival) -> bool {
+        let source = arrival.source.ip();
+        let is_local = matches!(source, IpAddr::V6(address) if address.is_unicast_link_local());
+        let ours = self.found.iter().map(|found| &found.interface).filter(|i| i.address == source);
+        ours.into_iter()
+            .any(|i| !is_local || arrival.interface.is_none_or(|index| i.index == index))
     }
 
     /// The memberships by which this may have come.

@@ -20,23 +20,27 @@ const RAREST: u32 = 32;
 /// Times the longest silence doubles with each attempt that changed nothing.
 const SILENCE_DOUBLES: u32 = 5;
 
+/// After so many times the longest silence in which there was none, the next one is met as soon as
+/// ever. Nodes that send more rarely than we do are silent again before that.
+const UNBROKEN: u32 = 8;
+
+/// So many nodes are kept in mind: as long as one of them is connected, somebody should be heard.
+const OTHERS: usize = 8;
+
 /// What one membership was heard by.
 #[derive(Debug, Default)]
 pub(crate) struct Hearing {
     echo_due: Option<Time>,
     missed: u32,
-    other: Option<Other>,
+    /// Nodes of other hosts that were heard.
+    others: Vec<NodeName>,
+    heard_at: Time,
+    /// Since when there was no silence.
+    unbroken_since: Time,
+    /// When somebody was heard, or the group was joined anew because nobody was.
+    silent_since: Time,
+    silence: Time,
     silences: u32,
-    /// Who is heard until then may be heard because the group was joined anew.
-    helped_until: Time,
-}
-
-/// Another node.
-#[derive(Debug)]
-struct Other {
-    node: NodeName,
-    /// When it was heard, or the group was joined anew because it was not.
-    since: Time,
 }
 
 /// What to do about a membership.
@@ -62,24 +66,31 @@ impl Hearing {
         self.missed = 0;
     }
 
-    /// A node of another host was heard.
-    pub(crate) fn other(&mut self, now: Time, node: &NodeName) {
-        match &mut self.other {
-            Some(other) if other.node == *node => other.since = now,
-            other => *other = Some(Other { node: node.clone(), since: now }),
+    /// A node of another host was heard. One that is not connected may become so, but takes no place
+    /// of one that is.
+    pub(crate) fn other(&mut self, now: Time, node: &NodeName, is_connected: bool) {
+        if !self.others.contains(node) {
+            if is_connected {
+                self.others.truncate(OTHERS - 1);
+                self.others.insert(0, node.clone());
+            } else if self.others.len() < OTHERS {
+                self.others.push(node.clone());
+            }
         }
-        // Nodes that send more rarely than we do would else be missed again and again.
-        if now <= self.helped_until {
+        if now - self.heard_at > self.silence {
+            self.unbroken_since = now;
+        } else if now - self.unbroken_since > self.silence * UNBROKEN {
             self.silences = 0;
         }
+        self.heard_at = now;
+        self.silent_since = now;
     }
 
     /// More came than was looked at: an echo, or another node, may have been among it.
     pub(crate) fn overran(&mut self, now: Time) {
         self.echo();
-        if let Some(other) = &mut self.other {
-            other.since = now;
-        }
+        self.heard_at = now;
+        self.silent_since = now;
     }
 
     /// When to look for a [remedy](Self::remedy) that time alone makes due.
@@ -87,26 +98,25 @@ impl Hearing {
         self.echo_due
     }
 
-    /// What is to be done now. `silence` is how long nobody else may be heard, as long as the node
-    /// that was heard last is connected.
+    /// What is to be done now. `silence` is how long nobody else may be heard, as long as one of the
+    /// others is connected.
     pub(crate) fn remedy(
         &mut self,
         now: Time,
         silence: Time,
-        is_connected: impl FnOnce(&NodeName) -> bool,
+        is_connected: impl Fn(&NodeName) -> bool,
     ) -> Option<Remedy> {
         if self.echo_due.is_some_and(|due| due <= now) {
             self.echo_due = None;
             self.missed = self.missed.saturating_add(1);
             return self.echo_remedy();
         }
-        let other = self.other.as_mut()?;
+        self.silence = silence;
         let longest = silence.saturating_mul(1 << self.silences);
-        if now < other.since + longest || !is_connected(&other.node) {
+        if now < self.silent_since + longest || !self.others.iter().any(is_connected) {
             return None;
         }
-        other.since = now;
-        self.helped_until = now + silence;
+        self.silent_since = now;
         self.silences = (self.silences + 1).min(SILENCE_DOUBLES);
         Some(Remedy::Silence)
     }
@@ -134,6 +144,10 @@ mod tests {
 
     fn other() -> NodeName {
         NodeName::parse("other@host").expect("a node name")
+    }
+
+    fn stranger(n: usize) -> NodeName {
+        NodeName::parse(&format!("stranger{n}@host")).expect("a node name")
     }
 
     /// What is done at this time, while the other node is connected.
@@ -204,7 +218,7 @@ mod tests {
     fn silence_counts_only_after_another_was_heard_and_while_it_is_connected() {
         let mut hearing = Hearing::default();
         assert_eq!(met(&mut hearing, 0..1000), []);
-        hearing.other(secs(1000), &other());
+        hearing.other(secs(1000), &other(), true);
         assert_eq!(hearing.remedy(secs(1010), SILENCE, |_| false), None);
         assert_eq!(met(&mut hearing, 1001..1020), [1010]);
     }
@@ -212,29 +226,65 @@ mod tests {
     #[test]
     fn silence_that_lasts_is_met_ever_more_rarely() {
         let mut hearing = Hearing::default();
-        hearing.other(secs(0), &other());
+        hearing.other(secs(0), &other(), true);
         assert_eq!(met(&mut hearing, 0..1300), [10, 30, 70, 150, 310, 630, 950, 1270]);
     }
 
     #[test]
-    fn where_joining_anew_helped_the_next_silence_is_met_as_soon() {
+    fn after_a_time_without_silence_the_next_one_is_met_as_soon() {
         let mut hearing = Hearing::default();
-        for s in [0, 100, 200] {
-            hearing.other(secs(s), &other());
-            assert_eq!(met(&mut hearing, s + 1..s + 11), [s + 10]);
-            hearing.other(secs(s + 15), &other());
-            hearing.other(secs(s + 95), &other());
-            hearing.overran(secs(s + 99));
-        }
+        let mut hear = |from: u64, to: u64| {
+            for s in (from..to).step_by(5) {
+                hearing.other(secs(s), &other(), true);
+                assert_eq!(met(&mut hearing, s + 1..s + 5), []);
+            }
+            met(&mut hearing, to..to + 60)
+        };
+        assert_eq!(hear(0, 100), [105, 125]);
+        assert_eq!(hear(200, 300), [305, 325]);
+        assert_eq!(hear(400, 450), [485]);
     }
 
     #[test]
-    fn a_node_that_sends_rarely_is_soon_not_missed_any_more() {
+    fn nodes_that_send_rarely_are_soon_not_missed_any_more() {
         let mut hearing = Hearing::default();
-        let missed = |s| {
-            hearing.other(secs(s), &other());
-            met(&mut hearing, s + 1..s + 60).len()
-        };
-        assert_eq!([0, 60, 120, 180, 240].map(missed), [2, 1, 0, 0, 0]);
+        let mut missed = 0;
+        let mut now = 0;
+        // Gaps of 1 to 30 s, in no order.
+        for n in 0..1000 {
+            hearing.other(secs(now), &other(), true);
+            let gap = 1 + n * 17 % 30;
+            missed += met(&mut hearing, now + 1..now + gap).len();
+            now += gap;
+        }
+        assert!(missed < 5, "{missed}");
+    }
+
+    #[test]
+    fn one_of_the_last_others_that_is_connected_is_missed() {
+        let mut hearing = Hearing::default();
+        hearing.other(secs(0), &other(), true);
+        for n in 0..OTHERS - 1 {
+            hearing.other(secs(0), &stranger(n), true);
+        }
+        assert_eq!(met(&mut hearing, 1..12), [10]);
+        hearing.other(secs(12), &stranger(OTHERS), true);
+        assert_eq!(met(&mut hearing, 13..100), []);
+    }
+
+    #[test]
+    fn strangers_take_no_place_of_a_node_that_is_connected() {
+        let mut hearing = Hearing::default();
+        (0..100).for_each(|n| hearing.other(secs(0), &stranger(n), false));
+        hearing.other(secs(0), &other(), true);
+        (0..100).for_each(|n| hearing.other(secs(0), &stranger(n), false));
+        assert_eq!(met(&mut hearing, 1..12), [10]);
+    }
+
+    #[test]
+    fn a_node_that_was_heard_before_it_was_connected_is_missed_too() {
+        let mut hearing = Hearing::default();
+        hearing.other(secs(0), &other(), false);
+        assert_eq!(met(&mut hearing, 1..12), [10]);
     }
 }

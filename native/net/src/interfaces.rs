@@ -86,13 +86,13 @@ pub(crate) fn choose(
     let found: Vec<_> =
         found.iter().filter(|f| f.interface.address.is_ipv4() == group.is_ipv4()).collect();
     let by_route = || {
-        let is_routed = |f: &&Found| f.is_up && Some(f.interface.address) == routed;
+        // The host may have the address on its loopback as well, or there alone.
+        let is_routed = |f: &&Found| {
+            f.is_up && Some(f.interface.address) == routed && !loops(&f.interface, &found)
+        };
         match found.iter().copied().find(is_routed) {
-            // The address may be one that the host has on its loopback, and routes elsewhere.
-            Some(f) if !loops(&f.interface, &found) => {
-                Chosen { interfaces: vec![f.interface.clone()], missing: vec![] }
-            }
-            _ => all(group, &found),
+            Some(f) => Chosen { interfaces: vec![f.interface.clone()], missing: vec![] },
+            None => all(group, &found),
         }
     };
     match wanted {
@@ -190,12 +190,12 @@ fn loops(interface: &Interface, found: &[&Found]) -> bool {
     of_it.into_iter().any(|f| f.interface.address.is_loopback())
 }
 
-/// Of several addresses of one interface: the first IPv4 one, which is the primary one; of IPv6 the
-/// link-local one, because the others come and go.
+/// Of several addresses of one interface: the first IPv4 one, which is the primary one, unless the
+/// host gave it to itself; of IPv6 the link-local one, because the others come and go.
 fn first<'a>(mut interfaces: impl Iterator<Item = &'a Interface>) -> Option<&'a Interface> {
     let first = interfaces.next()?;
     let is_lasting = |interface: &&Interface| match interface.address {
-        IpAddr::V4(_) => true,
+        IpAddr::V4(address) => !address.is_link_local(),
         IpAddr::V6(address) => address.is_unicast_link_local(),
     };
     Some(std::iter::once(first).chain(interfaces).find(is_lasting).unwrap_or(first))
@@ -291,6 +291,12 @@ mod tests {
             let chosen = chosen(&wanted, &routed_by_loopback, Some("10.99.0.2"));
             assert_eq!(chosen, ["eth0 (10.0.0.1)"]);
         }
+        let routed_by_eth1 = [("lo", "10.99.0.2"), ("lo", "127.0.0.1"), ("eth0", "10.0.0.1")]
+            .into_iter()
+            .chain([("eth1", "10.99.0.2")]);
+        let routed_by_eth1 = found(&routed_by_eth1.collect::<Vec<_>>());
+        let routed = chosen(&Interfaces::Routed, &routed_by_eth1, Some("10.99.0.2"));
+        assert_eq!(routed, ["eth1 (10.99.0.2)"]);
     }
 
     #[test]

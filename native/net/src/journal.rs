@@ -12,7 +12,7 @@ use crate::{interfaces::Interface, trouble::Trouble};
 /// Of each part one trouble is said in this time, whatever comes and goes, and its end.
 const SAY_AGAIN: Time = Time::from_secs(60);
 
-/// So many changes of memberships are said in that time: a cable that is loose is not to fill the log.
+/// So many changes of an interface are said in that time: a loose cable is not to fill the log.
 const CHANGES: u32 = 10;
 
 /// Something that a person may want to read.
@@ -84,8 +84,8 @@ pub(crate) struct Journal {
     notices: Vec<Notice>,
     states: BTreeMap<Part, State>,
     refusals: RefusalLog,
-    changes_said: u32,
-    changes_since: Time,
+    /// Of each interface that changed: since when, and how many changes were said.
+    changes: BTreeMap<String, (Time, u32)>,
 }
 
 impl Journal {
@@ -127,14 +127,12 @@ impl Journal {
         }
     }
 
-    /// Says what became of a membership.
-    pub(crate) fn changed(&mut self, now: Time, change: Notice) {
-        if now >= self.changes_since + SAY_AGAIN {
-            self.changes_since = now;
-            self.changes_said = 0;
-        }
-        if self.changes_said < CHANGES {
-            self.changes_said += 1;
+    /// Says what became of the membership on this interface.
+    pub(crate) fn changed(&mut self, now: Time, interface: &str, change: Notice) {
+        self.changes.retain(|_, (since, _)| now < *since + SAY_AGAIN);
+        let (_, said) = self.changes.entry(interface.into()).or_insert((now, 0));
+        if *said < CHANGES {
+            *said += 1;
             self.notices.push(change);
         }
     }
@@ -147,14 +145,13 @@ impl Journal {
             self.states.insert(part, state);
             return;
         };
-        let is_known = !state.is_over && state.said && state.trouble == trouble;
-        if is_known {
+        // What was said is not taken back by another cause that may not be said yet: its end will be.
+        let may_say = now >= state.said_at + SAY_AGAIN;
+        if !state.is_over && state.said && (state.trouble == trouble || !may_say) {
             return;
         }
-        state.said = now >= state.said_at + SAY_AGAIN;
-        state.is_over = false;
-        state.trouble = trouble;
-        if state.said {
+        *state = State { trouble, is_over: false, said: may_say, said_at: state.said_at };
+        if may_say {
             state.said_at = now;
             self.notices.push(Notice::Trouble(state.trouble.clone()));
         }
@@ -189,9 +186,8 @@ impl Journal {
     /// Parts that are no more have no trouble either. When they spoke last is not forgotten at once.
     pub(crate) fn forget(&mut self, now: Time, is_gone: impl Fn(&Part) -> bool) {
         self.states.retain(|part, state| {
-            let is_gone = is_gone(part);
-            state.is_over |= is_gone;
-            !is_gone || now < state.said_at + SAY_AGAIN
+            state.is_over |= is_gone(part);
+            !state.is_over || now < state.said_at + SAY_AGAIN
         });
     }
 }
@@ -271,19 +267,30 @@ mod tests {
             journal.forget(secs(s), |part| *part == Part::Socket);
         }
         assert_eq!(journal.take(), [Notice::Trouble(trouble()), Notice::Trouble(trouble())]);
-        journal.forget(secs(1000), |_| true);
+        journal.forget(secs(1000), |_| false);
         assert!(journal.states.is_empty());
     }
 
     #[test]
-    fn ten_changes_of_memberships_are_said_in_a_minute() {
+    fn the_end_of_a_trouble_is_said_whatever_its_cause_was_in_the_end() {
+        let mut journal = Journal::default();
+        journal.complain(secs(0), Part::Socket, trouble());
+        journal.complain(secs(1), Part::Socket, Trouble::new("send", "not permitted"));
+        journal.mend(&Part::Socket);
+        assert_eq!(journal.take(), [Notice::Trouble(trouble()), Notice::Mended(trouble())]);
+    }
+
+    #[test]
+    fn ten_changes_of_an_interface_are_said_in_a_minute() {
         let interface = Interface { name: "e".into(), index: 1, address: [10, 0, 0, 1].into() };
         let mut journal = Journal::default();
         for s in 0..120 {
             let group = IpAddr::from([233, 252, 1, 32]);
-            journal.changed(secs(s), Notice::Joined(group, interface.clone()));
+            for name in ["e", "f"] {
+                journal.changed(secs(s), name, Notice::Joined(group, interface.clone()));
+            }
         }
-        assert_eq!(journal.take().len(), 20);
+        assert_eq!(journal.take().len(), 40);
     }
 
     #[test]

@@ -43,7 +43,12 @@ impl Targets {
         for gone in self.targets.iter().filter(|target| !addresses.contains(&target.address)) {
             journal.forget(now, |part| *part == Part::SendTo(gone.address));
         }
-        *self = Self::new(addresses, self.option);
+        let mut known = std::mem::take(&mut self.targets);
+        let target = |address| match known.iter().position(|target| target.address == address) {
+            Some(index) => known.swap_remove(index),
+            None => Target { address, outage: Outage::default() },
+        };
+        self.targets = addresses.into_iter().map(target).collect();
         true
     }
 

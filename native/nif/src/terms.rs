@@ -156,7 +156,7 @@ pub(crate) fn log_line(notice: Notice) -> (Level, String) {
         Notice::Left(group, interface) => (Level::Info, format!("left {group} on {interface}")),
         Notice::Silent(group, interface) => {
             let line = format!(
-                "connected nodes are heard no more by {group} on {interface}: joined it anew; \
+                "connected nodes are heard no more by {group} on {interface}: joining it anew; \
                  a switch that forgets its members may need a querier (IGMP or MLD)"
             );
             (Level::Info, line)
