@@ -274,35 +274,38 @@ defmodule NativeGossip.Options do
 
   # One socket speaks one family.
   defp check_families!(options, family, config, topology) do
-    interfaces = if is_list(options.multicast_if), do: options.multicast_if, else: []
-    hosts = for {host, _port} <- options.seeds, do: host
+    wanted = if family == :inet, do: "IPv4", else: "IPv6"
+    group = :inet.ntoa(options.multicast_addr)
+    expected = "an #{wanted} address, as multicast_addr (#{group}) is one"
 
-    for {name, values} <- [if_addr: [options.if_addr], multicast_if: interfaces, seeds: hosts],
-        value <- values,
-        is_tuple(value) and Address.family(value) != family do
-      wanted = if family == :inet, do: "IPv4", else: "IPv6"
-      group = :inet.ntoa(options.multicast_addr)
-      expected = "an #{wanted} address, as multicast_addr (#{group}) is one"
-
-      refuse!(
-        topology,
-        "option #{inspect(name)}",
-        expected,
-        shown(:inet.ntoa(value), config[name])
-      )
+    for {name, address} <- addresses(options), Address.family(address) != family do
+      refuse_address!(name, address, expected, config, topology)
     end
   end
 
   # Every interface has a network fe80::/10 of its own, and a tuple cannot say which one is meant.
   defp check_scopes!(options, config, topology) do
+    expected = "an address that is not link-local (fe80::/10): those need a zone"
+
+    for {name, {first, _, _, _, _, _, _, _} = address} <- addresses(options),
+        first in 0xFE80..0xFEBF and name != :multicast_if do
+      refuse_address!(name, address, expected, config, topology)
+    end
+  end
+
+  # Each address that an option gives, beside the group.
+  defp addresses(options) do
+    interfaces = if is_list(options.multicast_if), do: options.multicast_if, else: []
     hosts = for {host, _port} <- options.seeds, do: host
 
-    for {name, values} <- [if_addr: [options.if_addr], seeds: hosts],
-        {first, _, _, _, _, _, _, _} = value when first in 0xFE80..0xFEBF <- values do
-      expected = "an address that is not link-local (fe80::/10): those need a zone"
-      shown = shown(:inet.ntoa(value), config[name])
-      refuse!(topology, "option #{inspect(name)}", expected, shown)
-    end
+    for {name, values} <- [if_addr: [options.if_addr], multicast_if: interfaces, seeds: hosts],
+        address when is_tuple(address) <- values,
+        do: {name, address}
+  end
+
+  defp refuse_address!(name, address, expected, config, topology) do
+    shown = shown(:inet.ntoa(address), config[name])
+    refuse!(topology, "option #{inspect(name)}", expected, shown)
   end
 
   @spec refuse!(atom, String.t(), String.t(), String.t()) :: no_return

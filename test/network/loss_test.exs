@@ -1,7 +1,7 @@
 defmodule NativeGossip.Network.LossTest do
   use NativeGossip.Test.LanCase, skip: NativeGossip.Test.Requirement.lossy_filter()
 
-  alias NativeGossip.Test.{Amount, Beam, Encounters, Inside, Lan, Mesh, Requirement}
+  alias NativeGossip.Test.{Amount, Beam, Encounters, Inside, Lan, Mesh}
   alias NativeGossip.Test.Network.Filter
 
   @port 45892
@@ -19,7 +19,7 @@ defmodule NativeGossip.Network.LossTest do
     Enum.each(hosts, &Filter.lose(&1, @loss_percent, @port))
     beams = Enum.map(hosts, &Lan.beam/1)
     runs = Amount.from_env("LOSS_RUNS", 2)
-    strategies = strategies()
+    strategies = Lan.strategies()
 
     times =
       for number <- 1..runs, {name, strategy} <- strategies, reduce: %{} do
@@ -58,13 +58,5 @@ defmodule NativeGossip.Network.LossTest do
     beams
     |> Enum.map(&Task.async(Beam, :call, [&1, module, function, arguments, @within_ms]))
     |> Task.await_many(@within_ms)
-  end
-
-  defp strategies do
-    ours = [{"ours", NativeGossip.Strategy}]
-
-    if Requirement.real_libcluster(),
-      do: ours,
-      else: ours ++ [{"the stock strategy", Lan.stock()}]
   end
 end

@@ -1,7 +1,7 @@
 defmodule NativeGossip.Network.PartitionTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Beam, Elapsed, Inside, Lan, Mesh, Network, Requirement}
+  alias NativeGossip.Test.{Await, Beam, Elapsed, Inside, Lan, Mesh, Network}
 
   # In seconds: a node that cannot be reached is given up a little later.
   @ticktime 4
@@ -12,7 +12,7 @@ defmodule NativeGossip.Network.PartitionTest do
     arguments = ["-kernel", "net_ticktime", "#{@ticktime}"]
     beams = Enum.map(hosts, &Lan.beam(&1, args: arguments))
 
-    for {name, strategy} <- strategies() do
+    for {name, strategy} <- Lan.strategies() do
       Enum.each(beams, &Lan.join(&1, [heartbeat_interval: 5_000], strategy))
       Mesh.await(beams, within: 60_000)
 
@@ -37,14 +37,5 @@ defmodule NativeGossip.Network.PartitionTest do
       for beam <- beams, do: Beam.call(beam, Inside, :stop_cluster, [])
       Lan.disconnect(beams)
     end
-  end
-
-  # Both in one run, one after the other, on the same hosts.
-  defp strategies do
-    ours = [{"ours", NativeGossip.Strategy}]
-
-    if Requirement.real_libcluster(),
-      do: ours,
-      else: ours ++ [{"the stock strategy", Lan.stock()}]
   end
 end

@@ -5,7 +5,7 @@ defmodule NativeGossip.Test.Lan do
   The nodes are started with `-connect_all false`: they connect to whom their strategy tells them,
   and never because a third node knows both. A mesh is then the strategy's work alone.
   """
-  alias NativeGossip.Test.{Await, Beam, Epmd, Inside, Mesh, Network}
+  alias NativeGossip.Test.{Await, Beam, Epmd, Inside, Mesh, Network, Requirement}
 
   @epmd_port 4369
 
@@ -57,6 +57,16 @@ defmodule NativeGossip.Test.Lan do
   @doc "The stock strategy, which is in the real libcluster and not in the stand-in."
   @spec stock :: module
   def stock, do: Module.concat([Cluster, Strategy, Gossip])
+
+  @doc "The strategies that a run compares, each with its name; the stock one where it is there."
+  @spec strategies :: [{String.t(), module}]
+  def strategies do
+    ours = [{"ours", NativeGossip.Strategy}]
+
+    if Requirement.real_libcluster(),
+      do: ours,
+      else: ours ++ [{"the stock strategy", stock()}]
+  end
 
   @doc "Heartbeats of `sender` that the node has logged, where libcluster's `debug` flag is set."
   @spec logged(Beam.t(), node) :: non_neg_integer

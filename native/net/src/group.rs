@@ -27,8 +27,6 @@ struct Membership {
     interface: Interface,
     hearing: Hearing,
     outage: Outage,
-    /// Looks in a row at which nothing could be sent by it.
-    failing_looks: u32,
 }
 
 /// The group of a topology that has one.
@@ -96,11 +94,14 @@ impl Group {
             }
             _ => false,
         });
-        let mut joined = false;
+        let mut burst = false;
         for interface in chosen.interfaces {
-            joined |= self.join(now, interface, socket, journal);
+            burst |= self.join(now, interface, socket, journal);
         }
-        joined | self.is_to_retry(now)
+        for membership in &mut self.memberships {
+            burst |= membership.outage.is_to_retry(now);
+        }
+        burst
     }
 
     /// Sends to the group by each interface. Says whether one that failed for long works again.
@@ -112,25 +113,18 @@ impl Group {
         journal: &mut Journal,
     ) -> bool {
         let mut works_again = false;
-        for membership in &mut self.memberships {
-            let interface = &membership.interface;
-            let part = Part::SendBy(interface.name.clone());
-            match platform::send_by(socket, interface, packet, self.target) {
-                Ok(()) => {
-                    works_again |= membership.outage.end(now);
-                    membership.hearing.sent(now);
-                    journal.mend(&part);
-                }
-                Err(error) => {
-                    membership.outage.begin(now);
-                    self.look_at = self.look_at.min(now + LOOK_SOON);
-                    let step = format!(
-                        "send to {} by {interface} (options multicast_addr, multicast_if)",
-                        self.target
-                    );
-                    journal.complain(now, part, Trouble::new(step, error));
-                }
+        for Membership { interface, hearing, outage } in &mut self.memberships {
+            let sent = platform::send_by(socket, interface, packet, self.target);
+            match sent {
+                Ok(()) => hearing.sent(now),
+                Err(_) => self.look_at = self.look_at.min(now + LOOK_SOON),
             }
+            let target = self.target;
+            let step = || {
+                format!("send to {target} by {interface} (options multicast_addr, multicast_if)")
+            };
+            let part = Part::SendBy(interface.name.clone());
+            works_again |= outage.note(now, sent, part, step, journal);
         }
         works_again
     }
@@ -190,10 +184,7 @@ impl Group {
                     let part = Part::Echo(interface.name.clone());
                     journal.complain(now, part, Trouble::new(step, cause));
                 }
-                Remedy::Silence => {
-                    let silent = Notice::Silent(group, interface.clone());
-                    journal.changed(now, &interface.name, silent);
-                }
+                Remedy::Silence => journal.changed(now, Notice::Silent, group, interface),
             }
             // A membership that is lost cannot be left, and one that is there must be.
             let _ = platform::leave(socket, group, interface);
@@ -226,7 +217,7 @@ impl Group {
             if !is_kept {
                 // Of an interface that has gone the system still keeps the entry, and bounds them.
                 let _ = platform::leave(socket, group, interface);
-                journal.changed(now, &interface.name, Notice::Left(group, interface.clone()));
+                journal.changed(now, Notice::Left, group, interface);
             }
             is_kept
         });
@@ -247,10 +238,9 @@ impl Group {
         match platform::join(socket, group, &interface) {
             Ok(()) => {
                 journal.mend(&part);
-                journal.changed(now, &interface.name, Notice::Joined(group, interface.clone()));
-                let hearing = Hearing::default();
-                let outage = Outage::default();
-                self.memberships.push(Membership { interface, hearing, outage, failing_looks: 0 });
+                journal.changed(now, Notice::Joined, group, &interface);
+                let (hearing, outage) = (Hearing::default(), Outage::default());
+                self.memberships.push(Membership { interface, hearing, outage });
                 true
             }
             Err(error) => {
@@ -262,35 +252,20 @@ impl Group {
         }
     }
 
-    /// A new address cannot be sent from for a second or two, while the system looks for others who
-    /// have it. So heartbeats that failed are sent again after one look, two, four, eight …
-    fn is_to_retry(&mut self, now: Time) -> bool {
-        self.memberships.iter_mut().fold(false, |is_to_retry, membership| {
-            let looks = &mut membership.failing_looks;
-            if membership.outage.is_on() {
-                *looks = looks.saturating_add(1);
-                return is_to_retry | looks.is_power_of_two();
-            }
-            if membership.outage.is_long_past(now) {
-                *looks = 0;
-            }
-            is_to_retry
-        })
-    }
-
     /// Whether it came from this host, which is heard whatever the network does. Of a link-local
     /// address there may be another one behind each interface.
     fn is_ours(&self, arrival: &Arrival) -> bool {
         let source = arrival.source.ip();
         let is_local = matches!(source, IpAddr::V6(address) if address.is_unicast_link_local());
-        let ours = self.found.iter().map(|found| &found.interface).filter(|i| i.address == source);
-        ours.into_iter()
-            .any(|i| !is_local || arrival.interface.is_none_or(|index| i.index == index))
+        self.found.iter().map(|found| &found.interface).any(|i| {
+            i.address == source
+                && (!is_local || arrival.interface.is_none_or(|index| i.index == index))
+        })
     }
 
     /// The memberships by which this may have come.
     fn heard_by(&mut self, arrival: &Arrival) -> impl Iterator<Item = &mut Membership> {
-        let to_group = arrival.destination.is_none_or(|to: IpAddr| to == self.target.ip());
+        let to_group = arrival.destination.is_none_or(|to| to == self.target.ip());
         let index = arrival.interface;
         let memberships = self.memberships.iter_mut().filter(move |_| to_group);
         memberships.filter(move |m| index.is_none_or(|index| index == m.interface.index))

@@ -127,13 +127,19 @@ impl Journal {
         }
     }
 
-    /// Says what became of the membership on this interface.
-    pub(crate) fn changed(&mut self, now: Time, interface: &str, change: Notice) {
+    /// Says what became of the membership of a group on an interface.
+    pub(crate) fn changed(
+        &mut self,
+        now: Time,
+        change: fn(IpAddr, Interface) -> Notice,
+        group: IpAddr,
+        interface: &Interface,
+    ) {
         self.changes.retain(|_, (since, _)| now < *since + SAY_AGAIN);
-        let (_, said) = self.changes.entry(interface.into()).or_insert((now, 0));
+        let (_, said) = self.changes.entry(interface.name.clone()).or_insert((now, 0));
         if *said < CHANGES {
             *said += 1;
-            self.notices.push(change);
+            self.notices.push(change(group, interface.clone()));
         }
     }
 
@@ -157,16 +163,16 @@ impl Journal {
         }
     }
 
-    /// Says that a part works again, where it was said that it does not. Returns whether it did not.
-    pub(crate) fn mend(&mut self, part: &Part) -> bool {
-        let Some(state) = self.states.get_mut(part).filter(|state| !state.is_over) else {
-            return false;
-        };
-        state.is_over = true;
-        if state.said {
-            self.notices.push(Notice::Mended(state.trouble.clone()));
+    /// Says that a part works again, where it was said that it does not.
+    pub(crate) fn mend(&mut self, part: &Part) {
+        if let Some(state) = self.states.get_mut(part)
+            && !state.is_over
+        {
+            state.is_over = true;
+            if state.said {
+                self.notices.push(Notice::Mended(state.trouble.clone()));
+            }
         }
-        true
     }
 
     /// Of interfaces that are meant, these are missing, and no others.
@@ -211,7 +217,7 @@ mod tests {
         for (s, fails) in of {
             match fails {
                 true => journal.complain(secs(*s), Part::Socket, trouble()),
-                false => drop(journal.mend(&Part::Socket)),
+                false => journal.mend(&Part::Socket),
             }
             said.extend(journal.take().into_iter().map(|notice| match notice {
                 Notice::Trouble(_) => (*s, true),
@@ -282,12 +288,16 @@ mod tests {
 
     #[test]
     fn ten_changes_of_an_interface_are_said_in_a_minute() {
-        let interface = Interface { name: "e".into(), index: 1, address: [10, 0, 0, 1].into() };
+        let interfaces = ["e", "f"].map(|name| Interface {
+            name: name.into(),
+            index: 1,
+            address: [10, 0, 0, 1].into(),
+        });
         let mut journal = Journal::default();
         for s in 0..120 {
-            let group = IpAddr::from([233, 252, 1, 32]);
-            for name in ["e", "f"] {
-                journal.changed(secs(s), name, Notice::Joined(group, interface.clone()));
+            for interface in &interfaces {
+                let group = IpAddr::from([233, 252, 1, 32]);
+                journal.changed(secs(s), Notice::Joined, group, interface);
             }
         }
         assert_eq!(journal.take().len(), 40);

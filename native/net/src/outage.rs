@@ -1,6 +1,13 @@
-//! A time in which nothing could be sent to somebody.
+//! Times in which nothing could be sent to somebody.
+
+use std::io;
 
 use native_gossip_core::Time;
+
+use crate::{
+    journal::{Journal, Part},
+    trouble::Trouble,
+};
 
 /// After so long others may think that we are gone, or not know of us yet, and are told at once. After
 /// a shorter time the next heartbeat will do: where every other packet fails, each would else be
@@ -16,28 +23,48 @@ const CALM: Time = Time::from_secs(20);
 pub(crate) struct Outage {
     since: Option<Time>,
     failed_at: Time,
+    /// At so many looks it lasted, of this outage and those shortly before.
+    looks: u32,
 }
 
 impl Outage {
-    /// Something could not be sent.
-    pub(crate) fn begin(&mut self, now: Time) {
-        self.since.get_or_insert(now);
-        self.failed_at = now;
+    /// Takes note of what became of a heartbeat, and says it where that is new. Returns whether it was
+    /// the first one after a long outage.
+    pub(crate) fn note(
+        &mut self,
+        now: Time,
+        sent: io::Result<()>,
+        part: Part,
+        step: impl FnOnce() -> String,
+        journal: &mut Journal,
+    ) -> bool {
+        match sent {
+            Ok(()) => {
+                journal.mend(&part);
+                self.since.take().is_some_and(|since| now - since >= LONG)
+            }
+            Err(error) => {
+                journal.complain(now, part, Trouble::new(step(), error));
+                self.since.get_or_insert(now);
+                self.failed_at = now;
+                false
+            }
+        }
     }
 
-    /// Something was sent. Says whether nothing could be for long.
-    pub(crate) fn end(&mut self, now: Time) -> bool {
-        self.since.take().is_some_and(|since| now - since >= LONG)
-    }
-
-    /// Whether the last thing could not be sent.
-    pub(crate) fn is_on(&self) -> bool {
-        self.since.is_some()
-    }
-
-    /// Whether everything could be sent for long.
-    pub(crate) fn is_long_past(&self, now: Time) -> bool {
-        self.since.is_none() && now - self.failed_at >= CALM
+    /// Takes note of a look at the interfaces, and says whether to try again.
+    ///
+    /// A new address cannot be sent from for a second or two, while the system looks for others who
+    /// have it. So heartbeats that failed are sent again after one look, two, four, eight …
+    pub(crate) fn is_to_retry(&mut self, now: Time) -> bool {
+        if self.since.is_some() {
+            self.looks = self.looks.saturating_add(1);
+            return self.looks.is_power_of_two();
+        }
+        if now - self.failed_at >= CALM {
+            self.looks = 0;
+        }
+        false
     }
 }
 
@@ -49,27 +76,57 @@ mod tests {
         Time::from_secs(s)
     }
 
-    #[test]
-    fn an_outage_counts_from_its_first_failure_and_only_where_it_was_long() {
-        let mut outage = Outage::default();
-        assert!(!outage.end(secs(0)));
-        outage.begin(secs(1));
-        outage.begin(secs(5));
-        assert!(outage.is_on());
-        assert!(outage.end(secs(6)));
-        assert!(!outage.is_on());
-        outage.begin(secs(7));
-        assert!(!outage.end(secs(11)));
+    fn sent(outage: &mut Outage, s: u64, works: bool) -> bool {
+        let sent = if works { Ok(()) } else { Err(io::ErrorKind::NetworkUnreachable.into()) };
+        outage.note(secs(s), sent, Part::Socket, || "send".into(), &mut Journal::default())
+    }
+
+    /// The looks, one every two seconds, at which it is tried again.
+    fn retried(outage: &mut Outage, from: u64, looks: u64) -> Vec<u64> {
+        (1..=looks).filter(|look| outage.is_to_retry(secs(from + 2 * look))).collect()
     }
 
     #[test]
-    fn it_is_long_past_20_s_after_its_last_failure() {
+    fn an_outage_counts_from_its_first_failure_and_only_where_it_was_long() {
         let mut outage = Outage::default();
-        outage.begin(secs(1));
-        outage.begin(secs(5));
-        assert!(!outage.is_long_past(secs(100)));
-        outage.end(secs(6));
-        assert!(!outage.is_long_past(secs(24)));
-        assert!(outage.is_long_past(secs(25)));
+        assert!(!sent(&mut outage, 0, true));
+        assert!(!sent(&mut outage, 1, false));
+        assert!(!sent(&mut outage, 5, false));
+        assert!(sent(&mut outage, 6, true));
+        assert!(!sent(&mut outage, 7, false));
+        assert!(!sent(&mut outage, 11, true));
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_tried_again_ever_more_rarely() {
+        let mut outage = Outage::default();
+        assert_eq!(retried(&mut outage, 0, 40), []);
+        sent(&mut outage, 100, false);
+        assert_eq!(retried(&mut outage, 100, 40), [1, 2, 4, 8, 16, 32]);
+    }
+
+    #[test]
+    fn where_every_other_packet_fails_nothing_is_tried_again_for_long() {
+        let mut outage = Outage::default();
+        let retried = (0..1000).filter(|s| {
+            sent(&mut outage, *s, s % 2 == 0);
+            outage.is_to_retry(secs(*s))
+        });
+        assert_eq!(retried.count(), 9);
+    }
+
+    #[test]
+    fn twenty_seconds_after_the_last_failure_the_next_one_is_the_first() {
+        let mut outage = Outage::default();
+        sent(&mut outage, 100, false);
+        assert_eq!(retried(&mut outage, 100, 3), [1, 2]);
+        sent(&mut outage, 107, true);
+        assert_eq!(retried(&mut outage, 107, 5), []);
+        sent(&mut outage, 118, false);
+        assert_eq!(retried(&mut outage, 118, 2), [1]);
+        sent(&mut outage, 123, true);
+        assert_eq!(retried(&mut outage, 123, 10), []);
+        sent(&mut outage, 144, false);
+        assert_eq!(retried(&mut outage, 144, 2), [1, 2]);
     }
 }

@@ -8,7 +8,6 @@ use native_gossip_core::Time;
 use crate::{
     journal::{Journal, Part},
     outage::Outage,
-    trouble::Trouble,
 };
 
 /// Addresses with the option that named them.
@@ -62,18 +61,9 @@ impl Targets {
     ) -> bool {
         let mut works_again = false;
         for Target { address, outage } in &mut self.targets {
-            let part = Part::SendTo(*address);
-            match socket.send_to(packet, *address) {
-                Ok(_) => {
-                    works_again |= outage.end(now);
-                    journal.mend(&part);
-                }
-                Err(error) => {
-                    outage.begin(now);
-                    let step = format!("send to {address} ({})", self.option);
-                    journal.complain(now, part, Trouble::new(step, error));
-                }
-            }
+            let sent = socket.send_to(packet, *address).map(drop);
+            let step = || format!("send to {address} ({})", self.option);
+            works_again |= outage.note(now, sent, Part::SendTo(*address), step, journal);
         }
         works_again
     }

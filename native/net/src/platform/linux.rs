@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     os::fd::AsRawFd,
 };
 
@@ -16,7 +16,7 @@ use nix::{
         SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
     },
 };
-use socket2::{InterfaceIndexOrAddress, SockRef, Socket};
+use socket2::{InterfaceIndexOrAddress, Socket};
 
 use super::{Arrival, BUFFER};
 use crate::interfaces::Interface;
@@ -43,38 +43,17 @@ fn or_unknown(set: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// A socket that is bound to one host's address is given what is sent to this address alone.
-pub(crate) fn hears_groups(bound: IpAddr) -> bool {
-    bound.is_unspecified() || bound.is_multicast()
-}
-
-pub(crate) fn join(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    let joined = match group {
-        IpAddr::V4(group) => {
-            socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.index))
-        }
-        IpAddr::V6(group) => socket.join_multicast_v6(&group, interface.index),
-    };
-    match joined {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(()),
-        Err(error) if group.is_ipv4() && error.raw_os_error() == Some(libc::ENOBUFS) => {
-            Err(io::Error::other(format!(
-                "{error}: net.ipv4.igmp_max_memberships bounds the memberships of a socket"
-            )))
-        }
+pub(super) fn join_v4(socket: &Socket, group: &Ipv4Addr, interface: &Interface) -> io::Result<()> {
+    match socket.join_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(interface.index)) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Err(io::Error::other(
+            format!("{error}: net.ipv4.igmp_max_memberships bounds the memberships of a socket"),
+        )),
         joined => joined,
     }
 }
 
-pub(crate) fn leave(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    match group {
-        IpAddr::V4(group) => {
-            socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface.index))
-        }
-        IpAddr::V6(group) => socket.leave_multicast_v6(&group, interface.index),
-    }
+pub(super) fn leave_v4(socket: &Socket, group: &Ipv4Addr, interface: &Interface) -> io::Result<()> {
+    socket.leave_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(interface.index))
 }
 
 pub(crate) fn send_by(

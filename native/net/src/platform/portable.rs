@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use mio::net::UdpSocket;
@@ -16,30 +16,18 @@ pub(crate) fn prepare(_socket: &Socket, _group: IpAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Windows gives a socket bound to one host's address what is sent to its groups; BSDs do not.
-pub(crate) fn hears_groups(bound: IpAddr) -> bool {
-    cfg!(windows) || bound.is_unspecified() || bound.is_multicast()
+pub(super) fn join_v4(socket: &Socket, group: &Ipv4Addr, interface: &Interface) -> io::Result<()> {
+    socket.join_multicast_v4(group, address_v4(interface)?)
 }
 
-pub(crate) fn join(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    let joined = match (group, interface.address) {
-        (IpAddr::V4(group), IpAddr::V4(address)) => socket.join_multicast_v4(&group, &address),
-        (IpAddr::V6(group), _) => socket.join_multicast_v6(&group, interface.index),
-        (IpAddr::V4(_), IpAddr::V6(_)) => return Err(io::ErrorKind::InvalidInput.into()),
-    };
-    match joined {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(()),
-        joined => joined,
-    }
+pub(super) fn leave_v4(socket: &Socket, group: &Ipv4Addr, interface: &Interface) -> io::Result<()> {
+    socket.leave_multicast_v4(group, address_v4(interface)?)
 }
 
-pub(crate) fn leave(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    match (group, interface.address) {
-        (IpAddr::V4(group), IpAddr::V4(address)) => socket.leave_multicast_v4(&group, &address),
-        (IpAddr::V6(group), _) => socket.leave_multicast_v6(&group, interface.index),
-        (IpAddr::V4(_), IpAddr::V6(_)) => Err(io::ErrorKind::InvalidInput.into()),
+fn address_v4(interface: &Interface) -> io::Result<&Ipv4Addr> {
+    match &interface.address {
+        IpAddr::V4(address) => Ok(address),
+        IpAddr::V6(_) => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
 
