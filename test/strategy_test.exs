@@ -69,14 +69,14 @@ defmodule NativeGossip.StrategyTest do
 
       ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
       assert_receive {:connect, :"friend@10.0.0.7"}, 5_000
-      assert %{accepted: 1, announced: 1} = await_counter(strategy, :own)
+      assert %{accepted: 1, announced: 1} = await_counter(strategy, :echoed)
     end
   end
 
   test "a name of the host's own letters reaches connect as the atom it is", %{port: port} do
     {:ok, peer} = ReferencePeer.start_link(port: port)
     strategy = start(port)
-    await_counter(strategy, :own)
+    await_counter(strategy, :echoed)
     ReferencePeer.heartbeat(peer, :"a@hößt.de")
     assert_receive {:connect, :"a@hößt.de"}, 5_000
   end
@@ -85,7 +85,7 @@ defmodule NativeGossip.StrategyTest do
     {:ok, old} = ReferencePeer.start_link(port: port, secret: "old")
     {:ok, new} = ReferencePeer.start_link(port: port, secret: "new")
     strategy = start(port, secret: ["new", "old"])
-    await_counter(strategy, :own)
+    await_counter(strategy, :echoed)
 
     for {peer, node} <- [{old, :"old@10.0.0.1"}, {new, :"new@10.0.0.2"}] do
       ReferencePeer.heartbeat(peer, node)
@@ -100,7 +100,7 @@ defmodule NativeGossip.StrategyTest do
   test "a connected peer costs the strategy nothing more", %{port: port} do
     {:ok, peer} = ReferencePeer.start_link(port: port)
     strategy = start(port)
-    await_counter(strategy, :own)
+    await_counter(strategy, :echoed)
     for _ <- 1..20, do: ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
     assert %{announced: 1} = await_counter(strategy, :accepted, 20)
     assert_received {:connect, :"friend@10.0.0.7"}
@@ -110,7 +110,7 @@ defmodule NativeGossip.StrategyTest do
   test "a peer that cannot be reached is tried again after a pause", %{port: port} do
     {:ok, peer} = ReferencePeer.start_link(port: port)
     strategy = start(port, [], connect: {__MODULE__, :connect, [self(), false]})
-    await_counter(strategy, :own)
+    await_counter(strategy, :echoed)
     ReferencePeer.heartbeat(peer, :"foe@10.0.0.7")
     assert_receive {:connect, :"foe@10.0.0.7"}, 5_000
 
@@ -127,7 +127,7 @@ defmodule NativeGossip.StrategyTest do
   test "a node that went down is connected when it is heard again", %{port: port} do
     {:ok, peer} = ReferencePeer.start_link(port: port)
     strategy = start(port)
-    await_counter(strategy, :own)
+    await_counter(strategy, :echoed)
     ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
     assert_receive {:connect, :"friend@10.0.0.7"}, 5_000
 
@@ -145,7 +145,7 @@ defmodule NativeGossip.StrategyTest do
     {:ok, peer} = ReferencePeer.start_link(port: port)
     list = {__MODULE__, :list, [[:"friend@10.0.0.7"]]}
     strategy = start(port, [], list_nodes: list)
-    await_counter(strategy, :own)
+    await_counter(strategy, :echoed)
     ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
     ReferencePeer.heartbeat(peer, :"stranger@10.0.0.8")
     assert_receive {:connect, :"stranger@10.0.0.8"}, 5_000
@@ -155,7 +155,7 @@ defmodule NativeGossip.StrategyTest do
   test "each packet that is refused is counted under its cause", %{port: port} do
     {:ok, peer} = ReferencePeer.start_link(port: port)
     plain = start(port)
-    await_counter(plain, :own)
+    await_counter(plain, :echoed)
     ReferencePeer.send_packet(peer, "heartbeat::garbage")
     ReferencePeer.heartbeat(peer, :nonode@nohost)
     ReferencePeer.send_packet(peer, :binary.copy(<<0>>, 1501))
@@ -166,7 +166,7 @@ defmodule NativeGossip.StrategyTest do
     stop_supervised!(Cluster.Supervisor)
 
     sealed = start(port, secret: "s3cret")
-    await_counter(sealed, :own)
+    await_counter(sealed, :echoed)
     ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
     ReferencePeer.send_packet(peer, ReferencePeer.encode(:"friend@10.0.0.7", "other"))
     await_counter(sealed, :unsealed)
@@ -210,7 +210,7 @@ defmodule NativeGossip.StrategyTest do
 
     strategy = start(port, seeds: ["127.0.0.1", "localhost"])
     assert [resolver] = resolvers(strategy)
-    await_counter(strategy, :own)
+    await_counter(strategy, :echoed)
     assert %Seeds{} = :sys.get_state(resolver)
     monitor = Process.monitor(resolver)
     stop_supervised!(Cluster.Supervisor)

@@ -40,8 +40,8 @@ defmodule NativeGossip.Strategy do
 
   @doc """
   What the strategy has counted since it started: heartbeats `sent`, packets `received`, heartbeats of
-  other nodes (`accepted`), peers `announced`, and packets refused, by cause: `malformed`, `name`,
-  `undecryptable`, `unsealed`, `over_limit`, and `own` for its own echo.
+  other nodes (`accepted`), peers `announced`, own heartbeats that came back (`echoed`), and packets
+  refused, by cause: `malformed`, `name`, `undecryptable`, `unsealed`, `over_limit`.
   """
   @spec counters(GenServer.server()) :: %{atom => non_neg_integer}
   def counters(strategy), do: GenServer.call(strategy, :counters)

@@ -109,7 +109,7 @@ defmodule NativeGossip.Faults.PacketsTest do
 
     start_supervised!({Cluster.Supervisor, [[lan: spec], [name: __MODULE__]]})
     strategy = strategy()
-    Await.until("it hears", fn -> Strategy.counters(strategy) end, &(&1.own > 0))
+    Await.until("it hears", fn -> Strategy.counters(strategy) end, &(&1.echoed > 0))
     strategy
   end
 
@@ -133,11 +133,11 @@ defmodule NativeGossip.Faults.PacketsTest do
 
   # Its own echo comes when it comes.
   defp settled(strategy),
-    do: strategy |> Strategy.counters() |> Map.drop([:own, :sent, :received])
+    do: strategy |> Strategy.counters() |> Map.drop([:echoed, :sent, :received])
 
   defp total(strategy) do
-    %{received: received, own: own} = Strategy.counters(strategy)
-    received - own
+    %{received: received, echoed: echoed} = Strategy.counters(strategy)
+    received - echoed
   end
 
   defp assert_lives_on(context, strategy, secret) do

@@ -36,7 +36,7 @@ defmodule NativeGossip.Faults.PanicTest do
       beam = start(context, application_with_faults(folder))
       other = Beam.call(beam, Inside, :strategy, [:other])
       await_counters(beam, :other, &(&1.accepted > 0))
-      await_counters(beam, :lan, &(&1.own > 0))
+      await_counters(beam, :lan, &(&1.echoed > 0))
       before = %{sockets: 1, loops: 2} = held(beam, context.port)
       %{accepted: heard} = Beam.call(beam, Inside, :counters, [:other])
 
@@ -81,7 +81,7 @@ defmodule NativeGossip.Faults.PanicTest do
 
   defp panic(beam, context, place) do
     strategy = Beam.call(beam, Inside, :strategy, [:lan])
-    await_counters(beam, :lan, &(&1.own > 0))
+    await_counters(beam, :lan, &(&1.echoed > 0))
     heartbeat(context, place)
 
     Await.until(
@@ -90,7 +90,7 @@ defmodule NativeGossip.Faults.PanicTest do
       &(&1 not in [nil, strategy])
     )
 
-    await_counters(beam, :lan, &(&1.own > 0))
+    await_counters(beam, :lan, &(&1.echoed > 0))
   end
 
   defp heartbeat(context, place) do

@@ -58,7 +58,7 @@ defmodule NativeGossip.Network.MulticastTest do
       &(&1.accepted >= 20)
     )
 
-    assert %{received: echo, own: echo, accepted: 0} = Lan.counters(alone)
+    assert %{received: echo, echoed: echo, accepted: 0} = Lan.counters(alone)
     assert Mesh.seen([alone]) == %{alone.name => []}
   end
 end

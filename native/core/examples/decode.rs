@@ -49,7 +49,7 @@ fn decode_lines(keyring: &Keyring) -> Result<(), String> {
         let bytes = bytes_of_hex(&line)
             .ok_or_else(|| format!("line {} is not hex: {line:?}\n{USAGE}", number + 1))?;
         let written = match packet::decode(&bytes, keyring) {
-            Ok(node) => writeln!(out, "node {node}"),
+            Ok(heartbeat) => writeln!(out, "node {}", heartbeat.node),
             Err(cause) => writeln!(out, "reject {cause}"),
         };
         if written.is_err() {

@@ -1,18 +1,20 @@
 //! What became of every packet, counted.
 
-use crate::Refusal;
+use crate::{Received, Refusal};
 
 /// Counts since the engine was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Heartbeats handed to the system, which may yet fail to send them.
     pub sent: u64,
-    /// Datagrams looked at: `accepted` and all the refusals together.
+    /// Datagrams looked at: `accepted`, `echoed` and all the refusals together.
     pub received: u64,
     /// Heartbeats of other nodes.
     pub accepted: u64,
     /// Peers announced.
     pub announced: u64,
+    /// Our own heartbeats that came back.
+    pub echoed: u64,
     refused: [u64; Refusal::ALL.len()],
 }
 
@@ -29,14 +31,25 @@ impl Counters {
             ("received", self.received),
             ("accepted", self.accepted),
             ("announced", self.announced),
+            ("echoed", self.echoed),
         ];
         let refusals = Refusal::ALL.map(|cause| (cause.name(), self.refused(cause)));
         kinds.into_iter().chain(refusals)
     }
 
-    pub(crate) fn refuse(&mut self, cause: Refusal) {
-        if let Some(count) = self.refused.get_mut(cause as usize) {
-            *count += 1;
+    pub(crate) fn count(&mut self, received: &Received) {
+        self.received += 1;
+        match received {
+            Received::Peer { announce, .. } => {
+                self.accepted += 1;
+                self.announced += u64::from(*announce);
+            }
+            Received::Echo => self.echoed += 1,
+            Received::Refused(cause) => {
+                if let Some(count) = self.refused.get_mut(*cause as usize) {
+                    *count += 1;
+                }
+            }
         }
     }
 }
@@ -49,9 +62,9 @@ mod tests {
     fn each_refusal_has_a_counter_of_its_own() {
         for cause in Refusal::ALL {
             let mut counters = Counters::default();
-            counters.refuse(cause);
+            counters.count(&Received::Refused(cause));
             let counted: Vec<_> = counters.named().filter(|(_, count)| *count > 0).collect();
-            assert_eq!(counted, [(cause.name(), 1)]);
+            assert_eq!(counted, [("received", 1), (cause.name(), 1)]);
         }
     }
 }

@@ -7,7 +7,7 @@ use rand_core::CryptoRng;
 use crate::{
     Config, Counters, NodeName, Refusal, Report, Time,
     budget::MAX_DATAGRAM,
-    packet::{self, Keyring},
+    packet::{self, Heartbeat, Keyring},
     peers::Peers,
     schedule::Schedule,
 };
@@ -22,13 +22,21 @@ pub struct Engine<R> {
     rng: R,
 }
 
-/// A heartbeat of another node.
+/// What a datagram turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// The node that sent it.
-    pub node: NodeName,
-    /// Whether somebody should connect to it, and [report](Engine::report) what became of it.
-    pub announce: bool,
+pub enum Received {
+    /// The heartbeat of another node.
+    Peer {
+        /// What it says.
+        heartbeat: Heartbeat,
+        /// Whether somebody should connect to the node, and [report](Engine::report) what became
+        /// of it.
+        announce: bool,
+    },
+    /// Our own heartbeat came back: the echo, by which a node knows that it hears.
+    Echo,
+    /// Not a heartbeat for us, for this cause.
+    Refused(Refusal),
 }
 
 impl<R: CryptoRng> Engine<R> {
@@ -66,21 +74,11 @@ impl<R: CryptoRng> Engine<R> {
         }
     }
 
-    /// Takes in one datagram that came from `source`.
-    ///
-    /// # Errors
-    /// The cause for which it is not the heartbeat of another node. It has been counted.
-    pub fn hear(&mut self, now: Time, source: IpAddr, datagram: &[u8]) -> Result<Heard, Refusal> {
-        self.counters.received += 1;
-        let heard = self.judge(now, source, datagram);
-        match &heard {
-            Ok(heard) => {
-                self.counters.accepted += 1;
-                self.counters.announced += u64::from(heard.announce);
-            }
-            Err(cause) => self.counters.refuse(*cause),
-        }
-        heard
+    /// Takes in one datagram that came from `source`, and counts what it is.
+    pub fn receive(&mut self, now: Time, source: IpAddr, datagram: &[u8]) -> Received {
+        let received = self.judge(now, source, datagram).unwrap_or_else(Received::Refused);
+        self.counters.count(&received);
+        received
     }
 
     /// Takes note of what became of a peer that was announced.
@@ -121,30 +119,23 @@ impl<R: CryptoRng> Engine<R> {
         self.counters
     }
 
-    fn judge(&mut self, now: Time, source: IpAddr, datagram: &[u8]) -> Result<Heard, Refusal> {
+    /// The list by which a packet is judged: its size, what it says, whose it is, the peers' budgets.
+    fn judge(&mut self, now: Time, source: IpAddr, datagram: &[u8]) -> Result<Received, Refusal> {
         if datagram.len() > MAX_DATAGRAM {
             return Err(Refusal::OverLimit);
         }
-        let node = packet::decode(datagram, &self.keyring).map_err(|cause| match cause {
-            // Under a key, one plain packet in 256 of a fitting length has an even padding.
-            Refusal::Undecryptable | Refusal::Malformed
-                if !self.keyring.is_empty() && packet::is_unsealed(datagram) =>
-            {
-                Refusal::Unsealed
-            }
-            cause => cause,
-        })?;
-        if self.identity.as_ref() == Some(&node) {
-            return Err(Refusal::Own);
+        let heartbeat = packet::decode(datagram, &self.keyring)?;
+        if self.identity.as_ref() == Some(&heartbeat.node) {
+            return Ok(Received::Echo);
         }
         // Who is not alive cannot connect, and would spend names that it needs later.
         if self.identity.is_none() {
-            return Ok(Heard { node, announce: false });
+            return Ok(Received::Peer { heartbeat, announce: false });
         }
-        let heartbeat = self.peers.hear(now, source, &node)?;
-        if heartbeat.is_new {
+        let sighting = self.peers.see(now, source, &heartbeat.node)?;
+        if sighting.is_new {
             self.schedule.answer(now, &mut self.rng);
         }
-        Ok(Heard { node, announce: heartbeat.announce })
+        Ok(Received::Peer { heartbeat, announce: sighting.announce })
     }
 }

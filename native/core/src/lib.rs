@@ -5,7 +5,7 @@
 //! thousand engines can be run on a simulated network in virtual time.
 //!
 //! ```
-//! use native_gossip_core::{Config, Engine, NodeName, Time};
+//! use native_gossip_core::{Config, Engine, NodeName, Received, Time};
 //! # use rand::{SeedableRng, rngs::StdRng};
 //!
 //! let mut alice = Engine::new(Config::default(), StdRng::seed_from_u64(1));
@@ -15,9 +15,10 @@
 //! bob.set_identity(now, Some(NodeName::parse("bob@10.0.0.2")?));
 //!
 //! let heartbeat = alice.heartbeat(now).expect("the first heartbeat is due at once");
-//! let heard = bob.hear(now, [10, 0, 0, 1].into(), &heartbeat).expect("a heartbeat as the protocol has it");
-//! assert_eq!(heard.node.as_str(), "alice@10.0.0.1");
-//! assert!(heard.announce, "a peer that is heard for the first time is announced");
+//! let Received::Peer { heartbeat, announce } = bob.receive(now, [10, 0, 0, 1].into(), &heartbeat)
+//! else { panic!("a heartbeat as the protocol has it") };
+//! assert_eq!(heartbeat.node.as_str(), "alice@10.0.0.1");
+//! assert!(announce, "a peer that is heard for the first time is announced");
 //! # Ok::<(), native_gossip_core::InvalidName>(())
 //! ```
 
@@ -34,7 +35,7 @@ mod under_way;
 
 pub use config::{Config, Secret};
 pub use counters::Counters;
-pub use engine::{Engine, Heard};
+pub use engine::{Engine, Received};
 pub use name::{InvalidName, NodeName};
 pub use peers::Report;
 pub use refusal::Refusal;

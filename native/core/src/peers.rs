@@ -52,7 +52,7 @@ pub(crate) struct Peers {
 
 /// What a heartbeat changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Heartbeat {
+pub(crate) struct Sighting {
     /// The name was not in the table.
     pub(crate) is_new: bool,
     /// The peer is to be announced.
@@ -85,12 +85,12 @@ impl Peers {
     /// # Errors
     /// [`Refusal::OverLimit`] where the peer is to be announced and too many connects are under way,
     /// or where the name is new and there is no allowance or no place for it.
-    pub(crate) fn hear(
+    pub(crate) fn see(
         &mut self,
         now: Time,
         source: IpAddr,
         node: &NodeName,
-    ) -> Result<Heartbeat, Refusal> {
+    ) -> Result<Sighting, Refusal> {
         if let Some(peer) = self.table.get_mut(node) {
             peer.heard_at = now;
             let announce = now >= peer.announce_from;
@@ -102,7 +102,7 @@ impl Peers {
                 self.under_way.start(connect);
                 peer.announce_from = now + REPORT_WITHIN;
             }
-            return Ok(Heartbeat { is_new: false, announce });
+            return Ok(Sighting { is_new: false, announce });
         }
         let connect = Connect::new(now, source, node, false);
         if !self.has_room()
@@ -120,7 +120,7 @@ impl Peers {
             failures: 0,
         };
         self.table.insert(node.clone(), peer);
-        Ok(Heartbeat { is_new: true, announce: true })
+        Ok(Sighting { is_new: true, announce: true })
     }
 
     /// Takes note of what became of a peer. A name that is not in the table is passed over.
@@ -197,9 +197,9 @@ mod tests {
     }
 
     /// Hears a peer from an address of its own.
-    fn hear(peers: &mut Peers, now: Time, node: &NodeName) -> Result<Heartbeat, Refusal> {
+    fn hear(peers: &mut Peers, now: Time, node: &NodeName) -> Result<Sighting, Refusal> {
         let last = node.as_str().bytes().fold(0, u8::wrapping_add);
-        peers.hear(now, IpAddr::from([10, 0, 0, last]), node)
+        peers.see(now, IpAddr::from([10, 0, 0, last]), node)
     }
 
     /// Hears a peer whose connect succeeds.
@@ -222,7 +222,7 @@ mod tests {
         let mut peers = Peers::new(8);
         assert_eq!(
             hear(&mut peers, secs(0), &node(1)),
-            Ok(Heartbeat { is_new: true, announce: true })
+            Ok(Sighting { is_new: true, announce: true })
         );
         assert!((1..30).all(|s| !announced(&mut peers, secs(s))));
     }
@@ -323,7 +323,7 @@ mod tests {
         peers.report(secs(1), &node(3), Report::Unreachable, &mut rng());
         assert_eq!(
             hear(&mut peers, secs(1), &node(50)),
-            Ok(Heartbeat { is_new: true, announce: true })
+            Ok(Sighting { is_new: true, announce: true })
         );
         assert_eq!(hear(&mut peers, secs(3), &node(3)), Err(Refusal::OverLimit));
         peers.report(secs(3), &node(50), Report::Connected, &mut rng());
@@ -334,12 +334,12 @@ mod tests {
     fn half_of_the_connects_are_under_way_to_peers_of_one_source_and_others_have_the_rest() {
         let mut peers = Peers::new(100);
         let silent = IpAddr::from([10, 0, 0, 200]);
-        let taken = (0..50).filter(|n| peers.hear(secs(0), silent, &node(*n)).is_ok()).count();
+        let taken = (0..50).filter(|n| peers.see(secs(0), silent, &node(*n)).is_ok()).count();
         assert_eq!(taken, CONNECTS_OF_ONE_SOURCE);
         assert!(hear(&mut peers, secs(0), &node(60)).expect("room").announce);
         peers.report(secs(7), &node(0), Report::Unreachable, &mut rng());
-        assert!(peers.hear(secs(7), silent, &node(70)).expect("room").announce);
-        assert_eq!(peers.hear(secs(7), silent, &node(71)), Err(Refusal::OverLimit));
+        assert!(peers.see(secs(7), silent, &node(70)).expect("room").announce);
+        assert_eq!(peers.see(secs(7), silent, &node(71)), Err(Refusal::OverLimit));
     }
 
     #[test]

@@ -17,20 +17,12 @@ pub enum Refusal {
     Unsealed,
     /// Beyond a [budget](crate::budget): too long, one name too many, or one connect too many.
     OverLimit,
-    /// Our own heartbeat: not a fault, but the echo that tells us that we are heard.
-    Own,
 }
 
 impl Refusal {
     /// Every cause, in the order of its counter.
-    pub const ALL: [Self; 6] = [
-        Self::Malformed,
-        Self::Name,
-        Self::Undecryptable,
-        Self::Unsealed,
-        Self::OverLimit,
-        Self::Own,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Malformed, Self::Name, Self::Undecryptable, Self::Unsealed, Self::OverLimit];
 
     /// The name of the cause.
     pub const fn name(self) -> &'static str {
@@ -40,7 +32,6 @@ impl Refusal {
             Self::Undecryptable => "undecryptable",
             Self::Unsealed => "unsealed",
             Self::OverLimit => "over_limit",
-            Self::Own => "own",
         }
     }
 }
@@ -61,7 +52,6 @@ impl Refusal {
                 "more peers than are connected at once (they are when they are heard again), more \
                  new names than are taken in (option max_peers), or packets that are too long"
             }
-            Self::Own => "it is this node's own heartbeat",
         }
     }
 }

@@ -9,9 +9,9 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use native_gossip_core::{Config, Engine, NodeName, Refusal, Report, Secret, Time};
+use native_gossip_core::{Config, Engine, NodeName, Received, Refusal, Report, Secret, Time};
 use rand::{SeedableRng, rngs::StdRng};
-use simulation::{Network, Place};
+use simulation::{Network, Outcome, Place};
 
 /// Where all packets come from, as on one host.
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -32,9 +32,9 @@ impl Mesh {
     }
 
     fn run(&mut self, until: Time) {
-        while let Some(hearing) = self.network.next(until) {
-            if hearing.announce == Ok(true) {
-                let (now, to, peer) = (self.network.now, hearing.to, hearing.from);
+        while let Some(delivery) = self.network.next(until) {
+            if let Outcome::Peer { announce: true } = delivery.outcome {
+                let (now, to, peer) = (self.network.now, delivery.to, delivery.from);
                 let node = &self.network.names[peer];
                 self.network.engines[to].report(now, node, Report::Connected);
                 self.announced.push((now, to, peer));
@@ -134,12 +134,12 @@ fn a_node_that_is_not_alive_sends_nothing_and_announces_nobody_until_it_is() {
 }
 
 #[test]
-fn an_own_heartbeat_is_counted_as_own() {
+fn an_own_heartbeat_is_an_echo_and_counted_as_one() {
     let mut mesh = Mesh::new(1, 0.0, Time::ZERO, 6, &Config::default());
     mesh.run(Time::from_secs(20));
     let counters = mesh.network.engines[0].counters();
     assert!(counters.sent > 3);
-    assert_eq!(counters.refused(Refusal::Own), counters.sent);
+    assert_eq!(counters.echoed, counters.sent);
 }
 
 #[test]
@@ -151,14 +151,15 @@ fn a_plain_heartbeat_is_unsealed_to_a_node_with_a_secret() {
         let name = format!("{}-{n}@10.0.0.1", "n".repeat(n % 16));
         plain.set_identity(Time::ZERO, NodeName::parse(&name).ok());
         let heartbeat = plain.heartbeat(Time::ZERO).expect("due at once");
-        let verdict = mesh.network.engines[0].hear(Time::ZERO, SOURCE, &heartbeat);
-        assert_eq!(verdict, Err(Refusal::Unsealed), "{name}");
+        let verdict = mesh.network.engines[0].receive(Time::ZERO, SOURCE, &heartbeat);
+        assert_eq!(verdict, Received::Refused(Refusal::Unsealed), "{name}");
     }
 }
 
 #[test]
 fn a_datagram_over_1500_bytes_is_refused_unread() {
     let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(0));
-    assert_eq!(engine.hear(Time::ZERO, SOURCE, &[0; 1501]), Err(Refusal::OverLimit));
-    assert_eq!(engine.hear(Time::ZERO, SOURCE, &[0; 1500]), Err(Refusal::Malformed));
+    let mut verdict = |datagram: &[u8]| engine.receive(Time::ZERO, SOURCE, datagram);
+    assert_eq!(verdict(&[0; 1501]), Received::Refused(Refusal::OverLimit));
+    assert_eq!(verdict(&[0; 1500]), Received::Refused(Refusal::Malformed));
 }

@@ -4,7 +4,7 @@
 
 use native_gossip_core::{
     NodeName, Refusal, Secret,
-    packet::{self, Keyring},
+    packet::{self, Heartbeat, Keyring, Trailer},
 };
 use proptest::prelude::*;
 
@@ -34,8 +34,13 @@ fn pair(key: u8, value: &[u8]) -> Vec<u8> {
     pair
 }
 
+/// The name in a heartbeat.
+fn decode(packet: &[u8], keyring: &Keyring) -> Result<NodeName, Refusal> {
+    packet::decode(packet, keyring).map(|heartbeat| heartbeat.node)
+}
+
 fn decode_plain(packet: &[u8]) -> Result<NodeName, Refusal> {
-    packet::decode(packet, &keyring(&[]))
+    decode(packet, &keyring(&[]))
 }
 
 proptest! {
@@ -45,13 +50,14 @@ proptest! {
     fn what_is_encoded_is_decoded(node in node_name(), iv: [u8; 16], secret: Option<Vec<u8>>) {
         let keyring = keyring(&secret.as_deref().into_iter().collect::<Vec<_>>());
         let packet = packet::encode(&node, &keyring, iv);
-        prop_assert_eq!(packet::decode(&packet, &keyring), Ok(node));
+        prop_assert_eq!(decode(&packet, &keyring), Ok(node));
     }
 
     #[test]
     fn any_secret_of_the_ring_opens_and_a_strange_one_does_not(node in node_name(), iv: [u8; 16]) {
         let packet = packet::encode(&node, &keyring(&[b"new"]), iv);
-        prop_assert_eq!(packet::decode(&packet, &keyring(&[b"old", b"new"])), Ok(node));
+        let heartbeat = packet::decode(&packet, &keyring(&[b"old", b"new"]));
+        prop_assert_eq!(heartbeat, Ok(Heartbeat { node, key: Some(1), trailer: None }));
         prop_assert!(packet::decode(&packet, &keyring(&[b"old"])).is_err());
     }
 
@@ -209,4 +215,7 @@ fn a_trailer_may_follow_the_term_and_part_of_one_may_not() {
         let packet = [&packet, &trailer[..len]].concat();
         assert_eq!(decode_plain(&packet).is_ok(), len == trailer.len(), "{len}");
     }
+    let whole = packet::decode(&[packet, trailer].concat(), &keyring(&[])).expect("a heartbeat");
+    let trailer = Some(Trailer { version: 1, has_mac: false });
+    assert_eq!(whole, Heartbeat { node: node(), key: None, trailer });
 }

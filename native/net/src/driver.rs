@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use native_gossip_core::{Config, Engine, NodeName, Refusal, Time, budget::ReceiveLimit};
+use native_gossip_core::{Config, Engine, NodeName, Received, Time, budget::ReceiveLimit};
 use rand::rngs::StdRng;
 
 use crate::{
@@ -249,24 +249,27 @@ impl Driver {
                     }
                 },
             };
-            let heard = self.engine.hear(now, arrival.source.ip(), datagram);
+            let received = self.engine.receive(now, arrival.source.ip(), datagram);
             let interface = || self.group.as_ref().and_then(|group| group.name(&arrival));
-            match heard {
-                Ok(heard) => {
-                    self.journal.heard(&heard.node, interface);
-                    if heard.announce {
-                        announce(&heard.node);
+            match received {
+                Received::Peer { heartbeat, announce: is_due } => {
+                    let node = &heartbeat.node;
+                    self.journal.heard(node, interface);
+                    if is_due {
+                        announce(node);
                     }
                     if let Some(group) = &mut self.group {
-                        let is_connected = self.engine.is_connected(&heard.node);
-                        group.heard(now, &heard.node, is_connected, &arrival);
+                        let is_connected = self.engine.is_connected(node);
+                        group.heard(now, node, is_connected, &arrival);
                     }
                 }
-                Err(cause) => {
-                    self.journal.refused(now, cause, arrival.source, interface);
-                    if let (Refusal::Own, Some(group)) = (cause, &mut self.group) {
+                Received::Echo => {
+                    if let Some(group) = &mut self.group {
                         group.echoed(&arrival, &mut self.journal);
                     }
+                }
+                Received::Refused(cause) => {
+                    self.journal.refused(now, cause, arrival.source, interface);
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use native_gossip_core::{Config, NodeName, Refusal, Report, Secret};
+use native_gossip_core::{Config, Counters, NodeName, Refusal, Report, Secret};
 use native_gossip_net::{
     Driver, InterfaceName, Interfaces, Listener, NetConfig, Notice, Remote, Served, Slice,
 };
@@ -108,9 +108,17 @@ impl Node {
     }
 
     fn wait_for_refusal(&self, cause: Refusal) {
+        self.wait_for_count(cause.name(), |counters| counters.refused(cause));
+    }
+
+    fn wait_for_echo(&self) {
+        self.wait_for_count("echo", |counters| counters.echoed);
+    }
+
+    fn wait_for_count(&self, what: &str, count: impl Fn(&Counters) -> u64) {
         let deadline = Instant::now() + DEADLINE;
-        while self.remote.counters().refused(cause) == 0 {
-            assert!(Instant::now() < deadline, "no {cause} in {:?}", self.remote.counters());
+        while count(&self.remote.counters()) == 0 {
+            assert!(Instant::now() < deadline, "no {what} in {:?}", self.remote.counters());
             thread::yield_now();
         }
     }
@@ -172,7 +180,7 @@ fn nodes_on_one_port_meet_by_multicast_and_by_broadcast_plain_and_sealed() {
                 if !before.contains(&peer(&third)) {
                     node.wait_for(&peer(&third));
                 }
-                node.wait_for_refusal(Refusal::Own);
+                node.wait_for_echo();
             }
         }
     }
@@ -184,7 +192,7 @@ fn nodes_with_different_secrets_hear_each_other_and_stay_apart() {
     let a = Node::start("a@127.0.0.1", &net, Some("one"), false);
     let b = Node::start("b@127.0.0.1", &net, Some("two"), false);
     for node in [&a, &b] {
-        node.wait_for_refusal(Refusal::Own);
+        node.wait_for_echo();
         let before = node.wait_for(&Told::Refused(Refusal::Undecryptable, 1));
         let told: Vec<_> = before.into_iter().chain(node.told.try_iter()).collect();
         assert!(!told.iter().any(|told| matches!(told, Told::Peer(_))), "{told:?}");
@@ -278,7 +286,7 @@ fn a_stop_ends_a_long_slice_and_every_later_one() {
 fn a_long_datagram_is_over_the_limit_and_does_not_disturb() {
     let net = multicast();
     let a = Node::start("a@127.0.0.1", &net, None, false);
-    a.wait_for_refusal(Refusal::Own);
+    a.wait_for_echo();
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     socket.send_to(&[0; 9000], (Ipv4Addr::LOCALHOST, net.port)).expect("sent");
     a.wait_for_refusal(Refusal::OverLimit);
@@ -304,7 +312,7 @@ fn a_flooded_node_sends_bursts_because_most_heartbeats_are_lost() {
 fn what_is_over_the_receive_limit_is_left_to_the_kernel_and_the_node_goes_on() {
     let net = NetConfig { receive_limit: 100, ..broadcast() };
     let a = Node::start("a@127.0.0.1", &net, None, false);
-    a.wait_for_refusal(Refusal::Own);
+    a.wait_for_echo();
     let started = Instant::now();
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     for _ in 0..2000 {

@@ -77,7 +77,7 @@ defmodule NativeGossip.Test.Faults.Stopping do
   end
 
   defp await_heartbeat do
-    heard = &(&1 != nil and &1.own > 0)
+    heard = &(&1 != nil and &1.echoed > 0)
     Await.until("the loop hears itself", fn -> Inside.counters(:lan) end, heard)
   end
 

@@ -1,20 +1,34 @@
 //! The heartbeat itself, as it stands in a plain packet or inside a sealed one.
 
+use std::borrow::Cow;
+
 use super::{
     PRELUDE,
     etf::{self, Keys, MAP, Malformed, Reader, SMALL_ATOM_UTF8, Scalar, VERSION},
-    trailer,
+    trailer::Trailer,
 };
 use crate::{NodeName, Refusal};
+
+/// What a packet says, once all that is in it has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The node that sends it.
+    pub node: NodeName,
+    /// The place in the keyring of the secret that opened it, from 0; `None` where it was plain.
+    pub key: Option<usize>,
+    /// What follows the term, if anything does.
+    pub trailer: Option<Trailer>,
+}
 
 /// The key under which a heartbeat carries the name.
 const NODE: &str = "node";
 
 /// Refuses everything but `"heartbeat::"`, a map with exactly one key `node`, and a trailer or
 /// nothing behind it.
-pub(super) fn decode(plaintext: &[u8]) -> Result<NodeName, Refusal> {
-    let name = read(plaintext).map_err(|Malformed| Refusal::Malformed)?;
-    NodeName::parse(&name).map_err(|_| Refusal::Name)
+pub(super) fn decode(plaintext: &[u8], key: Option<usize>) -> Result<Heartbeat, Refusal> {
+    let (name, trailer) = read(plaintext).map_err(|Malformed| Refusal::Malformed)?;
+    let node = NodeName::parse(&name).map_err(|_| Refusal::Name)?;
+    Ok(Heartbeat { node, key, trailer })
 }
 
 /// The heartbeat of `node`: `%{node: node}` in the form that OTP 26 and later send and that
@@ -31,7 +45,7 @@ pub(super) fn encode(node: &NodeName) -> Vec<u8> {
     packet
 }
 
-fn read(plaintext: &[u8]) -> Result<String, Malformed> {
+fn read(plaintext: &[u8]) -> Result<(Cow<'_, str>, Option<Trailer>), Malformed> {
     let term = plaintext.strip_prefix(PRELUDE).ok_or(Malformed)?;
     let mut reader = Reader::new(term);
     let pairs = reader.open_map()?;
@@ -52,9 +66,9 @@ fn read(plaintext: &[u8]) -> Result<String, Malformed> {
         }
     }
 
-    let rest = reader.rest();
-    if !rest.is_empty() && !trailer::is_trailer(rest) {
-        return Err(Malformed);
-    }
-    Ok(name.ok_or(Malformed)?.into_owned())
+    let trailer = match reader.rest() {
+        [] => None,
+        rest => Some(Trailer::parse(rest).ok_or(Malformed)?),
+    };
+    Ok((name.ok_or(Malformed)?, trailer))
 }

@@ -38,24 +38,24 @@ impl Keyring {
         Some(packet)
     }
 
-    /// Opens with the first secret that fits.
+    /// Opens with the first secret that fits, and says which one it is, from 0.
     ///
     /// The padding of one packet in 256 comes out even under a wrong key. So a plaintext that
     /// does not begin as a heartbeat is returned only if no other secret yields one that does.
-    pub(super) fn open(&self, datagram: &[u8]) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn open(&self, datagram: &[u8]) -> Result<(usize, Vec<u8>), Refusal> {
         let (iv, ciphertext) =
             datagram.split_first_chunk::<BLOCK>().ok_or(Refusal::Undecryptable)?;
         if ciphertext.is_empty() {
             return Err(Refusal::Undecryptable);
         }
         let mut opened = Err(Refusal::Undecryptable);
-        for cipher in &self.ciphers {
+        for (key, cipher) in self.ciphers.iter().enumerate() {
             let opener = cbc::Decryptor::inner_iv_init(cipher, &(*iv).into());
             if let Ok(plaintext) = opener.decrypt_padded_vec::<Pkcs7>(ciphertext) {
                 if plaintext.starts_with(PRELUDE) {
-                    return Ok(plaintext);
+                    return Ok((key, plaintext));
                 }
-                opened = Ok(plaintext);
+                opened = Ok((key, plaintext));
             }
         }
         opened

@@ -12,7 +12,9 @@ mod heartbeat;
 mod keyring;
 mod trailer;
 
+pub use heartbeat::Heartbeat;
 pub use keyring::Keyring;
+pub use trailer::Trailer;
 
 use crate::{NodeName, Refusal};
 
@@ -22,14 +24,23 @@ const PRELUDE: &[u8] = b"heartbeat::";
 /// Reads one datagram: a plain heartbeat where the keyring is empty, a sealed one where it is not.
 ///
 /// # Errors
-/// [`Refusal::Undecryptable`] where no secret opens it, [`Refusal::Malformed`] where what is
-/// inside is not a heartbeat, [`Refusal::Name`] where it names no node.
-pub fn decode(datagram: &[u8], keyring: &Keyring) -> Result<NodeName, Refusal> {
+/// The first rule that it breaks: [`Refusal::Undecryptable`] where no secret opens it,
+/// [`Refusal::Unsealed`] where it is plain and we seal, [`Refusal::Malformed`] where what is inside
+/// is not a heartbeat, [`Refusal::Name`] where it names no node.
+pub fn decode(datagram: &[u8], keyring: &Keyring) -> Result<Heartbeat, Refusal> {
     if keyring.is_empty() {
-        heartbeat::decode(datagram)
-    } else {
-        heartbeat::decode(&keyring.open(datagram)?)
+        return heartbeat::decode(datagram, None);
     }
+    let opened = keyring.open(datagram);
+    let heartbeat = opened.and_then(|(key, plaintext)| heartbeat::decode(&plaintext, Some(key)));
+    heartbeat.map_err(|cause| match cause {
+        // An IV may begin with any bytes, so the prelude tells only of what failed to open. Of plain
+        // packets whose length fits one in 256 has an even padding and is read as noise.
+        Refusal::Undecryptable | Refusal::Malformed if datagram.starts_with(PRELUDE) => {
+            Refusal::Unsealed
+        }
+        cause => cause,
+    })
 }
 
 /// The heartbeat of `node`, sealed where the keyring has a secret. `iv` must be unpredictable; a
@@ -37,10 +48,4 @@ pub fn decode(datagram: &[u8], keyring: &Keyring) -> Result<NodeName, Refusal> {
 pub fn encode(node: &NodeName, keyring: &Keyring, iv: [u8; 16]) -> Vec<u8> {
     let plaintext = heartbeat::encode(node);
     keyring.seal(&plaintext, iv).unwrap_or(plaintext)
-}
-
-/// Whether a datagram that did not open was never sealed. An IV may begin with any bytes, so
-/// this says something only about what failed to open.
-pub(crate) fn is_unsealed(datagram: &[u8]) -> bool {
-    datagram.starts_with(PRELUDE)
 }

@@ -13,16 +13,28 @@ const SIGNED: u8 = 1;
 const LEN: usize = 2 + 1 + 1 + 8 + 8;
 const MAC_LEN: usize = 16;
 
-/// Whether these bytes are a trailer by their shape. What it says is not read yet.
-pub(super) fn is_trailer(bytes: &[u8]) -> bool {
-    match bytes.strip_prefix(MAGIC) {
-        Some([VERSION, flags, ..]) => match *flags {
-            0 => bytes.len() == LEN,
-            SIGNED => bytes.len() == LEN + MAC_LEN,
-            _ => false,
-        },
-        Some([version, ..]) => *version > VERSION,
-        _ => false,
+/// A trailer, as far as it is read: its shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trailer {
+    /// 1, or that of a later sender.
+    pub version: u8,
+    /// Whether it ends in a MAC; of a later version that is not known, and false.
+    pub has_mac: bool,
+}
+
+impl Trailer {
+    /// Reads the bytes that follow the term. `None` where they are no trailer.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        match bytes.strip_prefix(MAGIC)? {
+            [VERSION, 0, ..] if bytes.len() == LEN => {
+                Some(Self { version: VERSION, has_mac: false })
+            }
+            [VERSION, SIGNED, ..] if bytes.len() == LEN + MAC_LEN => {
+                Some(Self { version: VERSION, has_mac: true })
+            }
+            [version, ..] if *version > VERSION => Some(Self { version: *version, has_mac: false }),
+            _ => None,
+        }
     }
 }
 
@@ -39,24 +51,27 @@ mod tests {
     #[test]
     fn a_trailer_has_the_length_that_its_flags_say() {
         for len in 4..64 {
-            assert_eq!(is_trailer(&trailer(1, 0, len)), len == 20, "{len} bytes, unsigned");
-            assert_eq!(is_trailer(&trailer(1, 1, len)), len == 36, "{len} bytes, signed");
+            let unsigned = (len == 20).then_some(Trailer { version: 1, has_mac: false });
+            let signed = (len == 36).then_some(Trailer { version: 1, has_mac: true });
+            assert_eq!(Trailer::parse(&trailer(1, 0, len)), unsigned, "{len} bytes, unsigned");
+            assert_eq!(Trailer::parse(&trailer(1, 1, len)), signed, "{len} bytes, signed");
         }
     }
 
     #[test]
     fn unknown_flags_and_versions_before_the_first_are_no_trailer() {
-        assert!(!is_trailer(&trailer(1, 2, 20)));
-        assert!(!is_trailer(&trailer(1, 3, 36)));
-        assert!(!is_trailer(&trailer(0, 0, 20)));
+        for none in [trailer(1, 2, 20), trailer(1, 3, 36), trailer(0, 0, 20)] {
+            assert_eq!(Trailer::parse(&none), None, "{none:?}");
+        }
     }
 
     #[test]
     fn a_later_version_may_be_of_any_length() {
-        assert!(is_trailer(b"NG\x02"));
-        assert!(is_trailer(&trailer(2, 0xff, 300)));
-        assert!(!is_trailer(b"NG"));
-        assert!(!is_trailer(b"N"));
-        assert!(!is_trailer(b"GN\x02"));
+        let later = |version| Some(Trailer { version, has_mac: false });
+        assert_eq!(Trailer::parse(b"NG\x02"), later(2));
+        assert_eq!(Trailer::parse(&trailer(0xff, 0xff, 300)), later(0xff));
+        for none in [&b"NG"[..], b"N", b"", b"GN\x02"] {
+            assert_eq!(Trailer::parse(none), None, "{none:?}");
+        }
     }
 }

@@ -28,7 +28,7 @@ use meetings::Pair;
 use native_gossip_core::{Config, Refusal, Time, budget::CLUSTER_HEARTBEATS_PER_SECOND};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rules::{MEETS_WITHIN, Rules};
-use simulation::{Hearing, Network, Place};
+use simulation::{Delivery, Network, Outcome, Place};
 
 const NODES: usize = 200;
 const SEGMENTS: usize = 10;
@@ -169,8 +169,8 @@ impl Hour {
     fn run(&mut self, end: Time) {
         loop {
             let timer = self.timers.peek().map_or(end, |Reverse((at, _))| *at);
-            if let Some(hearing) = self.network.next(timer.min(end)) {
-                self.heard(&hearing);
+            if let Some(delivery) = self.network.next(timer.min(end)) {
+                self.heard(&delivery);
             } else if timer > end {
                 return;
             } else if let Some(Reverse((_, timer))) = self.timers.pop() {
@@ -181,18 +181,19 @@ impl Hour {
         }
     }
 
-    fn heard(&mut self, hearing: &Hearing) {
-        let (to, peer) = (hearing.to, hearing.from);
+    fn heard(&mut self, delivery: &Delivery) {
+        let (to, peer) = (delivery.to, delivery.from);
         let (now, source) = (self.network.now, self.host(peer).source);
-        match hearing.announce {
-            Ok(true) => {
+        match delivery.outcome {
+            Outcome::Peer { announce: true } => {
                 self.rules.announced(now, to, peer, source);
                 self.connect(to, peer);
             }
-            Ok(false) if self.is_alive[to] => self.rules.not_announced(now, to, peer),
-            Ok(false) => {}
-            Err(Refusal::OverLimit) => self.rules.put_off(now, to, peer, source),
-            Err(cause) => assert_eq!((cause, to), (Refusal::Own, peer)),
+            Outcome::Peer { .. } if self.is_alive[to] => self.rules.not_announced(now, to, peer),
+            Outcome::Peer { .. } => {}
+            Outcome::Refused(Refusal::OverLimit) => self.rules.put_off(now, to, peer, source),
+            Outcome::Echo => assert_eq!(to, peer),
+            Outcome::Refused(cause) => unreachable!("n{peer} is refused by n{to} as {cause}"),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
     rc::Rc,
 };
 
-use native_gossip_core::{Config, Engine, NodeName, Refusal, Time};
+use native_gossip_core::{Config, Engine, NodeName, Received, Refusal, Time};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 
 pub(crate) struct Network {
@@ -23,7 +23,7 @@ pub(crate) struct Network {
     queue: BinaryHeap<Reverse<(Time, Event)>>,
     /// For when each engine's next heartbeat was queued.
     due: Vec<Option<Time>>,
-    hearings: VecDeque<Hearing>,
+    deliveries: VecDeque<Delivery>,
     rng: StdRng,
 }
 
@@ -45,11 +45,19 @@ pub(crate) struct Link {
     pub(crate) partition: usize,
 }
 
-/// A packet arrived, and the engine said whether to announce its sender.
-pub(crate) struct Hearing {
+/// A packet arrived, and this is what the engine made of it.
+pub(crate) struct Delivery {
     pub(crate) to: usize,
     pub(crate) from: usize,
-    pub(crate) announce: Result<bool, Refusal>,
+    pub(crate) outcome: Outcome,
+}
+
+/// [`Received`], without what the packet says: the simulation knows who sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Peer { announce: bool },
+    Echo,
+    Refused(Refusal),
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -86,7 +94,7 @@ impl Network {
             places,
             queue: BinaryHeap::new(),
             due: vec![None; size],
-            hearings: VecDeque::new(),
+            deliveries: VecDeque::new(),
             rng,
         };
         for n in 0..size {
@@ -115,8 +123,8 @@ impl Network {
     }
 
     /// Lets time pass until a packet arrives, or else until `until`.
-    pub(crate) fn next(&mut self, until: Time) -> Option<Hearing> {
-        while self.hearings.is_empty() {
+    pub(crate) fn next(&mut self, until: Time) -> Option<Delivery> {
+        while self.deliveries.is_empty() {
             let next = self.queue.peek_mut().filter(|next| next.0.0 <= until);
             let Some(Reverse((at, event))) = next.map(PeekMut::pop) else {
                 self.now = until;
@@ -128,7 +136,7 @@ impl Network {
                 Event::Arrival(segment, packet) => self.deliver(segment, &packet),
             }
         }
-        self.hearings.pop_front()
+        self.deliveries.pop_front()
     }
 
     fn send(&mut self, from: usize) {
@@ -151,12 +159,16 @@ impl Network {
             if !arrives || self.rng.random_bool(self.loss) {
                 continue;
             }
-            let heard = self.engines[to].hear(self.now, self.places[from].source, &packet.bytes);
-            let announce = heard.map(|heard| {
-                assert!(!heard.announce || heard.node == self.names[from], "another name");
-                heard.announce
-            });
-            self.hearings.push_back(Hearing { to, from, announce });
+            let source = self.places[from].source;
+            let outcome = match self.engines[to].receive(self.now, source, &packet.bytes) {
+                Received::Peer { heartbeat, announce } => {
+                    assert!(!announce || heartbeat.node == self.names[from], "another name");
+                    Outcome::Peer { announce }
+                }
+                Received::Echo => Outcome::Echo,
+                Received::Refused(cause) => Outcome::Refused(cause),
+            };
+            self.deliveries.push_back(Delivery { to, from, outcome });
             self.wake(to);
         }
     }

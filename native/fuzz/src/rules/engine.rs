@@ -6,15 +6,15 @@
 use std::{convert::Infallible, net::IpAddr, sync::LazyLock};
 
 use native_gossip_core::{
-    Config, Engine, NodeName, Refusal, Report, Secret, Time,
+    Config, Engine, NodeName, Received, Refusal, Report, Secret, Time,
     budget::MAX_DATAGRAM,
-    packet::{self, Keyring},
+    packet::{self, Heartbeat, Keyring},
 };
 use rand_core::{TryCryptoRng, TryRng};
 
 use super::{
     model::Model,
-    sealing::{BLOCK, PLAIN, PRELUDE, RING, seal, secrets},
+    sealing::{BLOCK, PLAIN, RING, seal, secrets},
 };
 
 /// Steps of one sequence; short, because a long one finds no more and costs many short ones.
@@ -69,6 +69,7 @@ struct Trial {
     forged: usize,
     heard: u64,
     accepted: u64,
+    echoed: u64,
     announced: u64,
     own: Vec<u8>,
     sent: u64,
@@ -102,6 +103,7 @@ impl Trial {
             forged: 0,
             heard: 0,
             accepted: 0,
+            echoed: 0,
             announced: 0,
             own: Vec::new(),
             sent: 0,
@@ -166,13 +168,8 @@ impl Trial {
     /// Packets of nodes that do not appear here are left out: they would be as forged ones are.
     fn hear_whatever(&mut self, datagram: &[u8]) {
         match packet::decode(datagram, self.cast.keyring) {
-            Err(Refusal::Undecryptable | Refusal::Malformed)
-                if !self.cast.keyring.is_empty() && datagram.starts_with(PRELUDE) =>
-            {
-                self.hear(datagram, Err(Refusal::Unsealed));
-            }
             Err(cause) => self.hear(datagram, Err(cause)),
-            Ok(node) => {
+            Ok(Heartbeat { node, .. }) => {
                 let place = self.cast.players.iter().position(|player| player.node == node);
                 place.into_iter().for_each(|place| self.hear(datagram, Ok(place)));
             }
@@ -182,24 +179,28 @@ impl Trial {
     /// `content` is what the packet says, whoever hears it.
     fn hear(&mut self, datagram: &[u8], content: Result<usize, Refusal>) {
         let deadline = self.engine.deadline();
-        let verdict = self.engine.hear(self.now, self.source, datagram);
+        let verdict = self.engine.receive(self.now, self.source, datagram);
         self.heard += 1;
-        self.accepted += u64::from(verdict.is_ok());
-        self.announced += u64::from(verdict.as_ref().is_ok_and(|heard| heard.announce));
         assert!(self.engine.deadline() <= deadline, "a packet puts a heartbeat off");
 
-        let content = match content {
-            Ok(node) if self.identity == Some(node) => Err(Refusal::Own),
-            content => content,
-        };
         let node = match content {
+            Ok(node) if self.identity == Some(node) => {
+                self.echoed += 1;
+                return assert_eq!(verdict, Received::Echo);
+            }
             Ok(node) => node,
-            Err(cause) => return assert_eq!(verdict, Err(cause)),
+            Err(cause) => return assert_eq!(verdict, Received::Refused(cause)),
         };
-        let announce = verdict.map(|heard| {
-            assert_eq!(heard.node, self.cast.players[node].node);
-            heard.announce
-        });
+        let announce = match verdict {
+            Received::Peer { heartbeat, announce } => {
+                assert_eq!(heartbeat.node, self.cast.players[node].node);
+                self.accepted += 1;
+                self.announced += u64::from(announce);
+                Ok(announce)
+            }
+            Received::Refused(cause) => Err(cause),
+            Received::Echo => unreachable!("of another node"),
+        };
         if self.identity.is_some() {
             self.model.heard(self.now, self.source, node, announce);
         } else {
@@ -239,8 +240,8 @@ impl Trial {
         assert_eq!(heartbeat.is_some(), is_due);
         assert_eq!(self.engine.heartbeat(self.now), None, "two at the same moment");
         if let Some(datagram) = heartbeat {
-            let node = packet::decode(&datagram, self.cast.keyring);
-            assert_eq!(node.ok().as_ref(), self.name());
+            let heartbeat = packet::decode(&datagram, self.cast.keyring).ok();
+            assert_eq!(heartbeat.as_ref().map(|heartbeat| &heartbeat.node), self.name());
             self.own = datagram;
             self.sent += 1;
         }
@@ -251,7 +252,8 @@ impl Trial {
         let refused: u64 = Refusal::ALL.iter().map(|cause| counters.refused(*cause)).sum();
         assert_eq!((counters.sent, counters.received), (self.sent, self.heard));
         assert_eq!((counters.accepted, counters.announced), (self.accepted, self.announced));
-        assert_eq!(counters.received, counters.accepted + refused);
+        assert_eq!(counters.echoed, self.echoed);
+        assert_eq!(counters.received, counters.accepted + counters.echoed + refused);
 
         let deadline = self.engine.deadline();
         assert_eq!(deadline.is_some(), self.identity.is_some(), "who is not alive is silent");

@@ -15,8 +15,6 @@ const SECRETS: [&[u8]; 2] = [b"somepassword", b"the one before"];
 const IV: [u8; BLOCK] = *b"no matter which.";
 pub(super) const BLOCK: usize = 16;
 
-pub(super) const PRELUDE: &[u8] = b"heartbeat::";
-
 /// A keyring of both secrets.
 pub(super) static RING: LazyLock<Keyring> = LazyLock::new(|| Keyring::new(&secrets()));
 
