@@ -1,6 +1,6 @@
 //! What strangers may cost us. Each bound stands here once, with its reason.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use crate::{Refusal, Time};
 
@@ -10,7 +10,7 @@ pub const MAX_DATAGRAM: usize = 1500;
 
 /// A new name costs the BEAM an atom, for ever. So after `max_peers` of them at once, one more is
 /// taken in only so often: a forger gains 8,640 atoms a day of the 1,048,576 that a BEAM has.
-pub const NEW_NAME_EVERY: Time = Time::from_secs(10);
+pub const NEW_NAME_EVERY: Duration = Duration::from_secs(10);
 
 /// Connects under way: peers announced of which nothing was reported yet. A host that accepts and
 /// never answers holds a connect for seven seconds, so one at a time would keep every other peer
@@ -31,7 +31,7 @@ pub const CLUSTER_HEARTBEATS_PER_SECOND: u32 = 200;
 
 /// The time of a [`receive`](Allowance::receive) allowance's refill. Shorter, and the loop would
 /// wake more often than it saves; longer, and the kernel's buffer would overflow meanwhile.
-const RECEIVE_WINDOW: Time = Time::from_millis(10);
+const RECEIVE_WINDOW: Duration = Duration::from_millis(10);
 
 /// One host that forges names may use up this part of the allowance for new names, and does not keep
 /// those of other hosts out; but so many BEAMs on one host are taken in with a small allowance too.
@@ -85,12 +85,12 @@ fn place(source: IpAddr) -> usize {
 struct Allowance {
     capacity: u64,
     left: u64,
-    interval: Time,
+    interval: Duration,
     refilled: Time,
 }
 
 impl Allowance {
-    fn new(capacity: usize, interval: Time) -> Self {
+    fn new(capacity: usize, interval: Duration) -> Self {
         let capacity = capacity as u64;
         Self { capacity, left: capacity, interval, refilled: Time::ZERO }
     }
@@ -105,7 +105,7 @@ impl Allowance {
     }
 
     fn refill(&mut self, now: Time) {
-        let passed = now.saturating_sub(self.refilled);
+        let passed = now - self.refilled;
         let gained =
             u64::try_from(passed.as_nanos() / self.interval.as_nanos()).unwrap_or(u64::MAX);
         if self.left.saturating_add(gained) >= self.capacity {
@@ -157,7 +157,7 @@ impl ReceiveLimit {
 
 /// Pause between two log lines about refused packets of one cause, and the longest: two clusters
 /// that share a group refuse each other's packets for ever, and that is news only at first.
-const LOG_PAUSE: (Time, Time) = (Time::from_secs(60), Time::from_secs(86_400));
+const LOG_PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(86_400));
 
 /// Log lines about refused packets: for each cause one at once, and one more, with the number of
 /// packets since, after a pause that doubles from a minute to a day.
@@ -170,7 +170,7 @@ pub struct RefusalLog {
 struct Unsaid {
     packets: u64,
     next: Time,
-    pause: Time,
+    pause: Duration,
 }
 
 impl Default for Unsaid {
@@ -197,6 +197,10 @@ impl RefusalLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn millis(millis: u64) -> Time {
+        Time::after(Duration::from_millis(millis))
+    }
 
     fn source(n: u8) -> IpAddr {
         IpAddr::from([10, 0, 0, n])
@@ -227,11 +231,11 @@ mod tests {
     fn one_name_comes_back_in_ten_seconds_and_never_more_than_the_whole() {
         let mut names = NewNames::new(3);
         assert_eq!(taken(&mut names, Time::ZERO, 1, 10), 3);
-        assert_eq!(taken(&mut names, Time::from_millis(9_999), 2, 10), 0);
-        assert_eq!(taken(&mut names, Time::from_millis(10_000), 2, 10), 1);
-        assert_eq!(taken(&mut names, Time::from_millis(19_999), 1, 10), 0);
-        assert_eq!(taken(&mut names, Time::from_millis(20_000), 1, 10), 1);
-        let year = Time::from_secs(365 * 86_400);
+        assert_eq!(taken(&mut names, millis(9_999), 2, 10), 0);
+        assert_eq!(taken(&mut names, millis(10_000), 2, 10), 1);
+        assert_eq!(taken(&mut names, millis(19_999), 1, 10), 0);
+        assert_eq!(taken(&mut names, millis(20_000), 1, 10), 1);
+        let year = millis(365 * 86_400_000);
         assert_eq!(taken(&mut names, year, 1, 10), 3);
     }
 
@@ -240,7 +244,9 @@ mod tests {
         for per_second in [1, 99, 100, 101, 12_345, 20_000] {
             let mut limit = ReceiveLimit::new(per_second);
             let micros = 0..3_000_000u64;
-            let taken = micros.filter(|n| limit.take(Time::from_micros(*n)).is_ok()).count();
+            let taken = micros
+                .filter(|n| limit.take(Time::after(Duration::from_micros(*n))).is_ok())
+                .count();
             assert_eq!(taken, 3 * per_second as usize, "{per_second}");
         }
     }
@@ -248,7 +254,7 @@ mod tests {
     #[test]
     fn a_used_up_window_says_when_the_next_begins() {
         let mut limit = ReceiveLimit::new(100);
-        let now = Time::from_secs(7);
+        let now = millis(7_000);
         assert_eq!(limit.take(now), Ok(()));
         assert_eq!(limit.take(now), Err(now + RECEIVE_WINDOW));
         assert_eq!(limit.take(now + RECEIVE_WINDOW), Ok(()));
@@ -259,7 +265,7 @@ mod tests {
         let mut log = RefusalLog::default();
         let days = 30;
         let lines: Vec<_> = (0..days * 86_400)
-            .filter_map(|s| log.note(Time::from_secs(s), Refusal::Malformed).map(|n| (s, n)))
+            .filter_map(|s| log.note(millis(s * 1000), Refusal::Malformed).map(|n| (s, n)))
             .collect();
         assert_eq!(lines.get(..4), Some(&[(0, 1), (60, 60), (180, 120), (420, 240)][..]));
         assert!(lines.len() < 12 + 30, "{} lines", lines.len());

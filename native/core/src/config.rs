@@ -1,8 +1,6 @@
 //! What an engine is told when it is made.
 
-use std::fmt;
-
-use crate::Time;
+use std::{fmt, time::Duration};
 
 /// The settings of an [`Engine`](crate::Engine). Values are checked where options are read, and
 /// taken here as they are.
@@ -12,14 +10,14 @@ pub struct Config {
     /// arrives. Where there are none, heartbeats are plain.
     pub secrets: Vec<Secret>,
     /// Upper bound of the random gap between two heartbeats.
-    pub heartbeat_interval: Time,
+    pub heartbeat_interval: Duration,
     /// Distinct names remembered, and the number of new ones taken in at once.
     pub max_peers: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { secrets: Vec::new(), heartbeat_interval: Time::from_secs(5), max_peers: 4096 }
+        Self { secrets: Vec::new(), heartbeat_interval: Duration::from_secs(5), max_peers: 4096 }
     }
 }
 

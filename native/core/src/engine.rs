@@ -1,6 +1,6 @@
 //! The protocol of one node: what it sends, whom it has heard, whom it announces.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use rand_core::CryptoRng;
 
@@ -110,7 +110,7 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// The longest that a node of this cluster lets pass between two heartbeats.
-    pub fn longest_gap(&self) -> Time {
+    pub fn longest_gap(&self) -> Duration {
         self.schedule.longest_gap(self.peers.connected() + 1)
     }
 

@@ -31,6 +31,7 @@ pub mod packet;
 mod peers;
 mod refusal;
 mod schedule;
+mod time;
 mod under_way;
 
 pub use config::{Config, Secret};
@@ -39,12 +40,4 @@ pub use engine::{Engine, Received};
 pub use name::{InvalidName, NodeName};
 pub use peers::Report;
 pub use refusal::Refusal;
-
-/// The time since a moment of the caller's choice. It never runs backwards.
-pub type Time = std::time::Duration;
-
-/// A duration drawn evenly from zero up to, and not including, `bound`.
-fn random_below(rng: &mut impl rand_core::Rng, bound: Time) -> Time {
-    let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX).max(1);
-    Time::from_nanos(rng.next_u64() % nanos)
-}
+pub use time::{Now, Time, WallTime};

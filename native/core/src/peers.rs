@@ -1,22 +1,22 @@
 //! The nodes that were heard, and when each is announced.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use rand_core::Rng;
 
 use crate::{
     NodeName, Refusal, Time,
     budget::NewNames,
-    random_below,
+    time::random_below,
     under_way::{Connect, REPORT_WITHIN, UnderWay},
 };
 
 /// A connected peer is announced again so often, for a `list_nodes` of the user's own that forgot
 /// it without a `:nodedown`.
-const REFRESH_EVERY: Time = Time::from_secs(60);
+const REFRESH_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a peer is left alone after a first connect that failed, and at most after many.
-const BACK_OFF: (Time, Time) = (Time::from_secs(1), Time::from_secs(30));
+const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// What became of a peer that was announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl Peers {
 
 /// Doubles with each failure, and is up to a quarter shorter at random, so that the two ends of a
 /// link do not try in step.
-fn back_off(failures: u32, rng: &mut impl Rng) -> Time {
+fn back_off(failures: u32, rng: &mut impl Rng) -> Duration {
     let (first, longest) = BACK_OFF;
     let pause = first.saturating_mul(2u32.saturating_pow(failures)).min(longest);
     pause - random_below(rng, pause / 4)
@@ -189,7 +189,11 @@ mod tests {
     }
 
     fn secs(s: u64) -> Time {
-        Time::from_secs(s)
+        Time::after(length(s))
+    }
+
+    fn length(secs: u64) -> Duration {
+        Duration::from_secs(secs)
     }
 
     fn rng() -> StdRng {
@@ -261,14 +265,14 @@ mod tests {
         announced(&mut peers, now);
         for longest in [1, 2, 4, 8, 16, 30, 30, 30] {
             peers.report(now, &node(1), Report::Unreachable, &mut rng);
-            let (from, to) = (now + secs(longest) * 3 / 4, now + secs(longest));
-            assert!(!announced(&mut peers, from - Time::from_nanos(1)), "{longest}");
-            now = to;
+            let early = length(longest) * 3 / 4 - Duration::from_nanos(1);
+            assert!(!announced(&mut peers, now + early), "{longest}");
+            now += length(longest);
             assert!(announced(&mut peers, now), "{longest}");
         }
         peers.report(now, &node(1), Report::Connected, &mut rng);
         peers.report(now, &node(1), Report::Unreachable, &mut rng);
-        assert!(announced(&mut peers, now + secs(1)));
+        assert!(announced(&mut peers, now + length(1)));
     }
 
     #[test]

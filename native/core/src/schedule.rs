@@ -1,27 +1,29 @@
 //! When the next heartbeat is due.
 
+use std::time::Duration;
+
 use rand_core::Rng;
 
-use crate::{Time, budget::CLUSTER_HEARTBEATS_PER_SECOND, random_below};
+use crate::{Time, budget::CLUSTER_HEARTBEATS_PER_SECOND, time::random_below};
 
 /// Heartbeats of a burst after the first: some packets are always lost, and one that meets its
 /// peers a whole interval later is what users call a slow start.
 const BURST_MORE: u8 = 2;
 
 /// Gap within a burst: 200 to 500 ms, so that a burst is over within a second.
-const BURST_GAP: (Time, Time) = (Time::from_millis(200), Time::from_millis(300));
+const BURST_GAP: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(300));
 
 /// A heartbeat that was brought forward is sent within this time, spread at random so that all
 /// who heard the new node do not answer at once.
-const ANSWER_WITHIN: Time = Time::from_millis(200);
+const ANSWER_WITHIN: Duration = Duration::from_millis(200);
 
 /// A heartbeat is brought forward at most so often.
-const ANSWER_EVERY: Time = Time::from_secs(1);
+const ANSWER_EVERY: Duration = Duration::from_secs(1);
 
 /// The times at which heartbeats are sent: a burst, then random gaps.
 #[derive(Debug)]
 pub(crate) struct Schedule {
-    interval: Time,
+    interval: Duration,
     due: Option<Time>,
     burst_left: u8,
     may_answer_at: Time,
@@ -29,7 +31,7 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     /// A schedule on which nothing is due until there is a burst.
-    pub(crate) fn new(interval: Time) -> Self {
+    pub(crate) fn new(interval: Duration) -> Self {
         Self { interval, due: None, burst_left: 0, may_answer_at: Time::ZERO }
     }
 
@@ -65,15 +67,16 @@ impl Schedule {
             self.burst_left -= 1;
             BURST_GAP.0 + random_below(rng, BURST_GAP.1)
         } else {
-            random_below(rng, self.longest_gap(nodes)).max(Time::from_millis(1))
+            random_below(rng, self.longest_gap(nodes)).max(Duration::from_millis(1))
         };
         self.due = Some(now + gap);
     }
 
     /// The longest gap in a cluster of so many nodes. The mean is half of it.
-    pub(crate) fn longest_gap(&self, nodes: usize) -> Time {
+    pub(crate) fn longest_gap(&self, nodes: usize) -> Duration {
         let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
-        let cluster_gap = Time::from_secs(2).saturating_mul(nodes) / CLUSTER_HEARTBEATS_PER_SECOND;
+        let cluster_gap =
+            Duration::from_secs(2).saturating_mul(nodes) / CLUSTER_HEARTBEATS_PER_SECOND;
         self.interval.max(cluster_gap)
     }
 }
@@ -84,10 +87,10 @@ mod tests {
 
     use super::*;
 
-    const INTERVAL: Time = Time::from_secs(5);
+    const INTERVAL: Duration = Duration::from_secs(5);
 
     /// The gaps of the heartbeats that follow the burst.
-    fn gaps(nodes: usize, rng: &mut StdRng) -> Vec<Time> {
+    fn gaps(nodes: usize, rng: &mut StdRng) -> Vec<Duration> {
         let mut schedule = Schedule::new(INTERVAL);
         schedule.burst(Time::ZERO);
         let mut times = Vec::new();
@@ -115,13 +118,13 @@ mod tests {
         for seed in 0..100 {
             let mut rng = StdRng::seed_from_u64(seed);
             let mut schedule = Schedule::new(INTERVAL);
-            let start = Time::from_secs(3);
+            let start = Time::after(Duration::from_secs(3));
             schedule.burst(start);
             assert_eq!(schedule.due(), Some(start));
             for _ in 0..BURST_MORE {
                 schedule.sent(schedule.due().expect("due"), 1, &mut rng);
             }
-            assert!(schedule.due().expect("due") <= start + Time::from_secs(1));
+            assert!(schedule.due().expect("due") <= start + Duration::from_secs(1));
         }
     }
 
@@ -129,7 +132,7 @@ mod tests {
     fn gaps_are_spread_over_the_interval_and_never_longer() {
         let gaps = gaps(8, &mut StdRng::seed_from_u64(1));
         assert!(gaps.iter().all(|gap| *gap <= INTERVAL));
-        let mean = gaps.iter().sum::<Time>() / u32::try_from(gaps.len()).expect("few");
+        let mean = gaps.iter().sum::<Duration>() / u32::try_from(gaps.len()).expect("few");
         assert!(mean > INTERVAL * 9 / 20 && mean < INTERVAL * 11 / 20, "{mean:?}");
     }
 
@@ -137,7 +140,7 @@ mod tests {
     fn a_large_cluster_sends_about_two_hundred_packets_a_second() {
         let nodes = 4000;
         let gaps = gaps(nodes, &mut StdRng::seed_from_u64(2));
-        let total = gaps.iter().sum::<Time>().as_secs_f64();
+        let total = gaps.iter().sum::<Duration>().as_secs_f64();
         let rate = nodes as f64 * gaps.len() as f64 / total;
         assert!((190.0..210.0).contains(&rate), "{rate}");
     }
@@ -145,16 +148,18 @@ mod tests {
     #[test]
     fn a_new_peer_is_answered_within_200_ms_at_most_once_a_second() {
         let mut rng = StdRng::seed_from_u64(3);
-        let mut schedule = Schedule::new(Time::from_secs(1000));
+        let mut schedule = Schedule::new(Duration::from_secs(1000));
         schedule.burst(Time::ZERO);
-        (0..=BURST_MORE).for_each(|_| schedule.sent(Time::from_secs(1), 1, &mut rng));
+        (0..=BURST_MORE)
+            .for_each(|_| schedule.sent(Time::after(Duration::from_secs(1)), 1, &mut rng));
 
-        let now = Time::from_secs(2);
+        let now = Time::after(Duration::from_secs(2));
         schedule.answer(now, &mut rng);
         assert!(schedule.due().expect("due") < now + ANSWER_WITHIN);
         schedule.sent(now + ANSWER_WITHIN, 1, &mut rng);
         let next = schedule.due();
-        schedule.answer(now + ANSWER_EVERY - Time::from_nanos(1), &mut rng);
+        let early = ANSWER_EVERY - Duration::from_nanos(1);
+        schedule.answer(now + early, &mut rng);
         assert_eq!(schedule.due(), next);
         schedule.answer(now + ANSWER_EVERY, &mut rng);
         assert!(schedule.due().expect("due") < now + ANSWER_EVERY + ANSWER_WITHIN);

@@ -1,6 +1,6 @@
 //! The connects that are under way, as far as the engine knows.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use crate::{
     NodeName, Time,
@@ -9,7 +9,7 @@ use crate::{
 
 /// A peer whose connect brought no report is announced again: the message may have died with its
 /// receiver.
-pub(crate) const REPORT_WITHIN: Time = Time::from_secs(30);
+pub(crate) const REPORT_WITHIN: Duration = Duration::from_secs(30);
 
 /// The peers that were announced and not reported on.
 #[derive(Debug, Default)]

@@ -25,10 +25,10 @@ const BATCH: usize = 64;
 
 /// Bursts are at least so far apart. Under a flood, where most heartbeats are lost with the rest, they
 /// are sent this often: a newcomer that hears one of twenty would otherwise wait for a minute.
-const BURST_EVERY: Time = Time::from_secs(1);
+const BURST_EVERY: Duration = Duration::from_secs(1);
 
 /// No other node may be heard for so long, at least: a network is allowed a hiccup.
-const SHORTEST_SILENCE: Time = Time::from_secs(10);
+const SHORTEST_SILENCE: Duration = Duration::from_secs(10);
 
 /// Who is told what the driver finds.
 pub trait Listener {
@@ -161,7 +161,7 @@ impl Driver {
     }
 
     fn now(&self) -> Time {
-        self.started.elapsed()
+        Time::after(self.started.elapsed())
     }
 
     fn take_calls(&mut self, now: Time) {
@@ -302,6 +302,6 @@ impl Driver {
             Link::Down { retry_at, .. } => [Some(*retry_at), None, None, None],
         };
         let until = next.into_iter().flatten().fold(slice_ends, Time::min);
-        self.waiter.wait(self.started + until)
+        self.waiter.wait(self.started + until.since_zero())
     }
 }

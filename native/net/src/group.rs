@@ -1,6 +1,9 @@
 //! The memberships in the group: one on each interface that is meant and there.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use mio::net::UdpSocket;
 use native_gossip_core::{NodeName, Time};
@@ -17,10 +20,10 @@ use crate::{
 
 /// The interfaces are looked at so often: a network that comes back is used within this time, and a
 /// look costs no more than a few packets do.
-const LOOK_EVERY: Time = Time::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A look is taken so soon after something could not be sent: an interface may have gone.
-const LOOK_SOON: Time = Time::from_millis(250);
+const LOOK_SOON: Duration = Duration::from_millis(250);
 
 /// A membership, with what is known of the interface now.
 struct Membership {
@@ -160,7 +163,7 @@ impl Group {
     pub(crate) fn listen(
         &mut self,
         now: Time,
-        silence: Time,
+        silence: Duration,
         is_connected: impl Fn(&NodeName) -> bool,
         socket: &UdpSocket,
         journal: &mut Journal,

@@ -4,10 +4,12 @@
 //! among the group's members there. A switch may forget us all the same, and the echo goes on; then
 //! nobody else is heard.
 
+use std::time::Duration;
+
 use native_gossip_core::{NodeName, Time};
 
 /// The echo comes out of the system's own queues, within a millisecond where it is not busy.
-const ECHO_WITHIN: Time = Time::from_millis(500);
+const ECHO_WITHIN: Duration = Duration::from_millis(500);
 
 /// Heartbeats without an echo after which a membership counts as lost: one may be dropped where a
 /// buffer is full.
@@ -39,7 +41,7 @@ pub(crate) struct Hearing {
     unbroken_since: Time,
     /// When somebody was heard, or the group was joined anew because nobody was.
     silent_since: Time,
-    silence: Time,
+    silence: Duration,
     silences: u32,
 }
 
@@ -103,7 +105,7 @@ impl Hearing {
     pub(crate) fn remedy(
         &mut self,
         now: Time,
-        silence: Time,
+        silence: Duration,
         is_connected: impl Fn(&NodeName) -> bool,
     ) -> Option<Remedy> {
         if self.echo_due.is_some_and(|due| due <= now) {
@@ -136,10 +138,10 @@ impl Hearing {
 mod tests {
     use super::*;
 
-    const SILENCE: Time = Time::from_secs(10);
+    const SILENCE: Duration = Duration::from_secs(10);
 
     fn secs(s: u64) -> Time {
-        Time::from_secs(s)
+        Time::after(Duration::from_secs(s))
     }
 
     fn other() -> NodeName {
@@ -190,8 +192,8 @@ mod tests {
     fn an_echo_is_not_missing_before_half_a_second() {
         let mut hearing = Hearing::default();
         hearing.sent(secs(0));
-        assert_eq!(hearing.deadline(), Some(ECHO_WITHIN));
-        assert_eq!(remedy(&mut hearing, ECHO_WITHIN - Time::from_nanos(1)), None);
+        assert_eq!(hearing.deadline(), Some(Time::after(ECHO_WITHIN)));
+        assert_eq!(remedy(&mut hearing, Time::after(ECHO_WITHIN - Duration::from_nanos(1))), None);
     }
 
     #[test]

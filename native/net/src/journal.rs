@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use native_gossip_core::{NodeName, Refusal, Time, budget::RefusalLog};
@@ -10,7 +11,7 @@ use native_gossip_core::{NodeName, Refusal, Time, budget::RefusalLog};
 use crate::{interfaces::Interface, trouble::Trouble};
 
 /// Of each part one trouble is said in this time, whatever comes and goes, and its end.
-const SAY_AGAIN: Time = Time::from_secs(60);
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// So many changes of an interface are said in that time: a loose cable is not to fill the log.
 const CHANGES: u32 = 10;
@@ -203,7 +204,7 @@ mod tests {
     use super::*;
 
     fn secs(s: u64) -> Time {
-        Time::from_secs(s)
+        Time::after(Duration::from_secs(s))
     }
 
     fn trouble() -> Trouble {

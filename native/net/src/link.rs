@@ -1,5 +1,7 @@
 //! The socket's coming and going: open, or closed and tried again after a growing pause.
 
+use std::time::Duration;
+
 use mio::net::UdpSocket;
 use native_gossip_core::Time;
 
@@ -7,11 +9,11 @@ use crate::{config::NetConfig, socket, trouble::Trouble, wait::Waiter};
 
 /// The first pause after a failure, and the longest: short enough that a cable plugged in is
 /// noticed before someone reaches for the keyboard.
-const PAUSE: (Time, Time) = (Time::from_millis(250), Time::from_secs(4));
+const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
 
 pub(crate) enum Link {
     Up(UdpSocket),
-    Down { retry_at: Time, pause: Time },
+    Down { retry_at: Time, pause: Duration },
 }
 
 impl Link {

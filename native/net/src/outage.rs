@@ -1,6 +1,6 @@
 //! Times in which nothing could be sent to somebody.
 
-use std::io;
+use std::{io, time::Duration};
 
 use native_gossip_core::Time;
 
@@ -12,11 +12,11 @@ use crate::{
 /// After so long others may think that we are gone, or not know of us yet, and are told at once. After
 /// a shorter time the next heartbeat will do: where every other packet fails, each would else be
 /// followed by several.
-const LONG: Time = Time::from_secs(5);
+const LONG: Duration = Duration::from_secs(5);
 
 /// What worked for so long is not expected to fail again. Less is the rule where every other packet
 /// fails.
-const CALM: Time = Time::from_secs(20);
+const CALM: Duration = Duration::from_secs(20);
 
 /// Since when, if it lasts, and when something failed last.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     fn secs(s: u64) -> Time {
-        Time::from_secs(s)
+        Time::after(Duration::from_secs(s))
     }
 
     fn sent(outage: &mut Outage, s: u64, works: bool) -> bool {

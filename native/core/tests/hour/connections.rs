@@ -1,23 +1,23 @@
 //! What the BEAMs around the engines do, as `NativeGossip.Strategy` has it: they connect to whom
 //! they are announced, and say what became of it.
 
-use std::collections::btree_map::Entry;
+use std::{collections::btree_map::Entry, time::Duration};
 
-use native_gossip_core::{Report, Time, budget::CONNECTS_AT_ONCE};
+use native_gossip_core::{Report, budget::CONNECTS_AT_ONCE};
 use rand::RngExt;
 
 use crate::{Hour, Timer};
 
 /// Erlang's time for setting up a connection: after that a connect has failed.
-const SETUP_TIME: Time = Time::from_secs(7);
-const HANDSHAKE: Time = Time::from_millis(300);
+const SETUP_TIME: Duration = Duration::from_secs(7);
+const HANDSHAKE: Duration = Duration::from_millis(300);
 /// What a connect to a connected node takes, which is none.
-const NO_CONNECT: Time = Time::from_millis(5);
+const NO_CONNECT: Duration = Duration::from_millis(5);
 
 /// Erlang's net tick: a silent connection is given up after that.
-const NET_TICK: Time = Time::from_secs(60);
+const NET_TICK: Duration = Duration::from_secs(60);
 /// A BEAM that stops closes its connections, and who can be reached learns of it.
-const CLOSE: Time = Time::from_secs(1);
+const CLOSE: Duration = Duration::from_secs(1);
 
 /// One report in so many finds no place in the queue to the engine.
 const LOST_REPORTS: u32 = 500;

@@ -1,24 +1,26 @@
 //! What befalls the hosts and the network between them.
 
-use native_gossip_core::{Config, Time};
+use std::time::Duration;
+
+use native_gossip_core::Config;
 use rand::{RngExt, seq::IndexedRandom};
 
 use crate::{Hour, SEGMENTS, Timer, secs};
 
 /// The means of the times between two disturbances of a kind: a pair is left in peace for some
 /// minutes, the whole cluster never.
-const WEATHER_EVERY: Time = secs(30);
-const PARTITION_EVERY: Time = secs(300);
-const RESTART_EVERY: Time = secs(10);
-const INTERFACE_EVERY: Time = secs(20);
+const WEATHER_EVERY: Duration = secs(30);
+const PARTITION_EVERY: Duration = secs(300);
+const RESTART_EVERY: Duration = secs(10);
+const INTERFACE_EVERY: Duration = secs(20);
 
 /// The longest of each kind.
-const PARTITION: Time = secs(180);
-const BOOT: Time = secs(20);
-const INTERFACE: Time = secs(120);
+const PARTITION: Duration = secs(180);
+const BOOT: Duration = secs(20);
+const INTERFACE: Duration = secs(120);
 
 const WORST_LOSS: f64 = 0.4;
-const WORST_DELAY: Time = Time::from_millis(300);
+const WORST_DELAY: Duration = Duration::from_millis(300);
 
 /// What a host's interface is good for.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use std::{
     collections::{BTreeMap, BinaryHeap},
     env,
     net::IpAddr,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use connections::Connect;
@@ -38,10 +38,10 @@ const SEGMENTS: usize = 10;
 const CROWDED_HOSTS: [usize; 21] = [12, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2];
 
 /// The end of every hour is calm for so long that every pair has met, and then goes on.
-const CALM: Time = MEETS_WITHIN.saturating_add(secs(150));
+const CALM: Duration = MEETS_WITHIN.saturating_add(secs(150));
 
-const fn secs(secs: u64) -> Time {
-    Time::from_secs(secs)
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
 }
 
 #[test]
@@ -82,7 +82,7 @@ struct Hour {
     counts: BTreeMap<&'static str, u64>,
     sent_before_restarts: u64,
     /// How long each pair waited until it met.
-    waits: Vec<Time>,
+    waits: Vec<Duration>,
 }
 
 struct Host {
@@ -154,7 +154,7 @@ impl Hour {
     }
 
     /// Disturbances, and then the calm.
-    fn pass(&mut self, end: Time) {
+    fn pass(&mut self, end: Duration) {
         self.is_calm = false;
         self.run(end - CALM);
         self.calm_down();
@@ -166,7 +166,8 @@ impl Hour {
         check_rate((self.sent() - sent) as f64 / time.as_secs_f64());
     }
 
-    fn run(&mut self, end: Time) {
+    fn run(&mut self, end: Duration) {
+        let end = Time::after(end);
         loop {
             let timer = self.timers.peek().map_or(end, |Reverse((at, _))| *at);
             if let Some(delivery) = self.network.next(timer.min(end)) {
@@ -212,7 +213,7 @@ impl Hour {
         }
     }
 
-    fn after_up_to(&mut self, longest: Time, timer: Timer) {
+    fn after_up_to(&mut self, longest: Duration, timer: Timer) {
         let at = self.network.now + longest.mul_f64(self.rng.random());
         self.timers.push(Reverse((at, timer)));
     }

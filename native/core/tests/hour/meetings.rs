@@ -1,10 +1,12 @@
 //! Who can hear whom, since when, and whether they have met.
 
+use std::time::Duration;
+
 use native_gossip_core::Time;
 
 use crate::{Hour, Timer, rules::MEETS_WITHIN, secs, simulation::Link};
 
-const CHECK_EVERY: Time = secs(10);
+const CHECK_EVERY: Duration = secs(10);
 
 /// What two nodes can do, whichever comes first.
 #[derive(Clone, Default)]

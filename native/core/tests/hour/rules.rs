@@ -1,6 +1,6 @@
 //! What the design promises, told apart from the engine and in the plainest way.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use native_gossip_core::{
     Report, Time,
@@ -9,16 +9,16 @@ use native_gossip_core::{
 
 use crate::grid::Grid;
 
-const REPORT_WITHIN: Time = Time::from_secs(30);
-const REFRESH_EVERY: Time = Time::from_secs(60);
-const FIRST_BACK_OFF: Time = Time::from_secs(1);
-const LONGEST_BACK_OFF: Time = Time::from_secs(30);
+const REPORT_WITHIN: Duration = Duration::from_secs(30);
+const REFRESH_EVERY: Duration = Duration::from_secs(60);
+const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 
 /// A pair that can hear each other has met after this time. The longest that a peer is left alone is
 /// the minute after it was connected, where the report that it went down was lost. The rest is
 /// eighteen heartbeats at the longest gap of five seconds: with 40 % of them lost, one time in ten
 /// million none arrives; some of those that do find all connects under way.
-pub(crate) const MEETS_WITHIN: Time = Time::from_secs(60 + 90);
+pub(crate) const MEETS_WITHIN: Duration = Duration::from_secs(60 + 90);
 
 /// What an engine and its peer are to each other.
 #[derive(Clone)]
@@ -139,7 +139,7 @@ impl Rules {
         }
         let failures = pair.failures;
         pair.failures = 0;
-        let mut jitter = Time::ZERO;
+        let mut jitter = Duration::ZERO;
         let (from, why) = match report {
             Report::Connected => (now + REFRESH_EVERY, "refresh"),
             Report::Down => (now, "end of the connection"),
@@ -148,7 +148,7 @@ impl Rules {
                 let pause = FIRST_BACK_OFF.saturating_mul(2u32.saturating_pow(failures));
                 let pause = pause.min(LONGEST_BACK_OFF);
                 jitter = pause / 4;
-                (now + pause - jitter, "back-off")
+                (now + (pause - jitter), "back-off")
             }
         };
         pair.permitted = (from, why);

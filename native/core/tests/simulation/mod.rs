@@ -5,6 +5,7 @@ use std::{
     collections::{BinaryHeap, VecDeque, binary_heap::PeekMut},
     net::IpAddr,
     rc::Rc,
+    time::Duration,
 };
 
 use native_gossip_core::{Config, Engine, NodeName, Received, Refusal, Time};
@@ -17,7 +18,7 @@ pub(crate) struct Network {
     pub(crate) links: Vec<Link>,
     /// The part of the packets that is lost, for each receiver on its own.
     pub(crate) loss: f64,
-    pub(crate) longest_delay: Time,
+    pub(crate) longest_delay: Duration,
     places: Vec<Place>,
     segments: Vec<Vec<usize>>,
     queue: BinaryHeap<Reverse<(Time, Event)>>,
@@ -89,7 +90,7 @@ impl Network {
             engines,
             links: vec![Link { hears: true, is_heard: true, partition: 0 }; size],
             loss: 0.0,
-            longest_delay: Time::ZERO,
+            longest_delay: Duration::ZERO,
             segments: vec![Vec::new(); segments],
             places,
             queue: BinaryHeap::new(),

@@ -3,7 +3,7 @@
 //! The first byte of the input is the configuration. Each further one is a step: its low three bits
 //! say of what kind, the other five which of that kind.
 
-use std::{convert::Infallible, net::IpAddr, sync::LazyLock};
+use std::{convert::Infallible, net::IpAddr, sync::LazyLock, time::Duration};
 
 use native_gossip_core::{
     Config, Engine, NodeName, Received, Refusal, Report, Secret, Time,
@@ -28,7 +28,7 @@ const KNOWN: usize = 16;
 const FORGED: usize = 128;
 
 /// The gap within a burst of heartbeats.
-const BURST_GAP: Time = Time::from_millis(500);
+const BURST_GAP: Duration = Duration::from_millis(500);
 
 /// Whatever happens, and whenever: the rules of the design hold after each step.
 pub fn engine(input: &[u8]) {
@@ -62,7 +62,7 @@ struct Trial {
     engine: Engine<Dice>,
     model: Model,
     now: Time,
-    interval: Time,
+    interval: Duration,
     identity: Option<usize>,
     /// The host that sends.
     source: IpAddr,
@@ -85,10 +85,10 @@ impl Trial {
             seed => Dice::Weyl(seed.into()),
         };
         let interval = match choice >> 6 {
-            0 => Time::from_millis(1),
-            1 => Time::from_millis(250),
-            2 => Time::from_secs(5),
-            _ => Time::from_secs(86_400),
+            0 => Duration::from_millis(1),
+            1 => Duration::from_millis(250),
+            2 => Duration::from_secs(5),
+            _ => Duration::from_secs(86_400),
         };
         let config =
             Config { secrets: cast.secrets.clone(), heartbeat_interval: interval, max_peers };
@@ -114,7 +114,7 @@ impl Trial {
         let choice = script.byte();
         let which = choice >> 3;
         match choice & 7 {
-            0 => self.now += Time::from_millis(4u64.pow(which.into())),
+            0 => self.now += Duration::from_millis(4u64.pow(which.into())),
             1 => self.wait_for_something(which.into()),
             2 => self.hear_a_node(usize::from(which) % KNOWN, usize::from(which) / KNOWN),
             3 => (0..=which % 8).for_each(|_| {
@@ -136,9 +136,9 @@ impl Trial {
             (_, Some((_, always_from))) => always_from,
             (_, None) => self.engine.deadline().unwrap_or(self.now),
         };
-        let nanosecond = Time::from_nanos(1);
+        let nanosecond = Duration::from_nanos(1);
         let moment = match which % 3 {
-            0 => moment.saturating_sub(nanosecond),
+            0 => Time::after(moment.since_zero().saturating_sub(nanosecond)),
             1 => moment,
             _ => moment + nanosecond,
         };

@@ -1,15 +1,15 @@
 //! What an engine must make of its peers, told a second time and in the plainest way.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use native_gossip_core::{
     Refusal, Report, Time,
     budget::{CONNECTS_AT_ONCE, CONNECTS_OF_ONE_SOURCE, CONNECTS_OF_RETRIES, NEW_NAME_EVERY},
 };
 
-const REPORT_WITHIN: Time = Time::from_secs(30);
-const REFRESH_EVERY: Time = Time::from_secs(60);
-const LONGEST_BACK_OFF: Time = Time::from_secs(30);
+const REPORT_WITHIN: Duration = Duration::from_secs(30);
+const REFRESH_EVERY: Duration = Duration::from_secs(60);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 
 /// The peers that an engine remembers, each by its number, at most `max_peers` of them. That the
 /// engine remembers no more shows in what it says of a peer that was forgotten here.
@@ -104,7 +104,7 @@ impl Model {
             failures: 0,
         });
         assert!(self.peers.len() <= self.max_peers);
-        let refilled = now.as_nanos() / NEW_NAME_EVERY.as_nanos();
+        let refilled = now.since_zero().as_nanos() / NEW_NAME_EVERY.as_nanos();
         assert!(u128::from(self.taken_in) <= self.max_peers as u128 + refilled);
     }
 
@@ -116,7 +116,7 @@ impl Model {
             Report::Connected => peer.announced = at(now + REFRESH_EVERY),
             Report::Down => peer.announced = at(now),
             Report::Unreachable => {
-                let pause = Time::from_secs(1) * 2u32.pow(peer.failures.min(5));
+                let pause = Duration::from_secs(1) * 2u32.pow(peer.failures.min(5));
                 let pause = pause.min(LONGEST_BACK_OFF);
                 peer.announced = (now + pause * 3 / 4, now + pause);
             }
