@@ -9,53 +9,53 @@ use crate::{Refusal, Time};
 pub const MAX_DATAGRAM: usize = 1500;
 
 /// A new name costs the BEAM an atom, for ever. So after `max_peers` of them at once, one more is
-/// taken in only so often: a forger gains 8,640 atoms a day of the 1,048,576 that a BEAM has.
-pub const NEW_NAME_EVERY: Duration = Duration::from_secs(10);
+/// taken in after this time: a forger gains 8,640 atoms a day of the 1,048,576 that a BEAM has.
+pub const NEW_NAME_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Connects under way: peers announced of which nothing was reported yet. A host that accepts and
-/// never answers holds a connect for seven seconds, so one at a time would keep every other peer
-/// waiting; and each is a process. A peer beyond it is announced when it is heard again.
-pub const CONNECTS_AT_ONCE: usize = 16;
+/// Connection attempts in flight: peers announced of which nothing was reported yet. A host that
+/// accepts and never answers holds one for seven seconds, so one at a time would keep every other
+/// peer waiting; and each is a process. A peer beyond it is announced when it is heard again.
+pub const ATTEMPTS_AT_ONCE: usize = 16;
 
-/// So many of them to peers that one source named. A host that names more silent ones than there are
-/// connects would take up each that ends, and no peer of another host would ever be connected.
-pub const CONNECTS_OF_ONE_SOURCE: usize = CONNECTS_AT_ONCE / 2;
+/// The most of them to peers that one source named. A host that names more silent ones than there
+/// are places would take up each that gets free, and no peer of another host would be connected.
+pub const ATTEMPTS_OF_ONE_SOURCE: usize = ATTEMPTS_AT_ONCE / 2;
 
-/// So many of them to peers of which the last connect failed. Silent hosts would take up each that
-/// ends, be they forged or just behind a firewall, and nobody new would be connected.
-pub const CONNECTS_OF_RETRIES: usize = CONNECTS_AT_ONCE * 3 / 4;
+/// The most of them to peers of which the last attempt failed. Silent hosts, forged or behind a
+/// firewall, would take up each place that gets free, and nobody new would be connected.
+pub const ATTEMPTS_OF_RETRIES: usize = ATTEMPTS_AT_ONCE * 3 / 4;
 
 /// Heartbeats that the whole cluster sends in a second, about: at 1,000 nodes a gap of five
 /// seconds would cost every one of them 400 packets a second.
 pub const CLUSTER_HEARTBEATS_PER_SECOND: u32 = 200;
 
-/// The time of a [`receive`](Allowance::receive) allowance's refill. Shorter, and the loop would
-/// wake more often than it saves; longer, and the kernel's buffer would overflow meanwhile.
+/// How long a window of the receive limit lasts. Shorter, and the loop would wake more often than it
+/// saves; longer, and the kernel's buffer would overflow meanwhile.
 const RECEIVE_WINDOW: Duration = Duration::from_millis(10);
 
-/// One host that forges names may use up this part of the allowance for new names, and does not keep
-/// those of other hosts out; but so many BEAMs on one host are taken in with a small allowance too.
+/// One host that forges names may use up a quarter of the tokens for new names, and does not keep
+/// those of other hosts out; but 16 BEAMs on one host are taken in where there are few tokens too.
 const PART_OF_ONE_SOURCE: (usize, usize) = (4, 16);
 
 /// Sources that are told apart; beyond it some share a part. Those of one /24 network never do.
 const SOURCES: usize = 256;
 
 /// New names that may be taken in: `max_peers` at once, a part of them from one source, then one
-/// every [`NEW_NAME_EVERY`].
+/// every [`NEW_NAME_INTERVAL`].
 #[derive(Clone, Debug)]
 pub struct NewNames {
-    all: Allowance,
-    by_source: Vec<Allowance>,
+    all: TokenBucket,
+    by_source: Vec<TokenBucket>,
 }
 
 impl NewNames {
-    /// The whole allowance, for every source.
+    /// All tokens, for every source.
     pub fn new(max_peers: usize) -> Self {
         let (divisor, least) = PART_OF_ONE_SOURCE;
         let part = (max_peers / divisor).max(least);
         Self {
-            all: Allowance::new(max_peers, NEW_NAME_EVERY),
-            by_source: vec![Allowance::new(part, NEW_NAME_EVERY); SOURCES],
+            all: TokenBucket::new(max_peers, NEW_NAME_INTERVAL),
+            by_source: vec![TokenBucket::new(part, NEW_NAME_INTERVAL); SOURCES],
         }
     }
 
@@ -80,16 +80,16 @@ fn place(source: IpAddr) -> usize {
     }
 }
 
-/// So much at once, and refilled by one in every `interval`.
+/// As many tokens at once as it holds, and one more after each `interval`.
 #[derive(Clone, Debug)]
-struct Allowance {
+struct TokenBucket {
     capacity: u64,
     left: u64,
     interval: Duration,
     refilled: Time,
 }
 
-impl Allowance {
+impl TokenBucket {
     fn new(capacity: usize, interval: Duration) -> Self {
         let capacity = capacity as u64;
         Self { capacity, left: capacity, interval, refilled: Time::ZERO }

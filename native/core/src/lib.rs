@@ -32,7 +32,6 @@ mod peers;
 mod refusal;
 mod schedule;
 mod time;
-mod under_way;
 
 pub use config::{Config, Secret};
 pub use counters::Counters;

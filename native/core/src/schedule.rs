@@ -15,10 +15,10 @@ const BURST_GAP: (Duration, Duration) = (Duration::from_millis(200), Duration::f
 
 /// A heartbeat that was brought forward is sent within this time, spread at random so that all
 /// who heard the new node do not answer at once.
-const ANSWER_WITHIN: Duration = Duration::from_millis(200);
+const ANSWER_SPREAD: Duration = Duration::from_millis(200);
 
 /// A heartbeat is brought forward at most so often.
-const ANSWER_EVERY: Duration = Duration::from_secs(1);
+const ANSWER_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The times at which heartbeats are sent: a burst, then random gaps.
 #[derive(Debug)]
@@ -51,8 +51,8 @@ impl Schedule {
         if let Some(due) = self.due
             && now >= self.may_answer_at
         {
-            self.due = Some(due.min(now + random_below(rng, ANSWER_WITHIN)));
-            self.may_answer_at = now + ANSWER_EVERY;
+            self.due = Some(due.min(now + random_below(rng, ANSWER_SPREAD)));
+            self.may_answer_at = now + ANSWER_INTERVAL;
         }
     }
 
@@ -155,13 +155,13 @@ mod tests {
 
         let now = Time::after(Duration::from_secs(2));
         schedule.answer(now, &mut rng);
-        assert!(schedule.due().expect("due") < now + ANSWER_WITHIN);
-        schedule.sent(now + ANSWER_WITHIN, 1, &mut rng);
+        assert!(schedule.due().expect("due") < now + ANSWER_SPREAD);
+        schedule.sent(now + ANSWER_SPREAD, 1, &mut rng);
         let next = schedule.due();
-        let early = ANSWER_EVERY - Duration::from_nanos(1);
+        let early = ANSWER_INTERVAL - Duration::from_nanos(1);
         schedule.answer(now + early, &mut rng);
         assert_eq!(schedule.due(), next);
-        schedule.answer(now + ANSWER_EVERY, &mut rng);
-        assert!(schedule.due().expect("due") < now + ANSWER_EVERY + ANSWER_WITHIN);
+        schedule.answer(now + ANSWER_INTERVAL, &mut rng);
+        assert!(schedule.due().expect("due") < now + ANSWER_INTERVAL + ANSWER_SPREAD);
     }
 }

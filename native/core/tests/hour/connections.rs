@@ -3,7 +3,7 @@
 
 use std::{collections::btree_map::Entry, time::Duration};
 
-use native_gossip_core::{Report, budget::CONNECTS_AT_ONCE};
+use native_gossip_core::{Report, budget::ATTEMPTS_AT_ONCE};
 use rand::RngExt;
 
 use crate::{Hour, Timer};
@@ -43,7 +43,7 @@ impl Hour {
         let connect = Connect { number: self.connects_begun, is_answered, went_down: false };
         let number = connect.number;
         let connects = &mut self.connects[from];
-        assert!(connects.len() < CONNECTS_AT_ONCE, "over budget: n{from} has no task left");
+        assert!(connects.len() < ATTEMPTS_AT_ONCE, "over budget: n{from} has no task left");
         assert!(connects.insert(to, connect).is_none(), "n{from} connects to n{to} already");
         self.after_up_to(longest, Timer::ConnectEnds { from, to, number });
     }

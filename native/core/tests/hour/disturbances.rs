@@ -9,10 +9,10 @@ use crate::{Hour, SEGMENTS, Timer, secs};
 
 /// The means of the times between two disturbances of a kind: a pair is left in peace for some
 /// minutes, the whole cluster never.
-const WEATHER_EVERY: Duration = secs(30);
-const PARTITION_EVERY: Duration = secs(300);
-const RESTART_EVERY: Duration = secs(10);
-const INTERFACE_EVERY: Duration = secs(20);
+const WEATHER_INTERVAL: Duration = secs(30);
+const PARTITION_INTERVAL: Duration = secs(300);
+const RESTART_INTERVAL: Duration = secs(10);
+const INTERFACE_INTERVAL: Duration = secs(20);
 
 /// The longest of each kind.
 const PARTITION: Duration = secs(180);
@@ -59,9 +59,9 @@ impl Interface {
 impl Hour {
     pub(crate) fn begin_disturbances(&mut self) {
         self.change_weather();
-        self.after_up_to(PARTITION_EVERY * 2, Timer::Partition);
-        self.after_up_to(RESTART_EVERY * 2, Timer::Restart);
-        self.after_up_to(INTERFACE_EVERY * 2, Timer::Interface);
+        self.after_up_to(PARTITION_INTERVAL * 2, Timer::Partition);
+        self.after_up_to(RESTART_INTERVAL * 2, Timer::Restart);
+        self.after_up_to(INTERFACE_INTERVAL * 2, Timer::Interface);
     }
 
     /// Nothing happens any more, but for the weather.
@@ -75,11 +75,11 @@ impl Hour {
         self.network.loss = self.rng.random_range(0.0..WORST_LOSS);
         self.network.longest_delay = WORST_DELAY.mul_f64(self.rng.random());
         self.count("changes of loss and delay");
-        self.after_up_to(WEATHER_EVERY * 2, Timer::Weather);
+        self.after_up_to(WEATHER_INTERVAL * 2, Timer::Weather);
     }
 
     pub(crate) fn partition(&mut self) {
-        self.after_up_to(PARTITION_EVERY * 2, Timer::Partition);
+        self.after_up_to(PARTITION_INTERVAL * 2, Timer::Partition);
         if self.is_calm {
             return;
         }
@@ -97,7 +97,7 @@ impl Hour {
 
     /// A BEAM stops, and starts again a little later.
     pub(crate) fn restart(&mut self) {
-        self.after_up_to(RESTART_EVERY * 2, Timer::Restart);
+        self.after_up_to(RESTART_INTERVAL * 2, Timer::Restart);
         if self.is_calm {
             return;
         }
@@ -122,7 +122,7 @@ impl Hour {
     }
 
     pub(crate) fn change_interface(&mut self) {
-        self.after_up_to(INTERFACE_EVERY * 2, Timer::Interface);
+        self.after_up_to(INTERFACE_INTERVAL * 2, Timer::Interface);
         if self.is_calm {
             return;
         }

@@ -27,7 +27,7 @@ use grid::Grid;
 use meetings::Pair;
 use native_gossip_core::{Config, Refusal, Time, budget::CLUSTER_HEARTBEATS_PER_SECOND};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use rules::{MEETS_WITHIN, Rules};
+use rules::{MEETING_TIMEOUT, Rules};
 use simulation::{Delivery, Network, Outcome, Place};
 
 const NODES: usize = 200;
@@ -38,7 +38,7 @@ const SEGMENTS: usize = 10;
 const CROWDED_HOSTS: [usize; 21] = [12, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2];
 
 /// The end of every hour is calm for so long that every pair has met, and then goes on.
-const CALM: Duration = MEETS_WITHIN.saturating_add(secs(150));
+const CALM: Duration = MEETING_TIMEOUT.saturating_add(secs(150));
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -158,11 +158,11 @@ impl Hour {
         self.is_calm = false;
         self.run(end - CALM);
         self.calm_down();
-        self.run(end - CALM + MEETS_WITHIN);
+        self.run(end - CALM + MEETING_TIMEOUT);
         let sent = self.sent();
         self.run(end);
         self.check_everybody_has_met();
-        let time = CALM - MEETS_WITHIN;
+        let time = CALM - MEETING_TIMEOUT;
         check_rate((self.sent() - sent) as f64 / time.as_secs_f64());
     }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use native_gossip_core::Time;
 
-use crate::{Hour, Timer, rules::MEETS_WITHIN, secs, simulation::Link};
+use crate::{Hour, Timer, rules::MEETING_TIMEOUT, secs, simulation::Link};
 
-const CHECK_EVERY: Duration = secs(10);
+const CHECK_INTERVAL: Duration = secs(10);
 
 /// What two nodes can do, whichever comes first.
 #[derive(Clone, Default)]
@@ -75,7 +75,8 @@ impl Hour {
     /// still announced. Two behind firewalls wait for their connects, which all fail slowly.
     pub(crate) fn check(&mut self) {
         let now = self.network.now;
-        let is_over = |since: Option<Time>| since.is_some_and(|since| since + MEETS_WITHIN <= now);
+        let is_over =
+            |since: Option<Time>| since.is_some_and(|since| since + MEETING_TIMEOUT <= now);
         for one in 0..self.size() {
             for other in one + 1..self.size() {
                 let pair = &self.pairs[(one, other)];
@@ -98,7 +99,7 @@ impl Hour {
                 }
             }
         }
-        self.timers.push(std::cmp::Reverse((now + CHECK_EVERY, Timer::Check)));
+        self.timers.push(std::cmp::Reverse((now + CHECK_INTERVAL, Timer::Check)));
     }
 
     pub(crate) fn check_everybody_has_met(&self) {
@@ -106,7 +107,7 @@ impl Hour {
             for other in one + 1..self.size() {
                 assert!(
                     self.are_connected(one, other),
-                    "not met: n{one} and n{other} are not connected after a calm of {MEETS_WITHIN:?}"
+                    "not met: n{one} and n{other} are not connected after a calm of {MEETING_TIMEOUT:?}"
                 );
             }
         }

@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use native_gossip_core::{
     Report, Time,
-    budget::{CONNECTS_AT_ONCE, CONNECTS_OF_ONE_SOURCE, CONNECTS_OF_RETRIES},
+    budget::{ATTEMPTS_AT_ONCE, ATTEMPTS_OF_ONE_SOURCE, ATTEMPTS_OF_RETRIES},
 };
 
 use crate::grid::Grid;
 
-const REPORT_WITHIN: Duration = Duration::from_secs(30);
-const REFRESH_EVERY: Duration = Duration::from_secs(60);
+const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 
@@ -18,7 +18,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 /// the minute after it was connected, where the report that it went down was lost. The rest is
 /// eighteen heartbeats at the longest gap of five seconds: with 40 % of them lost, one time in ten
 /// million none arrives; some of those that do find all connects under way.
-pub(crate) const MEETS_WITHIN: Duration = Duration::from_secs(60 + 90);
+pub(crate) const MEETING_TIMEOUT: Duration = Duration::from_secs(60 + 90);
 
 /// What an engine and its peer are to each other.
 #[derive(Clone)]
@@ -86,22 +86,22 @@ impl Rules {
             pair.failures
         );
         *self.announcements.entry(why).or_default() += 1;
-        pair.permitted = (now + REPORT_WITHIN, "want of a report");
-        self.due[(peer, to)] = now + REPORT_WITHIN;
+        pair.permitted = (now + REPORT_TIMEOUT, "want of a report");
+        self.due[(peer, to)] = now + REPORT_TIMEOUT;
         pair.announced = Some(now);
         let is_retry = pair.failures > 0;
 
         let connects = &mut self.connects[to];
         connects.retain(|connect| connect.peer != peer && connect.ends > now);
-        connects.push(Connect { peer, source, is_retry, ends: now + REPORT_WITHIN });
+        connects.push(Connect { peer, source, is_retry, ends: now + REPORT_TIMEOUT });
         let (all, of_source, retries) = self.count(to, source);
         for (most, count) in self.most_connects.iter_mut().zip([all, of_source, retries]) {
             *most = count.max(*most);
         }
         assert!(
-            all <= CONNECTS_AT_ONCE
-                && of_source <= CONNECTS_OF_ONE_SOURCE
-                && (!is_retry || retries <= CONNECTS_OF_RETRIES),
+            all <= ATTEMPTS_AT_ONCE
+                && of_source <= ATTEMPTS_OF_ONE_SOURCE
+                && (!is_retry || retries <= ATTEMPTS_OF_RETRIES),
             "over budget: n{to} at {now:?} has {all} connects under way, {of_source} of {source}, \
              {retries} retries"
         );
@@ -123,9 +123,9 @@ impl Rules {
         self.connects[to].retain(|connect| connect.peer != peer && connect.ends > now);
         let (all, of_source, retries) = self.count(to, source);
         assert!(
-            all >= CONNECTS_AT_ONCE
-                || of_source >= CONNECTS_OF_ONE_SOURCE
-                || self.pairs[(to, peer)].failures > 0 && retries >= CONNECTS_OF_RETRIES,
+            all >= ATTEMPTS_AT_ONCE
+                || of_source >= ATTEMPTS_OF_ONE_SOURCE
+                || self.pairs[(to, peer)].failures > 0 && retries >= ATTEMPTS_OF_RETRIES,
             "put off without need: n{peer} by n{to} at {now:?}, {all} connects under way, \
              {of_source} of {source}, {retries} retries"
         );
@@ -141,7 +141,7 @@ impl Rules {
         pair.failures = 0;
         let mut jitter = Duration::ZERO;
         let (from, why) = match report {
-            Report::Connected => (now + REFRESH_EVERY, "refresh"),
+            Report::Connected => (now + REFRESH_INTERVAL, "refresh"),
             Report::Down => (now, "end of the connection"),
             Report::Unreachable => {
                 pair.failures = failures + 1;
@@ -160,7 +160,7 @@ impl Rules {
         [(one, other), (other, one)]
             .into_iter()
             .filter_map(|pair| self.pairs[pair].announced)
-            .any(|at| at + MEETS_WITHIN >= now)
+            .any(|at| at + MEETING_TIMEOUT >= now)
     }
 
     fn count(&self, to: usize, source: IpAddr) -> (usize, usize, usize) {
