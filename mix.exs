@@ -10,7 +10,7 @@ defmodule NativeGossip.MixProject do
       elixir: "~> 1.14",
       description: "The gossip strategy of libcluster with its network half in Rust",
       compilers: Mix.compilers() ++ [:native_gossip],
-      elixirc_paths: if(developing?(), do: ["lib", "test/support"], else: ["lib"]),
+      elixirc_paths: elixirc_paths(Mix.env()),
       start_permanent: Mix.env() == :prod,
       build_path: build_path(),
       package: package(),
@@ -21,6 +21,11 @@ defmodule NativeGossip.MixProject do
   def application do
     [extra_applications: if(developing?(), do: [:logger, :crypto], else: [:logger])]
   end
+
+  # The package is lib. The demo, the benchmark and the tests share what is in dev.
+  defp elixirc_paths(:dev), do: ["lib", "dev", "demo", "bench"]
+  defp elixirc_paths(:test), do: ["lib", "dev", "test/support"]
+  defp elixirc_paths(_), do: ["lib"]
 
   defp developing?, do: Mix.env() in [:dev, :test]
 

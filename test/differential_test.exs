@@ -168,7 +168,8 @@ defmodule NativeGossip.DifferentialTest do
   # DIFFERENTIAL_NAMES how many names.
   use ExUnit.Case, async: true
 
-  alias NativeGossip.Test.{Beam, Differential, ReferencePeer}
+  alias NativeGossip.Dev.Beam
+  alias NativeGossip.Test.{Differential, ReferencePeer}
 
   @moduletag :tmp_dir
   @moduletag timeout: 1_800_000

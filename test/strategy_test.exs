@@ -5,7 +5,8 @@ defmodule NativeGossip.StrategyTest do
   use ExUnit.Case
 
   alias NativeGossip.{Native, Seeds, Strategy}
-  alias NativeGossip.Test.{Await, ReferencePeer}
+  alias NativeGossip.Dev.Await
+  alias NativeGossip.Test.ReferencePeer
 
   @moduletag :capture_log
 

@@ -7,7 +7,8 @@ defmodule NativeGossip.Faults.KillsTest do
   use ExUnit.Case, async: false
 
   alias NativeGossip.{Native, Strategy}
-  alias NativeGossip.Test.{Amount, Await, Beam, Inside, OsProcess, Traffic}
+  alias NativeGossip.Dev.{Await, Beam, Inside, OsProcess}
+  alias NativeGossip.Test.{Amount, Traffic}
   alias NativeGossip.Test.Faults.{Files, Kills}
 
   @moduletag :tmp_dir

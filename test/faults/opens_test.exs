@@ -7,7 +7,8 @@ defmodule NativeGossip.Faults.OpensTest do
   use ExUnit.Case, async: false
 
   alias NativeGossip.{Native, Strategy}
-  alias NativeGossip.Test.{Amount, Await, Beam, Inside, OsProcess}
+  alias NativeGossip.Dev.{Await, Beam, Inside, OsProcess}
+  alias NativeGossip.Test.Amount
   alias NativeGossip.Test.Faults.Opens
 
   @moduletag timeout: 1_800_000

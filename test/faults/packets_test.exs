@@ -6,7 +6,8 @@ defmodule NativeGossip.Faults.PacketsTest do
   use ExUnit.Case, async: false
 
   alias NativeGossip.Strategy
-  alias NativeGossip.Test.{Await, Beam, ReferencePeer}
+  alias NativeGossip.Dev.{Await, Beam}
+  alias NativeGossip.Test.ReferencePeer
 
   @moduletag :capture_log
 

@@ -12,7 +12,8 @@ defmodule NativeGossip.Faults.PanicTest do
   use ExUnit.Case, async: false
 
   alias NativeGossip.{Native, Strategy}
-  alias NativeGossip.Test.{Amount, Await, Beam, Inside, OsProcess, ReferencePeer, Traffic}
+  alias NativeGossip.Dev.{Await, Beam, Inside, OsProcess}
+  alias NativeGossip.Test.{Amount, ReferencePeer, Traffic}
   alias NativeGossip.Test.Faults.Opens
 
   @moduletag :tmp_dir

@@ -7,7 +7,8 @@ defmodule NativeGossip.Faults.SilentPeerTest do
   """
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Amount, Await, Beam, Encounters, Inside, Lan, Network}
+  alias NativeGossip.Dev.{Await, Beam, Encounters, Inside}
+  alias NativeGossip.Test.{Amount, Lan, Network}
   alias NativeGossip.Test.Faults.SilentHost
 
   @port 45892

@@ -8,7 +8,8 @@ defmodule NativeGossip.Faults.StopTest do
   """
   use ExUnit.Case, async: false
 
-  alias NativeGossip.Test.{Amount, Await, Beam, Epmd, OsProcess}
+  alias NativeGossip.Dev.{Await, Beam, Epmd, OsProcess}
+  alias NativeGossip.Test.Amount
   alias NativeGossip.Test.Faults.Stopping
 
   @moduletag :tmp_dir

@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.AbsentInterfaceTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Beam, Inside, Lan, Mesh}
+  alias NativeGossip.Dev.{Await, Beam, Inside, Mesh}
+  alias NativeGossip.Test.Lan
   alias NativeGossip.Test.Network.Interface
 
   test "a multicast_if that no interface has is reported once, and used when it appears",

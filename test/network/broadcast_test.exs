@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.BroadcastTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Lan, Mesh, OsProcess}
+  alias NativeGossip.Dev.{Mesh, OsProcess}
+  alias NativeGossip.Test.Lan
 
   test "with broadcast_only hosts become a full mesh and join no group", %{network: network} do
     hosts = Enum.map(1..3, &Lan.host(network, &1))

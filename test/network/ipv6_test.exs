@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.IPv6Test do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Elapsed, Lan, Mesh, OsProcess}
+  alias NativeGossip.Dev.{Await, Mesh, OsProcess}
+  alias NativeGossip.Test.{Elapsed, Lan}
 
   @group {0xFF02, 0, 0, 0, 0, 0, 1, 0x32}
 

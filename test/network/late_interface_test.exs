@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.LateInterfaceTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Elapsed, Lan, Mesh}
+  alias NativeGossip.Dev.{Await, Mesh}
+  alias NativeGossip.Test.{Elapsed, Lan}
   alias NativeGossip.Test.Network.Interface
 
   @interval 5_000

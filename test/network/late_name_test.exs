@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.LateNameTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Beam, Lan, Mesh}
+  alias NativeGossip.Dev.{Await, Beam, Mesh}
+  alias NativeGossip.Test.Lan
 
   test "a node without a name is silent and says so once; it joins when it gets one",
        %{network: network} do

@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.LossTest do
   use NativeGossip.Test.LanCase, skip: NativeGossip.Test.Requirement.lossy_filter()
 
-  alias NativeGossip.Test.{Amount, Beam, Encounters, Inside, Lan, Mesh}
+  alias NativeGossip.Dev.{Beam, Encounters, Inside, Mesh}
+  alias NativeGossip.Test.{Amount, Lan}
   alias NativeGossip.Test.Network.Filter
 
   @port 45892

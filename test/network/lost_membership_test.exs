@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.LostMembershipTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Beam, Elapsed, Inside, Lan, Mesh, OsProcess}
+  alias NativeGossip.Dev.{Await, Beam, Inside, Mesh, OsProcess}
+  alias NativeGossip.Test.{Elapsed, Lan}
   alias NativeGossip.Test.Network.{Filter, Interface}
 
   @port 45892

@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.MixedClusterTest do
   use NativeGossip.Test.LanCase, skip: NativeGossip.Test.Requirement.real_libcluster()
 
-  alias NativeGossip.Test.{Await, Lan, Mesh}
+  alias NativeGossip.Dev.{Await, Mesh}
+  alias NativeGossip.Test.Lan
 
   @moduletag :real_libcluster
 

@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.MulticastTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Lan, Mesh, OsProcess}
+  alias NativeGossip.Dev.{Await, Mesh, OsProcess}
+  alias NativeGossip.Test.Lan
 
   @group {233, 252, 1, 32}
 

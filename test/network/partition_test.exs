@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.PartitionTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Beam, Elapsed, Inside, Lan, Mesh, Network}
+  alias NativeGossip.Dev.{Await, Beam, Inside, Mesh}
+  alias NativeGossip.Test.{Elapsed, Lan, Network}
 
   # In seconds: a node that cannot be reached is given up a little later.
   @ticktime 4

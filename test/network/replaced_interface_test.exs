@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.ReplacedInterfaceTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Elapsed, Lan, Mesh, OsProcess, Requirement}
+  alias NativeGossip.Dev.{Await, Mesh, OsProcess}
+  alias NativeGossip.Test.{Elapsed, Lan, Requirement}
   alias NativeGossip.Test.Network.Interface
 
   @group {233, 252, 1, 32}

@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.SecretsTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Lan, Mesh}
+  alias NativeGossip.Dev.{Await, Mesh}
+  alias NativeGossip.Test.Lan
 
   test "two clusters with different secrets hear each other in one group and stay apart",
        %{network: network} do

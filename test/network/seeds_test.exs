@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.SeedsTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Elapsed, Lan, Mesh}
+  alias NativeGossip.Dev.{Await, Mesh}
+  alias NativeGossip.Test.{Elapsed, Lan}
   alias NativeGossip.Test.Network.{Filter, Host}
 
   # A name is looked up each 30 s, and the heartbeat after that may take its time.

@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.SharedPortTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Beam, Inside, Lan, Mesh, OsProcess}
+  alias NativeGossip.Dev.{Await, Beam, Inside, Mesh, OsProcess}
+  alias NativeGossip.Test.Lan
 
   @port 45892
 

@@ -1,7 +1,8 @@
 defmodule NativeGossip.Network.TwoNetworksTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Test.{Await, Elapsed, Lan, Mesh}
+  alias NativeGossip.Dev.{Await, Mesh}
+  alias NativeGossip.Test.{Elapsed, Lan}
   alias NativeGossip.Test.Network.Interface
 
   # n1 is on both LANs, n2 on the first and n3 on the second.

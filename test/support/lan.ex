@@ -5,7 +5,8 @@ defmodule NativeGossip.Test.Lan do
   The nodes are started with `-connect_all false`: they connect to whom their strategy tells them,
   and never because a third node knows both. A mesh is then the strategy's work alone.
   """
-  alias NativeGossip.Test.{Await, Beam, Epmd, Inside, Mesh, Network, Requirement}
+  alias NativeGossip.Dev.{Await, Beam, Epmd, Inside, Mesh}
+  alias NativeGossip.Test.{Network, Requirement}
 
   @epmd_port 4369
 
@@ -21,7 +22,7 @@ defmodule NativeGossip.Test.Lan do
   A node on a host, called NAME@ADDRESS.
 
   Options: `:name` (`"n"` and the host's number; nil for a node that is not alive), `:connect_all`
-  (false), and those of `NativeGossip.Test.Beam.start_link/1`.
+  (false), and those of `NativeGossip.Dev.Beam.start_link/1`.
   """
   @spec beam(Network.Host.t(), keyword) :: Beam.t()
   def beam(host, options \\ []) do

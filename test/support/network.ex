@@ -11,7 +11,7 @@ defmodule NativeGossip.Test.Network do
   """
   use GenServer
 
-  alias NativeGossip.Test.{Await, OsProcess}
+  alias NativeGossip.Dev.{Await, OsProcess}
   alias NativeGossip.Test.Network.{Host, Interface, Namespace}
 
   @end_ms 10_000

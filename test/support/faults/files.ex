@@ -2,7 +2,7 @@ defmodule NativeGossip.Test.Faults.Files do
   @moduledoc """
   What is left of a node's dirty IO schedulers to those who use files.
   """
-  alias NativeGossip.Test.Await
+  alias NativeGossip.Dev.Await
 
   @doc """
   Writes and reads a file `times` times; the microseconds that each of these took.

@@ -3,7 +3,7 @@ defmodule NativeGossip.Test.Faults.Kills do
   Ends one process of a topology after the other, inside a node, and waits after each until the
   topology hears again.
   """
-  alias NativeGossip.Test.{Await, Inside}
+  alias NativeGossip.Dev.{Await, Inside}
 
   @targets [:strategy, :loop, :tasks, :supervisor]
   @ways [:kill, :crash]

@@ -3,7 +3,7 @@ defmodule NativeGossip.Test.Faults.Opens do
   Opens and closes loops inside a node, and tells what is left of them.
   """
   alias NativeGossip.{Native, Options}
-  alias NativeGossip.Test.{Await, Inside}
+  alias NativeGossip.Dev.{Await, Inside}
 
   @doc """
   Starts and stops the topology `times` times. At random it is stopped at once or after its first

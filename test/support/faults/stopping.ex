@@ -9,11 +9,11 @@ defmodule NativeGossip.Test.Faults.Stopping do
   """
   use Application
 
-  alias NativeGossip.Test.{Await, Inside}
+  alias NativeGossip.Dev.{Await, Inside}
 
   @application :native_gossip_stopping
 
-  @doc "For `NativeGossip.Test.Beam.open/2`; it does not keep the start of the VM from ending."
+  @doc "For `NativeGossip.Dev.Beam.open/2`; it does not keep the start of the VM from ending."
   @spec main :: pid
   def main do
     spawn(fn ->

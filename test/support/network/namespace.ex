@@ -5,7 +5,7 @@ defmodule NativeGossip.Test.Network.Namespace do
 
   `enter` is the command line in front of a program that runs there.
   """
-  alias NativeGossip.Test.OsProcess
+  alias NativeGossip.Dev.OsProcess
 
   @enforce_keys [:port, :os_pid, :enter, :id]
   defstruct @enforce_keys

@@ -1,4 +1,4 @@
-defmodule NativeGossip.Test.Encounters do
+defmodule NativeGossip.Dev.Encounters do
   @moduledoc """
   Notes inside a node whom it found and lost, and when.
 

@@ -1,4 +1,4 @@
-defmodule NativeGossip.Test.Await do
+defmodule NativeGossip.Dev.Await do
   @moduledoc """
   Waits until something that cannot send us a message has come true.
 

@@ -1,11 +1,11 @@
-defmodule NativeGossip.Test.Epmd do
+defmodule NativeGossip.Dev.Epmd do
   @moduledoc """
   An epmd of our own, in the foreground, so that neither the machine's nor a left-over one is used.
 
   A shell of ours waits beside it for the end of its standard input and then ends it by its id: so it
   ends with the process that started it, also when the whole VM is killed.
   """
-  alias NativeGossip.Test.Await
+  alias NativeGossip.Dev.Await
 
   @enforce_keys [:port, :shell]
   defstruct @enforce_keys
@@ -18,7 +18,7 @@ defmodule NativeGossip.Test.Epmd do
   @doc """
   Starts it; it ends with the calling process.
 
-  Options: `:enter`, the command line in front of it (see `NativeGossip.Test.Network.Host`);
+  Options: `:enter`, a command line in front of it, as that of `nsenter`;
   `:port` (a free one); `:address` to listen on (all).
   """
   @spec start_link(keyword) :: t

@@ -1,12 +1,12 @@
-defmodule NativeGossip.Test.Demo do
+defmodule NativeGossip.Demo do
   @moduledoc """
   What `bin/demo` runs: nodes on this machine find each other, one goes and comes back.
 
-  The topologies are those of `config/config.exs`. As on the hosts of `NativeGossip.Test.Lan`, a node
-  connects to whom its strategy tells it, and never because a third node knows both.
+  The topologies are those of `config/config.exs`. The nodes are started with `-connect_all false`: a
+  node connects to whom its strategy tells it, and never because a third node knows both.
   """
-  alias NativeGossip.Test.{Beam, Encounters, Epmd, Inside, Mesh}
-  alias NativeGossip.Test.DemoScreen, as: Screen
+  alias NativeGossip.Demo.Screen
+  alias NativeGossip.Dev.{Beam, Encounters, Epmd, Inside, Mesh}
 
   @host "127.0.0.1"
   @within_ms 30_000

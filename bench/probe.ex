@@ -1,4 +1,4 @@
-defmodule NativeGossip.Test.Probe do
+defmodule NativeGossip.Bench.Probe do
   @moduledoc """
   Measures, from inside a BEAM, what a strategy costs the rest of it.
 
@@ -8,7 +8,7 @@ defmodule NativeGossip.Test.Probe do
   """
   use GenServer
 
-  alias NativeGossip.Test.Inside
+  alias NativeGossip.Dev.Inside
 
   @sample_ms 10
   @call_ms 2

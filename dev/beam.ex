@@ -1,4 +1,4 @@
-defmodule NativeGossip.Test.Beam do
+defmodule NativeGossip.Dev.Beam do
   @moduledoc """
   A real BEAM node as an operating system process of its own.
 
@@ -8,7 +8,7 @@ defmodule NativeGossip.Test.Beam do
 
   What it logs is kept, not printed: `logs/1`.
   """
-  alias NativeGossip.Test.{LogKeeper, OsProcess}
+  alias NativeGossip.Dev.{LogKeeper, OsProcess}
 
   @enforce_keys [:peer, :name, :os_pid]
   defstruct @enforce_keys
@@ -26,7 +26,7 @@ defmodule NativeGossip.Test.Beam do
   Starts a node with the calling VM's code; it ends with the calling process.
 
   Options: `:name` (`"n1@10.77.0.1"`; without it the node is not alive), `:cookie` (`"native_gossip"`),
-  `:enter`, the command line in front of it (see `NativeGossip.Test.Network.Host`), `:epmd_port`,
+  `:enter`, a command line in front of it, as that of `nsenter`, `:epmd_port`,
   `:args`, more arguments for `erl`, `:env`, more of its environment, `:applications` to start,
   `:stderr`, a file for its standard error (ours).
   """

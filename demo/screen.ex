@@ -1,8 +1,8 @@
-defmodule NativeGossip.Test.DemoScreen do
+defmodule NativeGossip.Demo.Screen do
   @moduledoc """
   What `bin/demo` prints, with colours or plain.
   """
-  alias NativeGossip.Test.Mesh
+  alias NativeGossip.Dev.Mesh
 
   @type look :: :coloured | :plain
 

@@ -1,4 +1,4 @@
-defmodule NativeGossip.Test.LogKeeper do
+defmodule NativeGossip.Dev.LogKeeper do
   @moduledoc """
   Keeps every line logged in a node, so that a test can assert on what its user would read.
 

@@ -1,12 +1,12 @@
-defmodule NativeGossip.Test.Inside do
+defmodule NativeGossip.Dev.Inside do
   @moduledoc """
-  What a test has done inside a node, by `NativeGossip.Test.Beam.call/4`.
+  What a test has done inside a node, by `NativeGossip.Dev.Beam.call/4`.
 
   Everything is named by its topology and looked up where it runs: the pid of a process does not
   survive the moment at which its node gets a name.
   """
 
-  alias NativeGossip.Test.OsProcess
+  alias NativeGossip.Dev.OsProcess
 
   @doc "Starts these topologies as an application would; they outlive the call."
   @spec start_cluster(keyword) :: :ok

@@ -1,10 +1,11 @@
-defmodule NativeGossip.Test.FloodBench do
+defmodule NativeGossip.Bench.Flood do
   @moduledoc """
   What `bin/bench` measures: a node under a flood on the loopback, as fast as one thread can send.
 
   The flood goes to the multicast group, so that the newcomer of the last column is flooded as well.
   """
-  alias NativeGossip.Test.{Await, Beam, Epmd, Inside, OsProcess, Probe}
+  alias NativeGossip.Bench.Probe
+  alias NativeGossip.Dev.{Await, Beam, Epmd, Inside, OsProcess}
 
   @host "127.0.0.1"
   @group "233.252.1.34"

@@ -1,4 +1,4 @@
-defmodule NativeGossip.Test.OsProcess do
+defmodule NativeGossip.Dev.OsProcess do
   @moduledoc """
   What Linux knows of one operating system process, and the end of it.
 

@@ -1,8 +1,8 @@
-defmodule NativeGossip.Test.Mesh do
+defmodule NativeGossip.Dev.Mesh do
   @moduledoc """
   Who is connected to whom, among several nodes.
   """
-  alias NativeGossip.Test.{Await, Beam}
+  alias NativeGossip.Dev.{Await, Beam}
 
   @type t :: %{node => [node]}
 
@@ -17,7 +17,7 @@ defmodule NativeGossip.Test.Mesh do
     Enum.all?(mesh, fn {name, connected} -> connected == List.delete(names, name) end)
   end
 
-  @doc "Waits until these nodes are a full mesh; options as in `NativeGossip.Test.Await.until/4`."
+  @doc "Waits until these nodes are a full mesh; options as in `NativeGossip.Dev.Await.until/4`."
   @spec await([Beam.t()], keyword) :: t
   def await(beams, options \\ []) do
     Await.until("the nodes are a full mesh", fn -> seen(beams) end, &full?/1, options)
