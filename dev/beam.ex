@@ -40,7 +40,8 @@ defmodule NativeGossip.Dev.Beam do
         connection: :standard_io,
         exec: {to_charlist(program), Enum.map(before, &to_charlist/1)},
         args: Enum.map(arguments(name, options), &to_charlist/1),
-        env: environment(options),
+        env:
+          for({name, value} <- environment(options), do: {to_charlist(name), to_charlist(value)}),
         wait_boot: @boot_ms
       })
 
@@ -64,13 +65,7 @@ defmodule NativeGossip.Dev.Beam do
   @spec open(module, keyword) :: port
   def open(module, options \\ []) do
     arguments = arguments(nil, options) ++ ["-noshell", "-eval", "'#{module}':main()."]
-
-    Port.open({:spawn_executable, erl()}, [
-      :binary,
-      :exit_status,
-      args: arguments,
-      env: environment(options)
-    ])
+    OsProcess.open(erl(), arguments, environment(options))
   end
 
   @doc "Calls a function in the node; what it raises is raised here."
@@ -95,15 +90,6 @@ defmodule NativeGossip.Dev.Beam do
   @spec kill(t) :: :ok
   def kill(beam), do: OsProcess.kill(beam.os_pid)
 
-  @doc "A UDP port that was free a moment ago."
-  @spec free_port :: :inet.port_number()
-  def free_port do
-    {:ok, socket} = :gen_udp.open(0)
-    {:ok, port} = :inet.port(socket)
-    :gen_udp.close(socket)
-    port
-  end
-
   defp into(nil), do: []
   defp into(file), do: ["/bin/sh", "-c", ~S(exec "$@" 2>"$0"), file]
 
@@ -124,9 +110,7 @@ defmodule NativeGossip.Dev.Beam do
         port -> [{"ERL_EPMD_PORT", Integer.to_string(port)}]
       end
 
-    for {name, value} <- epmd ++ Keyword.get(options, :env, []) do
-      {to_charlist(name), to_charlist(value)}
-    end
+    epmd ++ Keyword.get(options, :env, [])
   end
 
   # OTP's own folders are there anyway. Mix takes those of Elixir that the project does not name

@@ -5,7 +5,7 @@ defmodule NativeGossip.Dev.Epmd do
   A shell of ours waits beside it for the end of its standard input and then ends it by its id: so it
   ends with the process that started it, also when the whole VM is killed.
   """
-  alias NativeGossip.Dev.Await
+  alias NativeGossip.Dev.{Await, FreePort}
 
   @enforce_keys [:port, :shell]
   defstruct @enforce_keys
@@ -24,7 +24,7 @@ defmodule NativeGossip.Dev.Epmd do
   @spec start_link(keyword) :: t
   def start_link(options \\ []) do
     enter = Keyword.get(options, :enter, [])
-    port = Keyword.get_lazy(options, :port, &free_port/0)
+    port = Keyword.get_lazy(options, :port, &FreePort.tcp/0)
     address = if address = options[:address], do: ["-address", address], else: []
     epmd = [executable(), "-port", Integer.to_string(port)]
     [program | arguments] = enter ++ [find("sh"), "-c", @watch, "sh"] ++ epmd ++ address
@@ -49,13 +49,6 @@ defmodule NativeGossip.Dev.Epmd do
       fn -> System.cmd(program, arguments, stderr_to_stdout: true) end,
       &match?({_, 0}, &1)
     )
-  end
-
-  defp free_port do
-    {:ok, socket} = :gen_tcp.listen(0, ip: {127, 0, 0, 1})
-    {:ok, port} = :inet.port(socket)
-    :ok = :gen_tcp.close(socket)
-    port
   end
 
   # The one of the running OTP, where it has one: another's would be found first in the path.

@@ -6,29 +6,23 @@ defmodule NativeGossip.Dev.LogKeeper do
   """
   use GenServer
 
-  @handler :native_gossip_test_log_keeper
+  alias NativeGossip.Dev.LogLines
 
   @doc "Starts to keep lines, for as long as the node runs."
   @spec start :: :ok
   def start do
-    {:ok, _} = GenServer.start(__MODULE__, [], name: __MODULE__)
+    {:ok, keeper} = GenServer.start(__MODULE__, [], name: __MODULE__)
     for handler <- :logger.get_handler_ids(), do: :ok = :logger.remove_handler(handler)
     :ok = :logger.set_primary_config(:level, :debug)
 
     # OTP reports the start of every process of every application, at the level of information.
     filters = [progress: {&:logger_filters.progress/2, :stop}]
-    :logger.add_handler(@handler, __MODULE__, %{level: :debug, filters: filters})
+    LogLines.attach(keeper, filters: filters)
   end
 
   @doc "The lines so far, oldest first."
   @spec lines :: [{:logger.level(), String.t()}]
   def lines, do: GenServer.call(__MODULE__, :lines)
-
-  @doc false
-  def log(event, _handler_config) do
-    text = :logger_formatter.format(event, %{template: [:msg], single_line: true})
-    send(__MODULE__, {:line, event.level, to_string(text)})
-  end
 
   @impl true
   def init([]), do: {:ok, []}

@@ -1,11 +1,25 @@
 defmodule NativeGossip.Dev.OsProcess do
   @moduledoc """
-  What Linux knows of one operating system process, and the end of it.
+  The start of an operating system process, what Linux knows of one, and its end.
 
   Read from `/proc`, which does not ask the process: a VM whose schedulers hang is still counted.
   """
 
   @type id :: pos_integer
+
+  @doc """
+  Starts a program; its standard input and output are those of the port returned, which tells its exit
+  status as well. `options` are further ones of `Port.open/2`.
+  """
+  @spec open(Path.t(), [String.t()], [{String.t(), String.t()}], [atom]) :: port
+  def open(program, arguments, environment, options \\ []) do
+    environment = for {name, value} <- environment, do: {to_charlist(name), to_charlist(value)}
+
+    Port.open(
+      {:spawn_executable, program},
+      [:binary, :exit_status, args: arguments, env: environment] ++ options
+    )
+  end
 
   @doc "True while the process exists; a zombie, which holds nothing any more, does not count."
   @spec alive?(id) :: boolean

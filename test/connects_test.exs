@@ -5,23 +5,13 @@ defmodule NativeGossip.ConnectsTest do
 
   alias Cluster.Strategy.State
   alias NativeGossip.Connects
-
-  # Stands in for connect and list_nodes of a topology: asks the test what to answer.
-  def ask(test, node) do
-    send(test, {:connect, node, self()})
-
-    receive do
-      {:answer, answer} -> answer
-    end
-  end
-
-  def list(nodes), do: nodes
+  alias NativeGossip.Test.Topology
 
   setup do
     cluster = %State{
       topology: :lan,
-      connect: {__MODULE__, :ask, [self()]},
-      list_nodes: {__MODULE__, :list, [[:connected@host]]}
+      connect: {Topology, :ask, [self()]},
+      list_nodes: {Topology, :list, [[:connected@host]]}
     }
 
     %{connects: Connects.new(cluster)}

@@ -169,7 +169,7 @@ defmodule NativeGossip.DifferentialTest do
   use ExUnit.Case, async: true
 
   alias NativeGossip.Dev.Beam
-  alias NativeGossip.Test.{Differential, ReferencePeer}
+  alias NativeGossip.Test.{Amount, Differential, ReferencePeer}
 
   @moduletag :tmp_dir
   @moduletag timeout: 1_800_000
@@ -183,7 +183,7 @@ defmodule NativeGossip.DifferentialTest do
   end
 
   test "whatever is accepted, binary_to_term/1 reads as a heartbeat of the same node", context do
-    cases = setting("DIFFERENTIAL_CASES", 20_000)
+    cases = Amount.from_env("DIFFERENTIAL_CASES", 20_000)
 
     accepted =
       for secret <- [nil, @secret], count <- batches(div(cases, 2)), reduce: 0 do
@@ -224,7 +224,7 @@ defmodule NativeGossip.DifferentialTest do
   end
 
   test "under a name that is accepted a node can start, and under a refused one none", context do
-    count = setting("DIFFERENTIAL_NAMES", 100)
+    count = Amount.from_env("DIFFERENTIAL_NAMES", 100)
     names = Enum.uniq(for _ <- 1..(count * 20), do: Differential.any_name())
     packets = Enum.map(names, &Differential.heartbeat(&1, {119, 118}))
     verdicts = Enum.zip(names, verdicts(packets, nil, context))
@@ -311,9 +311,6 @@ defmodule NativeGossip.DifferentialTest do
 
   defp batches(0), do: []
   defp batches(cases), do: [min(cases, @batch) | batches(cases - min(cases, @batch))]
-
-  defp setting(variable, default),
-    do: String.to_integer(System.get_env(variable, Integer.to_string(default)))
 
   # Who asked for a number wants to read what became of it.
   defp report(line) do

@@ -5,6 +5,7 @@ defmodule NativeGossip.SeedsTest do
   """
   use ExUnit.Case
 
+  alias NativeGossip.Dev.LogLines
   alias NativeGossip.{Options, Seeds}
 
   @moduletag :capture_log
@@ -13,14 +14,8 @@ defmodule NativeGossip.SeedsTest do
   @db {10, 0, 0, 2}
 
   setup do
-    :ok = :logger.add_handler(__MODULE__, __MODULE__, %{config: %{test: self()}})
-    on_exit(fn -> :logger.remove_handler(__MODULE__) end)
-  end
-
-  # A handler of :logger.
-  def log(event, %{config: %{test: test}}) do
-    line = to_string(:logger_formatter.format(event, %{template: [:msg]}))
-    with "[libcluster:seeds_test] " <> line <- line, do: send(test, {:line, event.level, line})
+    :ok = LogLines.attach(self(), prefix: "[libcluster:seeds_test] ")
+    on_exit(&LogLines.detach/0)
   end
 
   defp start(config, outside \\ []) do

@@ -5,52 +5,28 @@ defmodule NativeGossip.StrategyTest do
   use ExUnit.Case
 
   alias NativeGossip.{Native, Seeds, Strategy}
-  alias NativeGossip.Dev.Await
-  alias NativeGossip.Test.ReferencePeer
+  alias NativeGossip.Dev.{Await, FreePort, Inside, LogLines}
+  alias NativeGossip.Test.{ReferencePeer, Topology}
 
   @moduletag :capture_log
 
   @ours :"ours@127.0.0.1"
 
   setup_all do
-    # Alive, but reachable by nobody: so no epmd is needed.
-    {:ok, _} = :net_kernel.start(@ours, %{name_domain: :longnames, dist_listen: false})
+    :ok = Inside.become(@ours)
     on_exit(&:net_kernel.stop/0)
   end
 
   setup do
-    {:ok, socket} = :gen_udp.open(0)
-    {:ok, port} = :inet.port(socket)
-    :gen_udp.close(socket)
-    %{port: port}
+    %{port: FreePort.udp()}
   end
-
-  # Stands in for connect and list_nodes of a topology.
-  def connect(test, answer, node) do
-    send(test, {:connect, node})
-    answer
-  end
-
-  def list(nodes), do: nodes
 
   defp start(port, options \\ [], spec \\ []) do
-    config =
-      Keyword.merge([port: port, multicast_if: "127.0.0.1", heartbeat_interval: 200], options)
-
-    spec =
-      Keyword.merge(
-        [
-          strategy: Strategy,
-          config: config,
-          connect: {__MODULE__, :connect, [self(), true]},
-          list_nodes: {__MODULE__, :list, [[]]}
-        ],
-        spec
-      )
-
-    supervisor = start_supervised!({Cluster.Supervisor, [[lan: spec], []]})
-    [{:lan, strategy, :worker, _}] = Supervisor.which_children(supervisor)
-    strategy
+    options = Keyword.put_new(options, :heartbeat_interval, 200)
+    spec = Keyword.put_new(spec, :connect, {Topology, :tell, [self(), true]})
+    topologies = [lan: Topology.spec(port, options, spec)]
+    start_supervised!({Cluster.Supervisor, [topologies, [name: Inside]]})
+    Inside.strategy(:lan)
   end
 
   defp await_counter(strategy, counter, at_least \\ 1) do
@@ -110,7 +86,7 @@ defmodule NativeGossip.StrategyTest do
 
   test "a peer that cannot be reached is tried again after a pause", %{port: port} do
     {:ok, peer} = ReferencePeer.start_link(port: port)
-    strategy = start(port, [], connect: {__MODULE__, :connect, [self(), false]})
+    strategy = start(port, [], connect: {Topology, :tell, [self(), false]})
     await_counter(strategy, :echoed)
     ReferencePeer.heartbeat(peer, :"foe@10.0.0.7")
     assert_receive {:connect, :"foe@10.0.0.7"}, 5_000
@@ -144,7 +120,7 @@ defmodule NativeGossip.StrategyTest do
 
   test "a node that list_nodes has is not connected", %{port: port} do
     {:ok, peer} = ReferencePeer.start_link(port: port)
-    list = {__MODULE__, :list, [[:"friend@10.0.0.7"]]}
+    list = {Topology, :list, [[:"friend@10.0.0.7"]]}
     strategy = start(port, [], list_nodes: list)
     await_counter(strategy, :echoed)
     ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
@@ -175,27 +151,22 @@ defmodule NativeGossip.StrategyTest do
     refute_received {:connect, _}
   end
 
-  # A handler of :logger.
-  def log(event, %{config: %{test: test}}) do
-    send(test, {:line, to_string(:logger_formatter.format(event, %{template: [:msg]}))})
-  end
-
   test "with the debug flag, set at any time, the stock strategy's lines are logged", %{
     port: port
   } do
-    :ok = :logger.add_handler(__MODULE__, __MODULE__, %{config: %{test: self()}})
-    on_exit(fn -> :logger.remove_handler(__MODULE__) end)
+    :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
+    on_exit(&LogLines.detach/0)
     {:ok, peer} = ReferencePeer.start_link(port: port)
     strategy = start(port)
     await_counter(strategy, :sent, 3)
-    refute_received {:line, "[libcluster:lan] heartbeat"}
+    refute_received {:line, :debug, "heartbeat"}
 
     Application.put_env(:libcluster, :debug, true)
     on_exit(fn -> Application.delete_env(:libcluster, :debug) end)
-    assert_receive {:line, "[libcluster:lan] heartbeat"}, 5_000
+    assert_receive {:line, :debug, "heartbeat"}, 5_000
     ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
     # What follows is ours: the interface that it came by.
-    assert_receive {:line, "[libcluster:lan] received heartbeat from friend@10.0.0.7" <> _}, 5_000
+    assert_receive {:line, :debug, "received heartbeat from friend@10.0.0.7" <> _}, 5_000
   end
 
   defp resolvers(strategy) do

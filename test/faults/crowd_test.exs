@@ -7,9 +7,9 @@ defmodule NativeGossip.Faults.CrowdTest do
   """
   use ExUnit.Case, async: false
 
-  alias NativeGossip.{Native, Strategy}
-  alias NativeGossip.Dev.{Await, Beam, Inside, OsProcess}
-  alias NativeGossip.Test.{Amount, Traffic}
+  alias NativeGossip.Dev.{Await, Beam, FreePort, Inside, OsProcess}
+  alias NativeGossip.Native
+  alias NativeGossip.Test.{Amount, Topology, Traffic}
   alias NativeGossip.Test.Faults.Files
 
   @moduletag :tmp_dir
@@ -50,17 +50,11 @@ defmodule NativeGossip.Faults.CrowdTest do
   defp start(folder, arguments, loops) do
     beam = Beam.start_link(args: arguments, stderr: Path.join(folder, "stderr"))
     :ok = Beam.call(beam, Inside, :become, [:"n@127.0.0.1"])
-    ports = for _ <- 1..loops, do: Beam.free_port()
+    ports = for _ <- 1..loops, do: FreePort.udp()
 
     topologies =
       for {port, number} <- Enum.with_index(ports, 1) do
-        config = [port: port, multicast_if: "127.0.0.1", heartbeat_interval: 200]
-
-        {topology(number),
-         strategy: Strategy,
-         config: config,
-         connect: {Inside, :connect, []},
-         list_nodes: {Inside, :list_nodes, []}}
+        {topology(number), Topology.spec(port, heartbeat_interval: 200)}
       end
 
     :ok = Beam.call(beam, Inside, :start_cluster, [topologies])

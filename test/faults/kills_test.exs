@@ -6,16 +6,15 @@ defmodule NativeGossip.Faults.KillsTest do
   """
   use ExUnit.Case, async: false
 
-  alias NativeGossip.{Native, Strategy}
-  alias NativeGossip.Dev.{Await, Beam, Inside, OsProcess}
-  alias NativeGossip.Test.{Amount, Traffic}
-  alias NativeGossip.Test.Faults.{Files, Kills}
+  alias NativeGossip.Dev.{Await, Beam, FreePort, Inside}
+  alias NativeGossip.Test.{Amount, Topology, Traffic}
+  alias NativeGossip.Test.Faults.{Files, Holdings, Kills}
 
   @moduletag :tmp_dir
   @moduletag timeout: 1_800_000
 
   setup do
-    %{port: Beam.free_port(), seed: Amount.seed()}
+    %{port: FreePort.udp(), seed: Amount.seed()}
   end
 
   test "whatever is ended, it hears again within a second and holds what it held before",
@@ -28,13 +27,13 @@ defmodule NativeGossip.Faults.KillsTest do
 
     # The first blows load what is loaded once.
     Beam.call(beam, Kills, :run, [:lan, 20, seed])
-    before = %{sockets: 1, loops: 1} = held(beam, port)
+    before = %{sockets: 1, loops: 1} = Holdings.of(beam, port)
     blows = Beam.call(beam, Kills, :run, [:lan, times, seed], :infinity)
     IO.puts(report(blows, seed))
 
     Await.until(
       "it holds what it held before, #{inspect(before)}, after #{times} kills, seed #{seed}",
-      fn -> held(beam, port) end,
+      fn -> Holdings.of(beam, port) end,
       &(&1 == before)
     )
 
@@ -58,12 +57,6 @@ defmodule NativeGossip.Faults.KillsTest do
     )
   end
 
-  defp held(beam, port) do
-    beam.os_pid
-    |> OsProcess.holdings(port)
-    |> Map.put(:loops, Beam.call(beam, Native, :loops, []))
-  end
-
   defp report(blows, seed) do
     kinds = Enum.frequencies_by(blows, fn {target, way, _} -> {way, target} end)
     deaf = Enum.map(blows, &elem(&1, 2))
@@ -73,14 +66,5 @@ defmodule NativeGossip.Faults.KillsTest do
       "#{Amount.median(deaf)} ms in the median, #{Enum.max(deaf)} ms at worst"
   end
 
-  defp topologies(port) do
-    [
-      lan: [
-        strategy: Strategy,
-        config: [port: port, multicast_if: "127.0.0.1", heartbeat_interval: 50],
-        connect: {Inside, :connect, []},
-        list_nodes: {Inside, :list_nodes, []}
-      ]
-    ]
-  end
+  defp topologies(port), do: [lan: Topology.spec(port, heartbeat_interval: 50)]
 end

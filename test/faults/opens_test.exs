@@ -6,10 +6,10 @@ defmodule NativeGossip.Faults.OpensTest do
   """
   use ExUnit.Case, async: false
 
-  alias NativeGossip.{Native, Strategy}
-  alias NativeGossip.Dev.{Await, Beam, Inside, OsProcess}
+  alias NativeGossip.Strategy
+  alias NativeGossip.Dev.{Await, Beam, FreePort, Inside, OsProcess}
   alias NativeGossip.Test.Amount
-  alias NativeGossip.Test.Faults.Opens
+  alias NativeGossip.Test.Faults.{Holdings, Opens}
 
   @moduletag timeout: 1_800_000
 
@@ -19,7 +19,7 @@ defmodule NativeGossip.Faults.OpensTest do
   setup do
     beam = Beam.start_link()
     :ok = Beam.call(beam, Inside, :become, [:"n@127.0.0.1"])
-    %{beam: beam, port: Beam.free_port(), seed: Amount.seed()}
+    %{beam: beam, port: FreePort.udp(), seed: Amount.seed()}
   end
 
   test "memory and descriptors are flat after many opens and closes",
@@ -30,7 +30,13 @@ defmodule NativeGossip.Faults.OpensTest do
     before = held(beam, port)
 
     :ok = Beam.call(beam, Opens, :run, [topologies, times, seed], :infinity)
-    Await.until("it holds what it held before", fn -> rest(beam, port) end, &(&1 == before.rest))
+
+    Await.until(
+      "it holds what it held before",
+      fn -> Holdings.of(beam, port) end,
+      &(&1 == before.rest)
+    )
+
     later = held(beam, port)
 
     IO.puts(
@@ -45,31 +51,25 @@ defmodule NativeGossip.Faults.OpensTest do
 
   test "a loop that was never served is closed when it is collected, though its owner lives",
        %{beam: beam, port: port} do
-    before = rest(beam, port)
+    before = Holdings.of(beam, port)
     assert Beam.call(beam, Opens, :abandon, [config(port), 50]) == 50
-    assert rest(beam, port) == before
+    assert Holdings.of(beam, port) == before
   end
 
   test "a loop that was never served is closed with its owner, whoever has a reference", %{
     beam: beam,
     port: port
   } do
-    before = rest(beam, port)
+    before = Holdings.of(beam, port)
     assert %{received: 0} = Beam.call(beam, Opens, :orphan, [config(port)])
-    assert rest(beam, port) == before
+    assert Holdings.of(beam, port) == before
   end
 
   defp config(port), do: [port: port, multicast_if: "127.0.0.1"]
 
   defp held(beam, port) do
     memory = Beam.call(beam, Opens, :memory, [])
-    %{resident: OsProcess.resident(beam.os_pid), memory: memory, rest: rest(beam, port)}
-  end
-
-  defp rest(beam, port) do
-    beam.os_pid
-    |> OsProcess.holdings(port)
-    |> Map.put(:loops, Beam.call(beam, Native, :loops, []))
+    %{resident: OsProcess.resident(beam.os_pid), memory: memory, rest: Holdings.of(beam, port)}
   end
 
   defp change(before, later, kind) do

@@ -6,8 +6,8 @@ defmodule NativeGossip.Faults.PacketsTest do
   use ExUnit.Case, async: false
 
   alias NativeGossip.Strategy
-  alias NativeGossip.Dev.{Await, Beam}
-  alias NativeGossip.Test.ReferencePeer
+  alias NativeGossip.Dev.{Await, FreePort, Inside}
+  alias NativeGossip.Test.{ReferencePeer, Topology}
 
   @moduletag :capture_log
 
@@ -20,24 +20,14 @@ defmodule NativeGossip.Faults.PacketsTest do
   @batch 32
 
   setup_all do
-    {:ok, _} =
-      :net_kernel.start(:"ours@127.0.0.1", %{name_domain: :longnames, dist_listen: false})
-
+    :ok = Inside.become(:"ours@127.0.0.1")
     on_exit(&:net_kernel.stop/0)
   end
 
   setup do
     {:ok, socket} = :gen_udp.open(0, [:binary])
-    %{socket: socket, port: Beam.free_port()}
+    %{socket: socket, port: FreePort.udp()}
   end
-
-  # Stands in for connect and list_nodes of a topology.
-  def connect(test, node) do
-    send(test, {:connect, node})
-    true
-  end
-
-  def list, do: []
 
   test "each packet that crashes libcluster 3.5.0 is refused under its cause", context do
     vectors = crashing_vectors()
@@ -101,21 +91,10 @@ defmodule NativeGossip.Faults.PacketsTest do
   end
 
   defp start(port, secret) do
-    spec = [
-      strategy: Strategy,
-      config: [port: port, multicast_if: "127.0.0.1", secret: secret],
-      connect: {__MODULE__, :connect, [self()]},
-      list_nodes: {__MODULE__, :list, []}
-    ]
-
-    start_supervised!({Cluster.Supervisor, [[lan: spec], [name: __MODULE__]]})
-    strategy = strategy()
+    spec = Topology.spec(port, [secret: secret], connect: {Topology, :tell, [self(), true]})
+    start_supervised!({Cluster.Supervisor, [[lan: spec], [name: Inside]]})
+    strategy = Inside.strategy(:lan)
     Await.until("it hears", fn -> Strategy.counters(strategy) end, &(&1.echoed > 0))
-    strategy
-  end
-
-  defp strategy do
-    [{:lan, strategy, :worker, _}] = Supervisor.which_children(__MODULE__)
     strategy
   end
 
@@ -144,7 +123,7 @@ defmodule NativeGossip.Faults.PacketsTest do
   defp assert_lives_on(context, strategy, secret) do
     send_packet(context, ReferencePeer.encode(:"genuine@10.0.0.8", secret))
     assert_receive {:connect, :"genuine@10.0.0.8"}, 5_000
-    assert strategy() == strategy
+    assert Inside.strategy(:lan) == strategy
   end
 
   defp flipped(packet) do

@@ -11,10 +11,9 @@ defmodule NativeGossip.Faults.PanicTest do
   """
   use ExUnit.Case, async: false
 
-  alias NativeGossip.{Native, Strategy}
-  alias NativeGossip.Dev.{Await, Beam, Inside, OsProcess}
-  alias NativeGossip.Test.{Amount, ReferencePeer, Traffic}
-  alias NativeGossip.Test.Faults.Opens
+  alias NativeGossip.Dev.{Await, Beam, FreePort, Inside}
+  alias NativeGossip.Test.{Amount, ReferencePeer, Topology, Traffic}
+  alias NativeGossip.Test.Faults.{Holdings, Opens}
 
   @moduletag :tmp_dir
   @moduletag timeout: 300_000
@@ -27,7 +26,7 @@ defmodule NativeGossip.Faults.PanicTest do
 
   setup do
     {:ok, socket} = :gen_udp.open(0, [:binary])
-    %{socket: socket, port: Beam.free_port(), other_port: Beam.free_port()}
+    %{socket: socket, port: FreePort.udp(), other_port: FreePort.udp()}
   end
 
   for {place, process} <- [{"serve", "loop process"}, {"report", "strategy"}] do
@@ -106,10 +105,7 @@ defmodule NativeGossip.Faults.PanicTest do
 
   defp held(beam, port) do
     :ok = Beam.call(beam, Opens, :collect, [])
-
-    beam.os_pid
-    |> OsProcess.holdings(port)
-    |> Map.put(:loops, Beam.call(beam, Native, :loops, []))
+    Holdings.of(beam, port)
   end
 
   # What a panic prints goes to the standard error of its VM, which would be ours.
@@ -125,14 +121,7 @@ defmodule NativeGossip.Faults.PanicTest do
     beam
   end
 
-  defp topology(port) do
-    [
-      strategy: Strategy,
-      config: [port: port, multicast_if: "127.0.0.1", heartbeat_interval: 50],
-      connect: {Inside, :connect, []},
-      list_nodes: {Inside, :list_nodes, []}
-    ]
-  end
+  defp topology(port), do: Topology.spec(port, heartbeat_interval: 50)
 
   # The same modules beside another library: Erlang looks for priv beside ebin.
   defp application_with_faults(folder) do

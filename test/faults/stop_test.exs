@@ -8,16 +8,14 @@ defmodule NativeGossip.Faults.StopTest do
   """
   use ExUnit.Case, async: false
 
-  alias NativeGossip.Dev.{Await, Beam, Epmd, OsProcess}
-  alias NativeGossip.Test.Amount
+  alias NativeGossip.Dev.{Await, Beam, Epmd, FreePort, OsProcess}
+  alias NativeGossip.Test.{Amount, Release}
   alias NativeGossip.Test.Faults.Stopping
 
   @moduletag :tmp_dir
   @moduletag timeout: 1_800_000
 
   @ends_within_ms 30_000
-  @project Path.expand("../release", __DIR__)
-  @stand_in Path.expand("../stand_ins/libcluster", __DIR__)
 
   for {way, status} <- [
         {"System.stop", 7},
@@ -46,24 +44,17 @@ defmodule NativeGossip.Faults.StopTest do
          unless(System.get_env("STOP_RUNS"), do: "set STOP_RUNS to build and stop a release too")
   test "bin/neighbour stop ends a release, with the strategy as without it", %{tmp_dir: folder} do
     epmd = Epmd.start_link(address: "127.0.0.1")
-    with_strategy = make_release(folder)
+    with_strategy = Release.make(folder)
     without = without_topologies(with_strategy, folder)
 
     measure("bin/neighbour stop", fn gossip_port ->
-      program = Path.join(if(gossip_port, do: with_strategy, else: without), "bin/neighbour")
-
-      environment = [
-        {"ERL_AFLAGS", "-start_epmd false"},
-        {"ERL_EPMD_PORT", to_string(epmd.port)},
-        {"GOSSIP_PORT", to_string(gossip_port)},
-        {"RELEASE_COOKIE", "neighbour"},
-        {"RELEASE_DISTRIBUTION", "name"},
-        {"RELEASE_NODE", "one@127.0.0.1"}
-      ]
-
-      vm = open(program, ["start"], environment)
-      await_answer(program, if(gossip_port, do: 1, else: 0), environment)
-      took(vm, 0, fn -> {_, 0} = run(program, ["stop"], environment) end)
+      release = if gossip_port, do: with_strategy, else: without
+      environment = Release.environment(epmd, "one@127.0.0.1", gossip_port)
+      vm = Release.start(release, environment)
+      {:os_pid, os_pid} = Port.info(vm, :os_pid)
+      on_exit(fn -> OsProcess.terminate(os_pid) end)
+      await_answer(release, if(gossip_port, do: 1, else: 0), environment)
+      took(vm, 0, fn -> Release.stop(release, environment) end)
     end)
   end
 
@@ -82,11 +73,11 @@ defmodule NativeGossip.Faults.StopTest do
     end
   end
 
-  defp pair(stop, 0), do: {stop.(Beam.free_port()), stop.(nil)}
+  defp pair(stop, 0), do: {stop.(FreePort.udp()), stop.(nil)}
 
   defp pair(stop, 1) do
     without = stop.(nil)
-    {stop.(Beam.free_port()), without}
+    {stop.(FreePort.udp()), without}
   end
 
   defp told(times) do
@@ -101,24 +92,6 @@ defmodule NativeGossip.Faults.StopTest do
     (System.monotonic_time(:microsecond) - started) / 1_000
   end
 
-  defp make_release(folder) do
-    release = Path.join(folder, "release")
-
-    {output, status} =
-      System.cmd("mix", ["release", "--path", release],
-        cd: @project,
-        stderr_to_stdout: true,
-        env: [
-          {"MIX_ENV", "prod"},
-          {"MIX_BUILD_PATH", Path.join(folder, "build")},
-          {"LIBCLUSTER_PATH", System.get_env("LIBCLUSTER_PATH", @stand_in)}
-        ]
-      )
-
-    assert status == 0, output
-    release
-  end
-
   defp without_topologies(release, folder) do
     copy = Path.join(folder, "without")
     {_, 0} = System.cmd("cp", ["-a", release, copy])
@@ -127,25 +100,12 @@ defmodule NativeGossip.Faults.StopTest do
     copy
   end
 
-  defp await_answer(program, loops, environment) do
+  defp await_answer(release, loops, environment) do
     Await.until(
       "the release answers, with #{loops} loops",
-      fn -> run(program, ["rpc", "IO.write(NativeGossip.Native.loops())"], environment) end,
+      fn -> Release.rpc(release, "NativeGossip.Native.loops()", environment) end,
       &(&1 == {to_string(loops), 0}),
       within: @ends_within_ms
     )
-  end
-
-  defp run(program, args, environment) do
-    System.cmd(program, args, env: environment, stderr_to_stdout: true)
-  end
-
-  defp open(program, args, environment) do
-    environment = for {name, value} <- environment, do: {to_charlist(name), to_charlist(value)}
-    options = [:binary, :exit_status, :stderr_to_stdout, args: args, env: environment]
-    port = Port.open({:spawn_executable, program}, options)
-    {:os_pid, os_pid} = Port.info(port, :os_pid)
-    on_exit(fn -> OsProcess.terminate(os_pid) end)
-    port
   end
 end

@@ -1,8 +1,9 @@
 defmodule NativeGossip.Network.LostMembershipTest do
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Dev.{Await, Beam, Inside, Mesh, OsProcess}
+  alias NativeGossip.Dev.{Await, Beam, Mesh, OsProcess}
   alias NativeGossip.Test.{Elapsed, Lan}
+  alias NativeGossip.Test.Faults.Membership
   alias NativeGossip.Test.Network.{Filter, Interface}
 
   @port 45892
@@ -18,7 +19,7 @@ defmodule NativeGossip.Network.LostMembershipTest do
     [_witness, struck] = beams = joined(hosts)
 
     mended("membership ended by somebody else", beams, fn ->
-      assert Beam.call(struck, Inside, :leave_group, [@port, @group]) > 0
+      assert Beam.call(struck, Membership, :leave, [@port, @group]) > 0
       refute OsProcess.joined?(struck.os_pid, @group)
     end)
   end

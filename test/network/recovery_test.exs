@@ -2,15 +2,16 @@ defmodule NativeGossip.Network.RecoveryTest do
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Beam, Inside, Mesh, OsProcess}
+  alias NativeGossip.Test.Faults.Kills
   alias NativeGossip.Test.Lan
 
   @port 45892
   @back_within_ms 1_000
 
-  for {way, what} <- [
-        crash_strategy: "a crash of the strategy",
-        kill_strategy: "a kill of the strategy",
-        kill_loop: "a kill of the loop process"
+  for {way, target, what} <- [
+        {:crash, :strategy, "a crash of the strategy"},
+        {:kill, :strategy, "a kill of the strategy"},
+        {:kill, :loop, "a kill of the loop process"}
       ] do
     test "after #{what} it hears again within a second, and holds what it held before",
          %{network: network} do
@@ -20,7 +21,7 @@ defmodule NativeGossip.Network.RecoveryTest do
       before = %{sockets: 1} = held(broken, witness)
       strategy = strategy(broken)
 
-      Beam.call(broken, Inside, :break, [:lan, unquote(way)])
+      Beam.call(broken, Kills, :strike, [:lan, unquote(target), unquote(way)])
 
       Await.until(
         "another strategy process has read a heartbeat of #{witness.name}",

@@ -7,29 +7,22 @@ defmodule NativeGossip.Test.Requirement do
 
   @doc "Network namespaces, by actually making one: root in a container may still not be allowed to."
   @spec netns :: String.t() | nil
-  def netns do
-    missing = Enum.filter(~w(unshare nsenter ip bridge), &(System.find_executable(&1) == nil))
-
-    with [] <- missing,
-         {_, 0} <- System.cmd("unshare", ["--net", "true"], stderr_to_stdout: true) do
-      nil
-    else
-      [_ | _] -> "network namespaces need #{Enum.join(missing, ", ")}, missing in PATH"
-      {answer, _status} -> "network namespaces need root: #{String.trim(answer)}"
-    end
-  end
+  def netns, do: unmet("network namespaces need root", ~w(nsenter ip bridge), ["true"])
 
   @doc "A packet filter that loses packets by chance, tried in a namespace of its own."
   @spec lossy_filter :: String.t() | nil
   def lossy_filter do
     rule = "add table inet t; add chain inet t c; add rule inet t c numgen random mod 2 < 1 drop"
+    unmet("losing packets needs nft and its numgen", ["nft"], ["nft", rule])
+  end
 
-    with program when is_binary(program) <- System.find_executable("nft"),
-         {_, 0} <- System.cmd("unshare", ["--net", program, rule], stderr_to_stdout: true) do
+  defp unmet(need, programs, command) do
+    with [] <- Enum.filter(["unshare" | programs], &(System.find_executable(&1) == nil)),
+         {_, 0} <- System.cmd("unshare", ["--net" | command], stderr_to_stdout: true) do
       nil
     else
-      nil -> "losing packets needs nft, missing in PATH"
-      {answer, _status} -> "losing packets needs nft and its numgen: #{String.trim(answer)}"
+      [_ | _] = missing -> "#{need}, but #{Enum.join(missing, ", ")} is missing in PATH"
+      {answer, _status} -> "#{need}: #{String.trim(answer)}"
     end
   end
 

@@ -25,9 +25,16 @@ defmodule NativeGossip.Test.Faults.Kills do
     {target, way} = {Enum.random(@targets), Enum.random(@ways)}
     strategy = Inside.strategy(topology)
     struck = System.monotonic_time(:millisecond)
-    strike(pid(target, strategy), target, way)
+    :ok = strike(topology, target, way)
     hears_again(topology, strategy, "after blow #{number}, #{way} of the #{target}")
     {target, way, System.monotonic_time(:millisecond) - struck}
+  end
+
+  @doc "Ends the strategy, the loop process, the tasks' supervisor or that of the strategies."
+  @spec strike(atom, :strategy | :loop | :tasks | :supervisor, :kill | :crash) :: :ok
+  def strike(topology, target, way) do
+    target |> pid(Inside.strategy(topology)) |> end_by(target, way)
+    :ok
   end
 
   defp pid(:strategy, strategy), do: strategy
@@ -35,13 +42,13 @@ defmodule NativeGossip.Test.Faults.Kills do
   defp pid(:tasks, strategy), do: :sys.get_state(strategy).connects.supervisor
   defp pid(:supervisor, _strategy), do: Process.whereis(Inside)
 
-  defp strike(pid, _target, :kill), do: Process.exit(pid, :kill)
+  defp end_by(pid, _target, :kill), do: Process.exit(pid, :kill)
 
   # It is inside a NIF, where nothing of Elixir can raise.
-  defp strike(pid, :loop, :crash), do: Process.exit(pid, :crashed_by_test)
+  defp end_by(pid, :loop, :crash), do: Process.exit(pid, :crashed_by_test)
 
   # The next message raises; a supervisor reads its state for a call only.
-  defp strike(pid, target, :crash) do
+  defp end_by(pid, target, :crash) do
     :sys.replace_state(pid, fn _ -> :spoiled end)
     if target == :strategy, do: send(pid, {:gossip_peer, node()}), else: count_children(pid)
   catch

@@ -1,0 +1,67 @@
+defmodule NativeGossip.Test.Release do
+  @moduledoc """
+  The project in `test/release`, which uses this one as its users do: makes a release of it and runs it.
+
+  The environment of every call is one that `environment/3` returned.
+  """
+  alias NativeGossip.Dev.{Epmd, OsProcess}
+
+  @project Path.expand("../release", __DIR__)
+  @stand_in Path.expand("../stand_ins/libcluster", __DIR__)
+
+  @type environment :: [{String.t(), String.t()}]
+
+  @doc "Makes a release in `folder`; returns it, its program being `bin/neighbour` in it."
+  @spec make(Path.t()) :: Path.t()
+  def make(folder) do
+    release = Path.join(folder, "release")
+
+    environment = [
+      {"MIX_ENV", "prod"},
+      {"MIX_BUILD_PATH", Path.join(folder, "build")},
+      {"LIBCLUSTER_PATH", System.get_env("LIBCLUSTER_PATH", @stand_in)}
+    ]
+
+    run!("mix", ["release", "--path", release], cd: @project, env: environment)
+    release
+  end
+
+  @doc "The environment of a node; without a port it has no topology to use it."
+  @spec environment(Epmd.t(), String.t(), :inet.port_number() | nil) :: environment
+  def environment(epmd, node, gossip_port) do
+    [
+      {"ERL_AFLAGS", "-start_epmd false"},
+      {"ERL_EPMD_PORT", to_string(epmd.port)},
+      {"GOSSIP_PORT", to_string(gossip_port)},
+      {"RELEASE_COOKIE", "neighbour"},
+      {"RELEASE_DISTRIBUTION", "name"},
+      {"RELEASE_NODE", node}
+    ]
+  end
+
+  @doc "Starts a node in the foreground. It does not end with its caller, who has to end it by its id."
+  @spec start(Path.t(), environment) :: port
+  def start(release, environment) do
+    OsProcess.open(program(release), ["start"], environment, [:stderr_to_stdout])
+  end
+
+  @doc "What the node prints of an expression, and the exit status of asking it."
+  @spec rpc(Path.t(), String.t(), environment) :: {String.t(), non_neg_integer}
+  def rpc(release, expression, environment) do
+    arguments = ["rpc", "IO.write(inspect(#{expression}))"]
+    System.cmd(program(release), arguments, env: environment, stderr_to_stdout: true)
+  end
+
+  @doc "Stops the node as an operator does."
+  @spec stop(Path.t(), environment) :: :ok
+  def stop(release, environment), do: run!(program(release), ["stop"], env: environment)
+
+  defp program(release), do: Path.join(release, "bin/neighbour")
+
+  defp run!(program, arguments, options) do
+    case System.cmd(program, arguments, [stderr_to_stdout: true] ++ options) do
+      {_, 0} -> :ok
+      {output, status} -> raise "#{program} #{hd(arguments)}: exit status #{status}\n#{output}"
+    end
+  end
+end
