@@ -129,7 +129,7 @@ defmodule NativeGossip.Options do
   @doc """
   What is allowed and may yet surprise, in sentences for the log.
   """
-  @spec warnings(t, :os.type()) :: [String.t()]
+  @spec warnings(t, {family :: atom, name :: atom}) :: [String.t()]
   def warnings(options, os \\ :os.type())
 
   def warnings(%{broadcast_only: true} = options, _os) do
@@ -261,6 +261,7 @@ defmodule NativeGossip.Options do
     end
   end
 
+  @spec refuse_group!(boolean, keyword, atom) :: no_return
   defp refuse_group!(broadcast_only?, config, topology) do
     expected =
       if broadcast_only?,
@@ -281,6 +282,8 @@ defmodule NativeGossip.Options do
     for {name, address} <- addresses(options), Address.family(address) != family do
       refuse_address!(name, address, expected, config, topology)
     end
+
+    :ok
   end
 
   # Every interface has a network fe80::/10 of its own, and a tuple cannot say which one is meant.
@@ -291,6 +294,8 @@ defmodule NativeGossip.Options do
         first in 0xFE80..0xFEBF and name != :multicast_if do
       refuse_address!(name, address, expected, config, topology)
     end
+
+    :ok
   end
 
   # Each address that an option gives, beside the group.
@@ -303,6 +308,7 @@ defmodule NativeGossip.Options do
         do: {name, address}
   end
 
+  @spec refuse_address!(atom, :inet.ip_address(), String.t(), keyword, atom) :: no_return
   defp refuse_address!(name, address, expected, config, topology) do
     shown = shown(:inet.ntoa(address), config[name])
     refuse!(topology, "option #{inspect(name)}", expected, shown)
