@@ -15,7 +15,7 @@ defmodule NativeGossip.Options.Seed do
   @doc """
   As many seeds may be given, and to as many targets they may lead.
   """
-  @spec most() :: pos_integer
+  @spec most() :: 256
   def most, do: @most
 
   @doc """
