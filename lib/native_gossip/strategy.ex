@@ -54,10 +54,7 @@ defmodule NativeGossip.Strategy do
     warn_if_crowded(topology)
     {:ok, loop} = Loop.start_link(native, topology)
 
-    if options.seeds != [] do
-      {:ok, _} = Seeds.start_link(options, topology, &Native.seeds(native, &1))
-    end
-
+    start_seeds(options, topology, native)
     {:ok, %__MODULE__{native: native, loop: loop, connects: Connects.new(cluster)}}
   end
 
@@ -92,6 +89,13 @@ defmodule NativeGossip.Strategy do
       :not_ours ->
         {:noreply, state}
     end
+  end
+
+  defp start_seeds(%{seeds: []}, _topology, _native), do: :ok
+
+  defp start_seeds(options, topology, native) do
+    {:ok, _} = Seeds.start_link(options, topology, &Native.seeds(native, &1))
+    :ok
   end
 
   defp warn_if_crowded(topology) do
