@@ -37,7 +37,7 @@ defmodule NativeGossip.Bench.Probe do
     {:ok, echo} = Agent.start_link(fn -> nil end)
     {:ok, caller} = Agent.start_link(fn -> [] end)
     Agent.cast(caller, __MODULE__, :call, [echo])
-    :timer.send_interval(@sample_ms, :sample)
+    {:ok, _} = :timer.send_interval(@sample_ms, :sample)
     start = reading(Inside.strategy(topology))
     {:ok, %{strategy: Inside.strategy(topology), caller: caller, start: start, highest: start}}
   end

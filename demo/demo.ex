@@ -14,13 +14,16 @@ defmodule NativeGossip.Demo do
   @spec main(nodes: 2..16, look: Screen.look()) :: no_return
   def main(nodes: count, look: look) do
     # By itself a VM that is told to terminate says that all went well.
-    {:ok, _} = System.trap_signal(:sigterm, fn -> System.halt(143) end)
+    {:ok, _} = System.trap_signal(:sigterm, &terminate/0)
     topologies = Application.get_env(:libcluster, :topologies, [])
     Screen.title(look, "native_gossip: #{count} nodes on this machine\n")
     facts(look, topologies)
     status = if run(count, look, topologies), do: 0, else: 1
     System.halt(status)
   end
+
+  @spec terminate :: no_return
+  defp terminate, do: System.halt(143)
 
   defp facts(look, topologies) do
     Screen.fact(look, "libcluster", libcluster())
@@ -142,7 +145,7 @@ defmodule NativeGossip.Demo do
   defp follow(demo, expected, milestone) do
     timer = Process.send_after(self(), :late, @within_ms)
     result = follow(demo, MapSet.new(expected), milestone, 0)
-    Process.cancel_timer(timer)
+    _ = Process.cancel_timer(timer)
     result
   end
 

@@ -6,6 +6,11 @@ defmodule NativeGossip.Dev.OsProcess do
   """
 
   @type id :: pos_integer
+  @type holdings :: %{
+          sockets: non_neg_integer,
+          threads: non_neg_integer,
+          descriptors: %{String.t() => pos_integer}
+        }
 
   @doc """
   Starts a program; its standard input and output are those of the port returned, which tells its exit
@@ -88,7 +93,7 @@ defmodule NativeGossip.Dev.OsProcess do
 
   Two of these can be compared, while descriptors cannot: a socket has another number each time.
   """
-  @spec holdings(id, :inet.port_number()) :: %{atom => term}
+  @spec holdings(id, :inet.port_number()) :: holdings
   def holdings(id, port) do
     %{
       sockets: udp_sockets(id, port),

@@ -14,7 +14,7 @@ defmodule NativeGossip.Test.Lan do
   @spec host(GenServer.server(), 1..254, keyword) :: Network.Host.t()
   def host(network, number, options \\ []) do
     host = Network.add_host(network, number, options)
-    Epmd.start_link(enter: host.enter, port: @epmd_port)
+    %Epmd{} = Epmd.start_link(enter: host.enter, port: @epmd_port)
     host
   end
 

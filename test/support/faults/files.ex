@@ -44,7 +44,7 @@ defmodule NativeGossip.Test.Faults.Files do
     true = Enum.all?(readers, &held?/1)
     writer = File.open!(fifo, [:write, :raw])
     # A raw file closes with the process that opened it.
-    Task.await_many(readers)
+    _ = Task.await_many(readers)
     :ok = File.close(writer)
     result
   end

@@ -15,7 +15,7 @@ defmodule NativeGossip.Test.Faults.Kills do
   @doc "Strikes `times` times at random; the same seed chooses the same targets, ways and pauses."
   @spec run(atom, pos_integer, integer) :: [blow]
   def run(topology, times, seed) do
-    :rand.seed(:exsss, seed)
+    _ = :rand.seed(:exsss, seed)
     hears_again(topology, nil, "before the first blow")
     for number <- 1..times, do: blow(topology, number)
   end

@@ -11,7 +11,7 @@ defmodule NativeGossip.Test.Faults.Opens do
   """
   @spec run(keyword, pos_integer, integer) :: :ok
   def run(topologies, times, seed) do
-    :rand.seed(:exsss, seed)
+    _ = :rand.seed(:exsss, seed)
     [{topology, _}] = topologies
 
     for _ <- 1..times do

@@ -21,8 +21,6 @@ defmodule NativeGossip.Test.Network.Filter do
         "add chain inet loss input { type filter hook input priority 0; }; " <>
         "add rule inet loss input udp dport #{port} numgen random mod 100 < #{percent} drop"
     ])
-
-    :ok
   end
 
   @doc "No multicast reaches the host from others any more, as in most clouds; broadcast does."
@@ -32,8 +30,6 @@ defmodule NativeGossip.Test.Network.Filter do
       host.switch.enter,
       ~w(bridge link set dev #{Interface.port(host)} mcast_flood off)
     )
-
-    :ok
   end
 
   @doc """
@@ -55,7 +51,7 @@ defmodule NativeGossip.Test.Network.Filter do
   @doc "True where the bridge forwards the group to this host."
   @spec snooped?(Host.t(), String.t()) :: boolean
   def snooped?(host, group) do
-    shown = Namespace.run(host.switch.enter, ~w(bridge mdb show dev br0))
+    shown = Namespace.read(host.switch.enter, ~w(bridge mdb show dev br0))
 
     shown
     |> String.split("\n")
@@ -74,7 +70,7 @@ defmodule NativeGossip.Test.Network.Filter do
     cond do
       snooped?(host, group) ->
         entry = ~w(bridge mdb del dev br0 port #{Interface.port(host)} grp #{group})
-        Namespace.run(host.switch.enter, entry)
+        :ok = Namespace.run(host.switch.enter, entry)
         forget(host, group, now())
 
       now() - since < @forgotten_ms ->

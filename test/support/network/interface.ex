@@ -35,7 +35,7 @@ defmodule NativeGossip.Test.Network.Interface do
   """
   @spec replug(Host.t(), lan) :: :ok
   def replug(host, lan \\ 0) do
-    shown = Namespace.run(host.enter, ~w(ip -o link show eth#{lan}))
+    shown = Namespace.read(host.enter, ~w(ip -o link show eth#{lan}))
     [index, _] = String.split(shown, ":", parts: 2)
     unplug(host, lan)
     make(host, lan, "index #{index}")
@@ -103,7 +103,7 @@ defmodule NativeGossip.Test.Network.Interface do
   defp add_route(%Host{family: :inet6}, _lan), do: :ok
 
   defp add_route(host, lan) do
-    if Namespace.run(host.enter, ~w(ip -4 -o address show dev eth#{lan} up)) != "",
+    if Namespace.read(host.enter, ~w(ip -4 -o address show dev eth#{lan} up)) != "",
       do: Namespace.ip(host.enter, ["route replace 224.0.0.0/4 dev eth#{lan} metric #{lan}"])
 
     :ok
@@ -113,7 +113,7 @@ defmodule NativeGossip.Test.Network.Interface do
   defp await_carrier(host, lan) do
     Await.until(
       "#{port(host, lan)} forwards",
-      fn -> Namespace.run(host.switch.enter, ~w(bridge link show dev #{port(host, lan)})) end,
+      fn -> Namespace.read(host.switch.enter, ~w(bridge link show dev #{port(host, lan)})) end,
       &(&1 =~ "state forwarding" and &1 =~ "LOWER_UP")
     )
 

@@ -61,9 +61,16 @@ defmodule NativeGossip.Test.Network.Namespace do
     end
   end
 
-  @doc "Runs a command behind `enter` and returns what it printed; raises where it fails."
-  @spec run(enter, [String.t()]) :: String.t()
-  def run([program | arguments], command) do
+  @doc "Runs a command behind `enter`; raises where it fails."
+  @spec run(enter, [String.t()]) :: :ok
+  def run(enter, command) do
+    _ = read(enter, command)
+    :ok
+  end
+
+  @doc "As `run/2`, and returns what it printed."
+  @spec read(enter, [String.t()]) :: String.t()
+  def read([program | arguments], command) do
     case System.cmd(program, arguments ++ command, stderr_to_stdout: true) do
       {output, 0} -> output
       {output, status} -> raise "#{Enum.join(command, " ")} (exit #{status}): #{output}"
@@ -72,10 +79,7 @@ defmodule NativeGossip.Test.Network.Namespace do
 
   @doc "Runs commands of `ip`, given without its name, in a single run of it."
   @spec ip(enter, [String.t()]) :: :ok
-  def ip(enter, commands) do
-    run(enter, ["sh", "-c", @batch, "sh" | commands])
-    :ok
-  end
+  def ip(enter, commands), do: run(enter, ["sh", "-c", @batch, "sh" | commands])
 
   defp command_line(os_pid) do
     case File.read("/proc/#{os_pid}/cmdline") do
