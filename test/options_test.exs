@@ -362,7 +362,7 @@ defmodule NativeGossip.OptionsTest do
     assert warning =~ "233.252.1.32"
   end
 
-  test "the README has the table of options as it is rendered" do
-    assert File.read!("README.md") =~ Options.table()
+  test "docs/configuration.md has the table of options as it is rendered" do
+    assert File.read!("docs/configuration.md") =~ Options.table()
   end
 end
