@@ -3,6 +3,9 @@ defmodule NativeGossip.MixProject do
 
   @version "0.1.0"
 
+  # Where the sources are published, once they are.
+  @source_url nil
+
   def project do
     [
       app: :native_gossip,
@@ -13,6 +16,9 @@ defmodule NativeGossip.MixProject do
       elixirc_paths: elixirc_paths(Mix.env()),
       start_permanent: Mix.env() == :prod,
       build_path: build_path(),
+      name: "native_gossip",
+      source_url: @source_url,
+      docs: &docs/0,
       package: package(),
       deps: libcluster_from_path_hex_or_stand_in()
     ]
@@ -34,7 +40,7 @@ defmodule NativeGossip.MixProject do
   defp libcluster_from_path_hex_or_stand_in do
     cond do
       path = libcluster_path() -> [{:libcluster, path: path}]
-      Code.ensure_loaded?(Hex) -> [{:libcluster, "~> 3.3"}, {:telemetry, "~> 1.0"}]
+      Code.ensure_loaded?(Hex) -> [{:libcluster, "~> 3.3"}, {:telemetry, "~> 1.0"}, ex_doc()]
       developing?() -> [{:libcluster, path: stand_in()}]
       true -> Mix.raise(no_libcluster())
     end
@@ -65,14 +71,37 @@ defmodule NativeGossip.MixProject do
     """
   end
 
+  defp ex_doc, do: {:ex_doc, "~> 0.34", only: :dev, runtime: false}
+
+  # `mix docs`, where Hex is installed.
+  defp docs do
+    guides = ~w(docs/configuration.md docs/upgrading.md SECURITY.md)
+    internals = ~w(docs/protocol.md ARCHITECTURE.md CONTRIBUTING.md)
+
+    [
+      main: "readme",
+      source_ref: "v#{@version}",
+      extras: ["README.md"] ++ guides ++ internals ++ ~w(CHANGELOG.md LICENSE-MIT LICENSE-APACHE),
+      groups_for_extras: [Guides: guides, Internals: internals],
+      groups_for_modules: [
+        Interface: [NativeGossip, NativeGossip.Strategy, NativeGossip.Options],
+        "Types of options": ~r/^NativeGossip\.Options\./,
+        Internals: ~r/^NativeGossip\./
+      ],
+      # In dev the demo and the benchmark are compiled as well.
+      filter_modules: ~r/^Elixir\.(Mix|NativeGossip(?!\.(Dev|Demo|Bench|Test)))/
+    ]
+  end
+
   defp package do
     [
       licenses: ["MIT", "Apache-2.0"],
-      links: %{},
+      links: for(url <- List.wrap(@source_url), into: %{}, do: {"Source", url}),
       # Without the tests and the fuzzer's corpus.
       files:
-        ~w(lib docs Cargo.toml Cargo.lock mix.exs README.md CHANGELOG.md SECURITY.md) ++
-          ["LICENSE-*"] ++ for(crate <- ~w(core net nif), do: "native/#{crate}/{Cargo.toml,src}")
+        ~w(lib docs mix.exs Cargo.toml Cargo.lock README.md CHANGELOG.md SECURITY.md) ++
+          ~w(ARCHITECTURE.md CONTRIBUTING.md LICENSE-MIT LICENSE-APACHE) ++
+          for(crate <- ~w(core net nif), do: "native/#{crate}/{Cargo.toml,src}")
     ]
   end
 end

@@ -1,0 +1,63 @@
+defmodule NativeGossip.PapersTest do
+  use ExUnit.Case, async: true
+
+  alias NativeGossip.Options
+
+  @papers Path.wildcard("*.md") ++ Path.wildcard("docs/*.md")
+
+  for paper <- @papers do
+    test "each link of #{paper} to a file of this project leads to one, and to a heading that it has" do
+      paper = unquote(paper)
+
+      for {file, anchor} <- links(paper) do
+        target = Path.join(Path.dirname(paper), file)
+        assert File.regular?(target), "#{paper} links to #{file}, which is not there"
+        assert anchor == nil or anchor in headings(target), "#{file} has no heading ##{anchor}"
+      end
+    end
+  end
+
+  test "each config that the papers show is one that a strategy takes" do
+    shown =
+      for paper <- @papers,
+          [_, config] <- Regex.scan(~r/^config: (\[.+\])$/m, File.read!(paper)) do
+        {config, _bindings} = Code.eval_string(config)
+        Options.validate!(config, :lan)
+      end
+
+    assert shown != []
+  end
+
+  test "each file that the package and the documentation are made of is there" do
+    project = Mix.Project.config()
+    docs = project[:docs].()
+    assert docs[:extras] -- @papers == ["LICENSE-MIT", "LICENSE-APACHE"]
+    assert @papers -- docs[:extras] == []
+
+    for pattern <- docs[:extras] ++ project[:package][:files] do
+      assert Path.wildcard(pattern) != [], pattern
+    end
+  end
+
+  # Links elsewhere have a scheme; a link within a page has no file.
+  defp links(paper) do
+    for [_, link] <- Regex.scan(~r/\]\(([^)\s]+)\)/, File.read!(paper)), not (link =~ "://") do
+      case String.split(link, "#") do
+        [file] -> {file, nil}
+        ["", anchor] -> {Path.basename(paper), anchor}
+        [file, anchor] -> {file, anchor}
+      end
+    end
+  end
+
+  # As GitHub and ExDoc make anchors of them.
+  defp headings(file) do
+    for [_, heading] <- Regex.scan(~r/^#+ (.+)$/m, File.read!(file)) do
+      heading
+      |> String.downcase()
+      |> String.replace(~r/[^\p{L}\p{N} -]/u, "")
+      |> String.trim()
+      |> String.replace(" ", "-")
+    end
+  end
+end
