@@ -2,6 +2,7 @@ defmodule NativeGossip.OptionsTest do
   use ExUnit.Case, async: true
 
   alias NativeGossip.Options
+  alias NativeGossip.Options.Rules
 
   @given_and_wrong [
     port: [0, 65_536, -1, "45892", 45_892.0, nil],
@@ -194,7 +195,41 @@ defmodule NativeGossip.OptionsTest do
       assert_raise(ArgumentError, fn -> Options.validate!([multicast_adr: 1], :lan) end).message
 
     assert message =~ "got: :multicast_adr"
-    assert message =~ ":multicast_addr"
+    assert message =~ "options among :port, "
+  end
+
+  test "a mistyped name is answered with the option that it is like, and no other name is" do
+    for {mistyped, meant} <- [
+          multicast_adr: :multicast_addr,
+          multicast_interface: :multicast_if,
+          secrets: :secret,
+          Secret: :secret,
+          seed: :seeds,
+          hearbeat_interval: :heartbeat_interval,
+          max_peer: :max_peers,
+          broadcast: :broadcast_only
+        ] do
+      assert refusal([{mistyped, 1}]) =~
+               "got: #{inspect(mistyped)}; did you mean #{inspect(meant)}?"
+    end
+
+    for strange <- [:polling_interval, :x, :"", :größe] do
+      refute refusal([{strange, 1}]) =~ "did you mean"
+    end
+  end
+
+  test "what was given under a mistyped name is not shown, as it may be a secret" do
+    refute refusal(secert: "hunter2") =~ "hunter2"
+  end
+
+  test "options that are inspected do not show the secret" do
+    options = Options.validate!([secret: "hunter2"], :lan)
+    assert %Options{secret: ["hunter2"]} = options
+    refute inspect(options, limit: :infinity, printable_limit: :infinity) =~ "hunter2"
+  end
+
+  defp refusal(config) do
+    assert_raise(ArgumentError, fn -> Options.validate!(config, :lan) end).message
   end
 
   test "a config that is no keyword list is refused" do
@@ -213,7 +248,7 @@ defmodule NativeGossip.OptionsTest do
   end
 
   test "without options the defaults are those of the stock strategy" do
-    assert Options.validate!([], :lan) == %{
+    assert Options.validate!([], :lan) == %Options{
              port: 45_892,
              if_addr: {0, 0, 0, 0},
              multicast_if: nil,
@@ -310,15 +345,15 @@ defmodule NativeGossip.OptionsTest do
   test "with broadcast_only any address may be the target" do
     options = Options.validate!([broadcast_only: true, multicast_addr: "10.0.0.255"], :lan)
     assert %{multicast_addr: {10, 0, 0, 255}} = options
-    assert Options.warnings(options) == []
+    assert Rules.warnings(options) == []
   end
 
   test "a unicast bind that hears no multicast on Linux is warned of" do
     options = Options.validate!([if_addr: "127.0.0.1"], :lan)
-    assert [warning] = Options.warnings(options, {:unix, :linux})
+    assert [warning] = Rules.warnings(options, {:unix, :linux})
     assert warning =~ "127.0.0.1 (option if_addr)"
-    assert Options.warnings(options, {:win32, :nt}) == []
-    assert Options.warnings(Options.validate!([], :lan), {:unix, :linux}) == []
+    assert Rules.warnings(options, {:win32, :nt}) == []
+    assert Rules.warnings(Options.validate!([], :lan), {:unix, :linux}) == []
   end
 
   test "a link-local address, which leads nowhere without a zone, is refused by its option" do
@@ -334,12 +369,12 @@ defmodule NativeGossip.OptionsTest do
 
   test "a unicast bind is warned of with an IPv6 group as well" do
     options = Options.validate!([multicast_addr: "ff02::4747", if_addr: "fd00::5"], :lan)
-    assert [warning] = Options.warnings(options, {:unix, :linux})
+    assert [warning] = Rules.warnings(options, {:unix, :linux})
     assert warning =~ "fd00::5 (option if_addr)"
 
     for if_addr <- ["::", "ff02::4747"] do
       options = Options.validate!([multicast_addr: "ff02::4747", if_addr: if_addr], :lan)
-      assert Options.warnings(options, {:unix, :linux}) == []
+      assert Rules.warnings(options, {:unix, :linux}) == []
     end
   end
 
@@ -348,17 +383,17 @@ defmodule NativeGossip.OptionsTest do
 
     for interfaces <- [:all, "eth0", ["10.0.0.5", "10.0.0.6"]] do
       options = Options.validate!([multicast_if: interfaces] ++ config, :lan)
-      assert [warning] = Options.warnings(options)
+      assert [warning] = Rules.warnings(options)
       assert warning =~ "multicast_if has no effect"
     end
 
     options = Options.validate!([multicast_if: "10.0.0.5"] ++ config, :lan)
-    assert Options.warnings(options) == []
+    assert Rules.warnings(options) == []
   end
 
   test "a broadcast to a group that nobody joins is warned of" do
     options = Options.validate!([broadcast_only: true], :lan)
-    assert [warning] = Options.warnings(options)
+    assert [warning] = Rules.warnings(options)
     assert warning =~ "233.252.1.32"
   end
 

@@ -11,7 +11,7 @@ defmodule NativeGossip.Seeds do
   import Cluster.Logger, only: [info: 2, warn: 2]
 
   alias NativeGossip.Options
-  alias NativeGossip.Options.{Address, Seed}
+  alias NativeGossip.Options.Address
 
   # Pauses between two rounds, in ms: where all names are resolved, and where some are not.
   @settled 30_000
@@ -96,12 +96,13 @@ defmodule NativeGossip.Seeds do
         {address, port}
       end
 
-    {targets, left_out} = (seeds.literals ++ found) |> Enum.uniq() |> Enum.split(Seed.most())
+    {targets, left_out} =
+      (seeds.literals ++ found) |> Enum.uniq() |> Enum.split(Options.Seeds.max())
 
     if left_out != [] and not seeds.cut? do
       warn(
         seeds.topology,
-        "the names of option seeds have more than #{Seed.most()} addresses together: " <>
+        "the names of option seeds have more than #{Options.Seeds.max()} addresses together: " <>
           "no heartbeats are sent to the rest"
       )
     end
@@ -115,7 +116,7 @@ defmodule NativeGossip.Seeds do
     |> Enum.uniq_by(fn {name, _port} -> name end)
     |> Task.async_stream(
       fn {name, _port} -> resolve(name, resolve, family) end,
-      max_concurrency: Seed.most(),
+      max_concurrency: Options.Seeds.max(),
       ordered: false,
       timeout: seeds.patience,
       on_timeout: :kill_task,
@@ -144,7 +145,7 @@ defmodule NativeGossip.Seeds do
 
     if addresses == [],
       do: {:error, :nxdomain},
-      else: {:ok, addresses |> Enum.sort() |> Enum.take(Seed.most() + 1)}
+      else: {:ok, addresses |> Enum.sort() |> Enum.take(Options.Seeds.max() + 1)}
   end
 
   defp answer({:error, reason}, _family), do: {:error, reason}

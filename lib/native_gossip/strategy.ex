@@ -48,7 +48,7 @@ defmodule NativeGossip.Strategy do
 
   @impl GenServer
   def init({%State{topology: topology} = cluster, options}) do
-    Enum.each(Options.warnings(options), &warn(topology, &1))
+    Enum.each(Options.Rules.warnings(options), &warn(topology, &1))
     :ok = :net_kernel.monitor_nodes(true, node_type: :all)
     native = Native.open(options)
     warn_if_crowded(topology)

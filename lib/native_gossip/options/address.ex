@@ -2,6 +2,7 @@ defmodule NativeGossip.Options.Address do
   @moduledoc """
   An IPv4 or IPv6 address of a configuration or of a name server, as a tuple.
   """
+  @behaviour NativeGossip.Options.Type
 
   @type family :: :inet | :inet6
 
@@ -11,8 +12,9 @@ defmodule NativeGossip.Options.Address do
   An IPv4 address in IPv6's clothes (`::ffff:10.0.0.1`) is the IPv4 address: an IPv6 socket does not
   reach it. A zone (`fe80::1%eth0`) is refused: the tuple has no room for it.
   """
+  @impl true
   @spec parse(term) :: {:ok, :inet.ip_address()} | :error
-  def parse(text) when is_binary(text), do: parse(text, &:inet.parse_ipv4_address/1)
+  def parse(text) when is_binary(text), do: read(text, &:inet.parse_ipv4_address/1)
 
   def parse({0, 0, 0, 0, 0, 0xFFFF, high, low})
       when high in 0..0xFFFF//1 and low in 0..0xFFFF//1 do
@@ -24,11 +26,14 @@ defmodule NativeGossip.Options.Address do
 
   def parse(_other), do: :error
 
+  @impl true
+  def expected, do: "an IPv4 or IPv6 address, as a tuple or a string without a %zone"
+
   @doc """
   As `parse/1`, but of IPv4 only four decimal numbers.
   """
   @spec parse_strict(term) :: {:ok, :inet.ip_address()} | :error
-  def parse_strict(text) when is_binary(text), do: parse(text, &:inet.parse_ipv4strict_address/1)
+  def parse_strict(text) when is_binary(text), do: read(text, &:inet.parse_ipv4strict_address/1)
   def parse_strict(other), do: parse(other)
 
   @doc """
@@ -45,7 +50,7 @@ defmodule NativeGossip.Options.Address do
   def unspecified(:inet), do: {0, 0, 0, 0}
   def unspecified(:inet6), do: {0, 0, 0, 0, 0, 0, 0, 0}
 
-  defp parse(text, parse_ipv4) do
+  defp read(text, parse_ipv4) do
     with true <- String.valid?(text) and not String.contains?(text, "%"),
          characters = String.to_charlist(text),
          {:error, _} <- parse_ipv4.(characters),

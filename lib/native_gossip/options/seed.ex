@@ -8,16 +8,6 @@ defmodule NativeGossip.Options.Seed do
   @typedoc "An address, or the name of a host."
   @type host :: :inet.ip_address() | String.t()
 
-  # Each heartbeat is sent to every one of them: 256 are 100 packets a second from one node, and a
-  # whole cluster is meant to send 200.
-  @most 256
-
-  @doc """
-  As many seeds may be given, and to as many targets they may lead.
-  """
-  @spec most() :: 256
-  def most, do: @most
-
   @doc """
   Reads a host, with or without a port.
   """

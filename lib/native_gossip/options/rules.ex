@@ -1,0 +1,130 @@
+defmodule NativeGossip.Options.Rules do
+  @moduledoc """
+  What options demand of each other, once each of them is checked for itself.
+  """
+
+  alias NativeGossip.Options
+  alias NativeGossip.Options.{Address, Type}
+
+  @typedoc "The option that is refused, what it should be, and what was given, both for a person."
+  @type refusal :: {option :: atom, expected :: String.t(), shown :: String.t()}
+
+  @doc """
+  Checks complete options. `config` is what they were made of: a refusal shows what was given.
+  """
+  @spec check(Options.t(), config :: keyword) :: :ok | {:error, refusal}
+  def check(options, config) do
+    with :ok <- check_group(options, config),
+         :ok <- check_families(options, config) do
+      check_scopes(options, config)
+    end
+  end
+
+  defp check_group(%{broadcast_only: broadcast_only?} = options, config) do
+    case {broadcast_only?, Address.family(options.multicast_addr),
+          elem(options.multicast_addr, 0)} do
+      {true, :inet, _} ->
+        :ok
+
+      {true, :inet6, _} ->
+        expected = "an IPv4 address where broadcast_only is set, as IPv6 has no broadcast"
+        {:error, {:multicast_addr, expected, inspect(config[:multicast_addr])}}
+
+      {false, :inet, first} when first in 224..239 ->
+        :ok
+
+      {false, :inet6, first} when first in 0xFF00..0xFFFF ->
+        :ok
+
+      {false, _, _} ->
+        expected =
+          "a multicast address, 224.0.0.0 to 239.255.255.255 or ff00::/8, " <>
+            "where broadcast_only is not set"
+
+        {:error, {:multicast_addr, expected, inspect(config[:multicast_addr])}}
+    end
+  end
+
+  # One socket speaks one family.
+  defp check_families(options, config) do
+    family = Address.family(options.multicast_addr)
+    wanted = if family == :inet, do: "IPv4", else: "IPv6"
+    group = :inet.ntoa(options.multicast_addr)
+    expected = "an #{wanted} address, as multicast_addr (#{group}) is one"
+    refuse_first(addresses(options), &(Address.family(&1) != family), expected, config)
+  end
+
+  # Every interface has a network fe80::/10 of its own, and a tuple cannot say which one is meant.
+  defp check_scopes(options, config) do
+    expected = "an address that is not link-local (fe80::/10): those need a zone"
+    addresses = for {name, _} = named <- addresses(options), name != :multicast_if, do: named
+    refuse_first(addresses, &link_local?/1, expected, config)
+  end
+
+  defp link_local?({first, _, _, _, _, _, _, _}), do: first in 0xFE80..0xFEBF
+  defp link_local?(_ipv4), do: false
+
+  # Each address that an option gives, beside the group.
+  defp addresses(options) do
+    interfaces = if is_list(options.multicast_if), do: options.multicast_if, else: []
+    hosts = for {host, _port} <- options.seeds, do: host
+
+    for {name, values} <- [if_addr: [options.if_addr], multicast_if: interfaces, seeds: hosts],
+        address when is_tuple(address) <- values,
+        do: {name, address}
+  end
+
+  defp refuse_first(addresses, wrong?, expected, config) do
+    case Enum.find(addresses, fn {_name, address} -> wrong?.(address) end) do
+      nil ->
+        :ok
+
+      {name, address} ->
+        shown = address |> :inet.ntoa() |> to_string() |> Type.shown(config[name])
+        {:error, {name, expected, shown}}
+    end
+  end
+
+  @doc """
+  What is allowed and may yet surprise, in sentences for the log.
+  """
+  @spec warnings(Options.t(), {family :: atom, name :: atom}) :: [String.t()]
+  def warnings(options, os \\ :os.type())
+
+  def warnings(%{broadcast_only: true} = options, _os) do
+    unjoined_group(options.multicast_addr) ++ unused_interfaces(options.multicast_if)
+  end
+
+  def warnings(%{if_addr: bound, multicast_addr: group}, {:unix, :linux}) do
+    if bound in [Address.unspecified(Address.family(group)), group] do
+      []
+    else
+      [
+        "bound to #{:inet.ntoa(bound)} (option if_addr), and on Linux such a socket hears no " <>
+          "multicast: leave if_addr out, and name the interface with multicast_if"
+      ]
+    end
+  end
+
+  def warnings(_options, _os), do: []
+
+  defp unjoined_group({first, _, _, _} = group) when first in 224..239 do
+    [
+      "broadcast_only is set, and multicast_addr is the multicast group #{:inet.ntoa(group)}, " <>
+        "which is not joined: set multicast_addr to the broadcast address of the network"
+    ]
+  end
+
+  defp unjoined_group(_address), do: []
+
+  # A single address is what a configuration of the stock strategy may have, to no effect.
+  defp unused_interfaces(nil), do: []
+  defp unused_interfaces([address]) when is_tuple(address), do: []
+
+  defp unused_interfaces(_given) do
+    [
+      "broadcast_only is set, and multicast_if has no effect on broadcasts: " <>
+        "multicast_addr, the broadcast address of one network, says which interface sends"
+    ]
+  end
+end
