@@ -25,7 +25,10 @@ defmodule NativeGossip.MixProject do
   end
 
   def application do
-    [extra_applications: if(developing?(), do: [:logger, :crypto], else: [:logger])]
+    [
+      mod: {NativeGossip.Application, []},
+      extra_applications: if(developing?(), do: [:logger, :crypto], else: [:logger])
+    ]
   end
 
   # The package is lib. The demo, the benchmark and the tests share what is in dev.

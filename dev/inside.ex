@@ -62,8 +62,9 @@ defmodule NativeGossip.Dev.Inside do
   @doc "The counters of the strategy, or nil between its end and its restart."
   @spec counters(atom) :: %{atom => non_neg_integer} | nil
   def counters(topology) do
-    if pid = strategy(topology), do: NativeGossip.Strategy.counters(pid)
-  catch
-    :exit, _ -> nil
+    if pid = strategy(topology), do: NativeGossip.counters(pid)
+  rescue
+    # It has ended meanwhile.
+    ArgumentError -> nil
   end
 end

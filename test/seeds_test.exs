@@ -33,17 +33,14 @@ defmodule NativeGossip.SeedsTest do
     options = Options.validate!(config, :seeds_test)
 
     {:ok, seeds} =
-      Seeds.start_link(
-        options,
-        :seeds_test,
-        fn targets ->
-          send(test, {:targets, targets})
-          :ok
-        end,
-        outside
-      )
+      Seeds.start_link(options, :seeds_test, {__MODULE__, :hand_over, [test]}, outside)
 
     seeds
+  end
+
+  def hand_over(test, targets) do
+    send(test, {:targets, targets})
+    :ok
   end
 
   defp answer(name, answer) when is_function(answer) do
@@ -210,11 +207,13 @@ defmodule NativeGossip.SeedsTest do
     refute_received {:line, _, _}
   end
 
-  test "a stray message begins no round" do
+  test "a stray message, call or cast begins no round and ends nothing" do
     seeds = start(seeds: "10.0.0.5")
     end_of_round()
     assert_received {:targets, _}
     send(seeds, :stray)
+    GenServer.cast(seeds, :stray)
+    assert GenServer.call(seeds, :stray) == {:error, :unknown_call}
     assert %{} = :sys.get_state(seeds)
     refute_received {:targets, _}
   end
@@ -227,7 +226,7 @@ defmodule NativeGossip.SeedsTest do
         Task.start(fn ->
           options = Options.validate!([seeds: seeds], :seeds_test)
           hangs = fn _name, _family -> send(test, :asked) && Process.sleep(:infinity) end
-          hand_over = fn _targets -> :ok end
+          hand_over = {__MODULE__, :hand_over, [self()]}
           {:ok, pid} = Seeds.start_link(options, :seeds_test, hand_over, resolve: hangs)
           send(test, {:started, pid})
 
@@ -244,10 +243,8 @@ defmodule NativeGossip.SeedsTest do
   end
 
   test "the system's resolver and timer are what it has without a test" do
-    test = self()
     options = Options.validate!([seeds: "localhost"], :seeds_test)
-    hand_over = fn targets -> send(test, {:targets, targets}) && :ok end
-    {:ok, seeds} = Seeds.start_link(options, :seeds_test, hand_over)
+    {:ok, seeds} = Seeds.start_link(options, :seeds_test, {__MODULE__, :hand_over, [self()]})
     assert_receive {:targets, [{{127, _, _, _}, 45_892} | _]}, 15_000
     assert %Seeds{} = :sys.get_state(seeds)
   end

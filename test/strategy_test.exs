@@ -32,7 +32,7 @@ defmodule NativeGossip.StrategyTest do
   defp await_counter(strategy, counter, at_least \\ 1) do
     Await.until(
       "#{counter} is #{at_least}",
-      fn -> Strategy.counters(strategy) end,
+      fn -> NativeGossip.counters(strategy) end,
       &(&1[counter] >= at_least)
     )
   end
@@ -93,7 +93,7 @@ defmodule NativeGossip.StrategyTest do
 
     heard = fn ->
       ReferencePeer.heartbeat(peer, :"foe@10.0.0.7")
-      Strategy.counters(strategy)
+      NativeGossip.counters(strategy)
     end
 
     %{accepted: accepted} = Await.until("it is announced again", heard, &(&1.announced == 2))
@@ -111,7 +111,7 @@ defmodule NativeGossip.StrategyTest do
     send(strategy, {:nodedown, :"friend@10.0.0.7", []})
 
     heard = fn ->
-      ReferencePeer.heartbeat(peer, :"friend@10.0.0.7") && Strategy.counters(strategy)
+      ReferencePeer.heartbeat(peer, :"friend@10.0.0.7") && NativeGossip.counters(strategy)
     end
 
     Await.until("it is announced again", heard, &(&1.announced == 2))
@@ -202,7 +202,7 @@ defmodule NativeGossip.StrategyTest do
     for stray <- [:stray, {make_ref(), :ok}, {:nodeup, :a@b, []}, {:nodedown, :a@hōst, []}],
         do: send(strategy, stray)
 
-    assert %{} = Strategy.counters(strategy)
+    assert %{} = NativeGossip.counters(strategy)
     assert Process.alive?(strategy)
   end
 

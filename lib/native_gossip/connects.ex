@@ -3,7 +3,7 @@ defmodule NativeGossip.Connects do
   The connects that are under way, each in a task of its own: a peer that accepts and never answers
   holds one for seven seconds. The engine bounds their number.
 
-  Belongs to one process, which is linked to the tasks' supervisor and hands every message that
+  Belongs to one process, which traps exits, as the tasks are linked to it, and hands every message that
   may be of a task to `ended/2`.
 
   A peer that cannot be reached is tried for as long as it is heard, so only its change of state is
@@ -28,7 +28,7 @@ defmodule NativeGossip.Connects do
   # which costs nothing worse than a second line for each.
   @failed_max 4_096
 
-  @enforce_keys [:supervisor, :topology, :connect]
+  @enforce_keys [:cluster]
   defstruct @enforce_keys ++
               [
                 nodes: MapSet.new(),
@@ -41,14 +41,10 @@ defmodule NativeGossip.Connects do
   @opaque t :: %__MODULE__{}
 
   @doc """
-  No connects yet, for the topology of this strategy state. Starts the tasks' supervisor.
+  No connects yet, for the topology of this strategy state.
   """
   @spec new(State.t()) :: t
-  def new(%State{topology: topology, connect: connect, list_nodes: list_nodes}) do
-    {:ok, supervisor} = Task.Supervisor.start_link()
-    connect = &Cluster.Strategy.connect_nodes(topology, connect, list_nodes, [&1])
-    %__MODULE__{supervisor: supervisor, topology: topology, connect: connect}
-  end
+  def new(%State{} = cluster), do: %__MODULE__{cluster: %{cluster | config: []}}
 
   @doc """
   Connects to a node, unless its connect is under way, or too many are: it will be announced again.
@@ -61,11 +57,7 @@ defmodule NativeGossip.Connects do
       connects = begin_minute(connects)
       quiet? = node in connects.failed or elem(connects.lines, 0) >= @lines
 
-      %Task{ref: ref} =
-        Task.Supervisor.async_nolink(connects.supervisor, fn ->
-          if quiet?, do: silence()
-          connects.connect.(node)
-        end)
+      %Task{ref: ref} = Task.async(__MODULE__, :connect, [connects.cluster, node, quiet?])
 
       %{
         connects
@@ -73,6 +65,12 @@ defmodule NativeGossip.Connects do
           under_way: Map.put(connects.under_way, ref, {node, quiet?})
       }
     end
+  end
+
+  @doc false
+  def connect(%State{topology: topology, connect: connect, list_nodes: list_nodes}, node, quiet?) do
+    if quiet?, do: silence()
+    Cluster.Strategy.connect_nodes(topology, connect, list_nodes, [node])
   end
 
   @doc """
@@ -124,7 +122,7 @@ defmodule NativeGossip.Connects do
   end
 
   defp log_change(connects, node, :connected, quiet?) do
-    if quiet?, do: info(connects.topology, "connected to #{inspect(node)}")
+    if quiet?, do: info(connects.cluster.topology, "connected to #{inspect(node)}")
     %{connects | failed: MapSet.delete(connects.failed, node)}
   end
 

@@ -37,14 +37,17 @@ defmodule NativeGossip.Seeds do
   @typedoc "What is handed over: all targets, each of the family of `multicast_addr`."
   @type targets :: [{:inet.ip_address(), :inet.port_number()}]
 
+  @type mfa_tuple :: {module, function :: atom, arguments :: [term]}
+
   @doc """
-  Starts the process, linked to the caller, with which it ends. `hand_over` is called in it, with the
-  same targets many times over.
+  Starts the process, linked to the caller, with which it ends. `hand_over` is called in it with the
+  targets as one argument more, the same ones many times over. It is no anonymous function: those of a
+  module that is loaded again are gone.
 
   `outside` replaces, for a test, what it has of the world: `resolve` (as `:inet.getaddrs/2`), `later`
   (called with a time in ms after which the process wants `:round`), and `patience` with one name.
   """
-  @spec start_link(Options.t(), topology :: atom, (targets -> :ok), outside :: keyword) ::
+  @spec start_link(Options.t(), topology :: atom, hand_over :: mfa_tuple, outside :: keyword) ::
           GenServer.on_start()
   def start_link(options, topology, hand_over, outside \\ []) do
     {literals, named} = Enum.split_with(options.seeds, fn {host, _port} -> is_tuple(host) end)
@@ -82,6 +85,12 @@ defmodule NativeGossip.Seeds do
 
   def handle_info(_stray, seeds), do: {:noreply, seeds}
 
+  @impl GenServer
+  def handle_call(_stray, _from, seeds), do: {:reply, {:error, :unknown_call}, seeds}
+
+  @impl GenServer
+  def handle_cast(_stray, seeds), do: {:noreply, seeds}
+
   # What is known is handed over first, and each change at once: a name server that does not answer
   # holds up nothing but its own names.
   defp next_round(seeds) do
@@ -107,7 +116,8 @@ defmodule NativeGossip.Seeds do
       )
     end
 
-    :ok = seeds.hand_over.(targets)
+    {module, function, arguments} = seeds.hand_over
+    :ok = apply(module, function, arguments ++ [targets])
     %{seeds | cut?: left_out != []}
   end
 

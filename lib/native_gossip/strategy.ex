@@ -18,7 +18,7 @@ defmodule NativeGossip.Strategy do
   cannot be opened or joined is reported in the log, and tried again until it can.
 
   `connect`, `list_nodes` and the `debug` flag of libcluster have the meaning that they have for
-  every strategy.
+  every strategy. `NativeGossip.counters/1` tells what became of every packet.
   """
 
   use GenServer
@@ -27,63 +27,78 @@ defmodule NativeGossip.Strategy do
   import Cluster.Logger, only: [warn: 2]
 
   alias Cluster.Strategy.State
-  alias NativeGossip.{Connects, Loop, Native, Options, Seeds}
+  alias NativeGossip.{Connects, Loop, Native, Options, Seeds, Topologies}
 
-  @enforce_keys [:native, :loop, :connects]
+  # No options: what crash reports, `:sys.get_state/1` and the like show has no secret in it.
+  @enforce_keys [:native, :loop, :parts, :connects]
   defstruct @enforce_keys
 
   @impl Cluster.Strategy
   def start_link([%State{config: config, topology: topology} = cluster]) do
     options = Options.validate!(config, topology)
-    GenServer.start_link(__MODULE__, {cluster, options})
+    GenServer.start_link(__MODULE__, {%{cluster | config: []}, options})
   end
 
-  @doc """
-  What the strategy has counted since it started: heartbeats `sent`, packets `received`, heartbeats of
-  other nodes (`accepted`), peers `announced`, own heartbeats that came back (`echoed`), and packets
-  refused, by cause: `malformed`, `name`, `undecryptable`, `unsealed`, `over_limit`.
-  """
-  @spec counters(GenServer.server()) :: %{atom => non_neg_integer}
-  def counters(strategy), do: GenServer.call(strategy, :counters)
-
+  # It traps exits so that a connection attempt, which is linked to it, may crash. What it cannot do
+  # without ends it, as a link does: its parts.
   @impl GenServer
   def init({%State{topology: topology} = cluster, options}) do
+    Process.flag(:trap_exit, true)
     Enum.each(Options.Rules.warnings(options), &warn(topology, &1))
     :ok = :net_kernel.monitor_nodes(true, node_type: :all)
-    native = Native.open(options)
+    native = open(options)
     warn_if_crowded(topology)
     {:ok, loop} = Loop.start_link(native, topology)
+    parts = [loop, start_seeds(options, topology, native), Topologies.register(topology, native)]
+    connects = Connects.new(cluster)
+    {:ok, %__MODULE__{native: native, loop: loop, parts: parts, connects: connects}}
+  end
 
-    start_seeds(options, topology, native)
-    {:ok, %__MODULE__{native: native, loop: loop, connects: Connects.new(cluster)}}
+  # The arguments in a stack trace are printed, and the secret is among these.
+  defp open(options) do
+    Native.open(options)
+  rescue
+    error -> reraise error, Enum.map(__STACKTRACE__, &without_arguments/1)
+  end
+
+  defp without_arguments({module, function, arguments, location}) when is_list(arguments),
+    do: {module, function, length(arguments), location}
+
+  defp without_arguments(call), do: call
+
+  defp start_seeds(%{seeds: []}, _topology, _native), do: nil
+
+  defp start_seeds(options, topology, native) do
+    {:ok, seeds} = Seeds.start_link(options, topology, {Native, :seeds, [native]})
+    seeds
   end
 
   @impl GenServer
-  def handle_call(:counters, _from, state) do
-    {:reply, Native.counters(state.native), state}
-  end
-
-  @impl GenServer
-  def handle_info({:gossip_peer, node}, state) do
+  def handle_info({:gossip_peer, node}, state) when is_atom(node) do
     {:noreply, %{state | connects: Connects.start(state.connects, node)}}
   end
 
-  def handle_info({:nodedown, node, _info}, state) do
+  def handle_info({:nodedown, node, _info}, state) when is_atom(node) do
     case Connects.down(state.connects, node) do
       {:unsettled, connects} ->
         {:noreply, %{state | connects: connects}}
 
       :settled ->
-        Native.report(state.native, node, :down)
+        :ok = Native.report(state.native, node, :down)
         {:noreply, state}
     end
+  end
+
+  # Its own report has been logged.
+  def handle_info({:EXIT, pid, reason}, %{parts: parts} = state) do
+    if pid in parts, do: {:stop, {:shutdown, reason}, state}, else: {:noreply, state}
   end
 
   # What is left is of no concern, and may not end the strategy: :nodeup, strangers' messages.
   def handle_info(message, state) do
     case Connects.ended(state.connects, message) do
       {node, outcome, connects} ->
-        Native.report(state.native, node, outcome)
+        :ok = Native.report(state.native, node, outcome)
         {:noreply, %{state | connects: connects}}
 
       :not_ours ->
@@ -91,12 +106,12 @@ defmodule NativeGossip.Strategy do
     end
   end
 
-  defp start_seeds(%{seeds: []}, _topology, _native), do: :ok
+  # Nothing of this project calls a strategy. Whoever does is answered, and nothing ends.
+  @impl GenServer
+  def handle_call(_stray, _from, state), do: {:reply, {:error, :unknown_call}, state}
 
-  defp start_seeds(options, topology, native) do
-    {:ok, _} = Seeds.start_link(options, topology, &Native.seeds(native, &1))
-    :ok
-  end
+  @impl GenServer
+  def handle_cast(_stray, state), do: {:noreply, state}
 
   defp warn_if_crowded(topology) do
     if Loop.crowded?() do

@@ -5,7 +5,6 @@ defmodule NativeGossip.Faults.PacketsTest do
   """
   use ExUnit.Case, async: false
 
-  alias NativeGossip.Strategy
   alias NativeGossip.Dev.{Await, FreePort, Inside}
   alias NativeGossip.Test.{ReferencePeer, Topology}
 
@@ -94,7 +93,7 @@ defmodule NativeGossip.Faults.PacketsTest do
     spec = Topology.spec(port, [secret: secret], connect: {Topology, :tell, [self(), true]})
     start_supervised!({Cluster.Supervisor, [[lan: spec], [name: Inside]]})
     strategy = Inside.strategy(:lan)
-    Await.until("it hears", fn -> Strategy.counters(strategy) end, &(&1.echoed > 0))
+    Await.until("it hears", fn -> NativeGossip.counters(strategy) end, &(&1.echoed > 0))
     strategy
   end
 
@@ -113,10 +112,10 @@ defmodule NativeGossip.Faults.PacketsTest do
 
   # Its own echo comes when it comes.
   defp settled(strategy),
-    do: strategy |> Strategy.counters() |> Map.drop([:echoed, :sent, :received])
+    do: strategy |> NativeGossip.counters() |> Map.drop([:echoed, :sent, :received])
 
   defp total(strategy) do
-    %{received: received, echoed: echoed} = Strategy.counters(strategy)
+    %{received: received, echoed: echoed} = NativeGossip.counters(strategy)
     received - echoed
   end
 

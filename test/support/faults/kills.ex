@@ -5,7 +5,7 @@ defmodule NativeGossip.Test.Faults.Kills do
   """
   alias NativeGossip.Dev.{Await, Inside}
 
-  @targets [:strategy, :loop, :tasks, :supervisor]
+  @targets [:strategy, :loop, :supervisor]
   @ways [:kill, :crash]
   @pause_ms 10
   @hears_within_ms 1_000
@@ -30,8 +30,8 @@ defmodule NativeGossip.Test.Faults.Kills do
     {target, way, System.monotonic_time(:millisecond) - struck}
   end
 
-  @doc "Ends the strategy, the loop process, the tasks' supervisor or that of the strategies."
-  @spec strike(atom, :strategy | :loop | :tasks | :supervisor, :kill | :crash) :: :ok
+  @doc "Ends the strategy, the loop process, or the supervisor of the strategies."
+  @spec strike(atom, :strategy | :loop | :supervisor, :kill | :crash) :: :ok
   def strike(topology, target, way) do
     target |> pid(Inside.strategy(topology)) |> end_by(target, way)
     :ok
@@ -39,7 +39,6 @@ defmodule NativeGossip.Test.Faults.Kills do
 
   defp pid(:strategy, strategy), do: strategy
   defp pid(:loop, strategy), do: :sys.get_state(strategy).loop
-  defp pid(:tasks, strategy), do: :sys.get_state(strategy).connects.supervisor
   defp pid(:supervisor, _strategy), do: Process.whereis(Inside)
 
   defp end_by(pid, _target, :kill), do: Process.exit(pid, :kill)

@@ -1,0 +1,9 @@
+defmodule NativeGossip.Application do
+  @moduledoc false
+  use Application
+
+  @impl true
+  def start(_type, _args) do
+    Supervisor.start_link([NativeGossip.Topologies], strategy: :one_for_one)
+  end
+end
