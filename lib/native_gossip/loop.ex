@@ -7,7 +7,7 @@ defmodule NativeGossip.Loop do
 
   import Cluster.Logger, only: [debug: 2, info: 2, warn: 2]
 
-  alias NativeGossip.Native
+  alias NativeGossip.{Native, NodeWatch}
 
   # Between two slices the terms of the first one are freed, and whoever waits for this process
   # (a code purge, a suspend) gets its turn.
@@ -21,7 +21,7 @@ defmodule NativeGossip.Loop do
   """
   @spec start_link(Native.t(), topology :: atom) :: {:ok, pid}
   def start_link(loop, topology) do
-    Task.start_link(fn -> serve(loop, topology, _alive? = true) end)
+    Task.start_link(__MODULE__, :serve, [loop, topology, NodeWatch.new(now())])
   end
 
   @doc """
@@ -30,26 +30,42 @@ defmodule NativeGossip.Loop do
   @spec crowded?() :: boolean
   def crowded?, do: Native.loops() >= :erlang.system_info(:dirty_io_schedulers)
 
-  defp serve(loop, topology, was_alive?) do
-    alive? = Node.alive?()
-
-    if was_alive? and not alive? do
-      warn(topology, "this node has no name yet: it sends no heartbeats until it is alive")
-    end
+  @doc false
+  @spec serve(Native.t(), topology :: atom, NodeWatch.t()) :: no_return
+  def serve(loop, topology, watch) do
+    {news, watch} = NodeWatch.look(watch, Node.alive?(), now())
+    if news, do: tell(topology, news)
 
     slice = if crowded?(), do: @crowded_slice, else: @slice
     {state, lines} = Native.serve(loop, node(), debug?(), slice)
     Enum.each(lines, &log(topology, &1))
 
     case state do
-      :serving -> serve(loop, topology, alive?)
+      # By the module's name: when it is loaded again, the new one goes on.
+      :serving -> __MODULE__.serve(loop, topology, watch)
       :stopped -> exit({:shutdown, :stopped})
     end
   end
 
+  defp tell(topology, :node_unnamed) do
+    warn(
+      topology,
+      "this node has no name: it sends no heartbeats until it is alive; start it with --name or " <>
+        "--sname, a release with RELEASE_DISTRIBUTION and RELEASE_NODE"
+    )
+  end
+
+  defp tell(topology, :node_stopped) do
+    warn(topology, "this node is no longer alive: it sends no heartbeats until Node.start/2")
+  end
+
+  defp tell(topology, :node_named), do: info(topology, "alive as #{node()}: sending heartbeats")
+
   defp log(topology, {:debug, line}), do: debug(topology, line)
   defp log(topology, {:info, line}), do: info(topology, line)
   defp log(topology, {:warning, line}), do: warn(topology, line)
+
+  defp now, do: System.monotonic_time(:millisecond)
 
   # As Cluster.Logger reads it, at each slice, so that it can be changed at runtime.
   defp debug?, do: Application.get_env(:libcluster, :debug, false) not in [nil, false, "false"]

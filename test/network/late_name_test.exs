@@ -4,7 +4,7 @@ defmodule NativeGossip.Network.LateNameTest do
   alias NativeGossip.Dev.{Await, Beam, Mesh}
   alias NativeGossip.Test.Lan
 
-  test "a node without a name is silent and says so once; it joins when it gets one",
+  test "a node without a name is silent and after a while says so once; it joins when it gets one",
        %{network: network} do
     [early] = Lan.beams(network, [1])
     late_host = Lan.host(network, 2)
@@ -21,7 +21,7 @@ defmodule NativeGossip.Network.LateNameTest do
 
     assert %{sent: 0, announced: 0} = Lan.counters(late)
     assert %{accepted: 0, name: 0, malformed: 0} = Lan.counters(early)
-    assert [_] = reports(late)
+    Await.until("it says that it is not alive", fn -> reports(late) end, &match?([_], &1))
 
     name = String.to_atom(Lan.full_name(late_host, "n2"))
     assert {:ok, _} = Beam.call(late, Node, :start, [name])
