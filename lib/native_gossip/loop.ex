@@ -7,7 +7,7 @@ defmodule NativeGossip.Loop do
 
   import Cluster.Logger, only: [debug: 2, info: 2, warn: 2]
 
-  alias NativeGossip.{Native, NodeWatch}
+  alias NativeGossip.{Events, Native, NodeWatch}
 
   # Between two slices the terms of the first one are freed, and whoever waits for this process
   # (a code purge, a suspend) gets its turn.
@@ -34,7 +34,7 @@ defmodule NativeGossip.Loop do
   @spec serve(Native.t(), topology :: atom, NodeWatch.t()) :: no_return
   def serve(loop, topology, watch) do
     {news, watch} = NodeWatch.look(watch, Node.alive?(), now())
-    if news, do: tell(topology, news)
+    if news, do: Events.log(topology, {news, %{node: node()}})
 
     slice = if crowded?(), do: @crowded_slice, else: @slice
     {state, lines} = Native.serve(loop, node(), debug?(), slice)
@@ -46,20 +46,6 @@ defmodule NativeGossip.Loop do
       :stopped -> exit({:shutdown, :stopped})
     end
   end
-
-  defp tell(topology, :node_unnamed) do
-    warn(
-      topology,
-      "this node has no name: it sends no heartbeats until it is alive; start it with --name or " <>
-        "--sname, a release with RELEASE_DISTRIBUTION and RELEASE_NODE"
-    )
-  end
-
-  defp tell(topology, :node_stopped) do
-    warn(topology, "this node is no longer alive: it sends no heartbeats until Node.start/2")
-  end
-
-  defp tell(topology, :node_named), do: info(topology, "alive as #{node()}: sending heartbeats")
 
   defp log(topology, {:debug, line}), do: debug(topology, line)
   defp log(topology, {:info, line}), do: info(topology, line)

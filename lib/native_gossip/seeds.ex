@@ -8,9 +8,7 @@ defmodule NativeGossip.Seeds do
 
   use GenServer
 
-  import Cluster.Logger, only: [info: 2, warn: 2]
-
-  alias NativeGossip.Options
+  alias NativeGossip.{Events, Options}
   alias NativeGossip.Options.Address
 
   # Pauses between two rounds, in ms: where all names are resolved, and where some are not.
@@ -19,9 +17,6 @@ defmodule NativeGossip.Seeds do
 
   # For one name, in ms: a system that has two name servers asks the second one after 5 s.
   @patience 10_000
-
-  # Addresses in one line of the log.
-  @shown 8
 
   @enforce_keys [:owner, :topology, :family, :literals, :named, :hand_over]
   defstruct @enforce_keys ++
@@ -109,11 +104,7 @@ defmodule NativeGossip.Seeds do
       (seeds.literals ++ found) |> Enum.uniq() |> Enum.split(Options.Seeds.max())
 
     if left_out != [] and not seeds.cut? do
-      warn(
-        seeds.topology,
-        "the names of option seeds have more than #{Options.Seeds.max()} addresses together: " <>
-          "no heartbeats are sent to the rest"
-      )
+      Events.log(seeds.topology, {:seeds_cut, %{max: Options.Seeds.max()}})
     end
 
     {module, function, arguments} = seeds.hand_over
@@ -165,7 +156,7 @@ defmodule NativeGossip.Seeds do
     if seeds.known[name] == addresses and name not in seeds.failing do
       seeds
     else
-      info(seeds.topology, "resolved #{inspect(name)} (option seeds) to #{shown(addresses)}")
+      Events.log(seeds.topology, {:seed_resolved, %{name: name, addresses: addresses}})
 
       hand_over(%{
         seeds
@@ -177,16 +168,9 @@ defmodule NativeGossip.Seeds do
 
   defp learn(seeds, name, {:error, reason}) do
     if name not in seeds.failing do
-      reason = if is_atom(reason), do: reason, else: inspect(reason)
-      line = "cannot resolve #{inspect(name)} (option seeds): #{reason}; trying again"
-      warn(seeds.topology, line)
+      Events.log(seeds.topology, {:seed_unresolved, %{name: name, reason: reason}})
     end
 
     %{seeds | failing: MapSet.put(seeds.failing, name)}
-  end
-
-  defp shown(addresses) do
-    {shown, rest} = Enum.split(addresses, @shown)
-    Enum.map_join(shown, ", ", &:inet.ntoa/1) <> if(rest == [], do: "", else: " and more")
   end
 end

@@ -24,10 +24,8 @@ defmodule NativeGossip.Strategy do
   use GenServer
   use Cluster.Strategy
 
-  import Cluster.Logger, only: [warn: 2]
-
   alias Cluster.Strategy.State
-  alias NativeGossip.{Connects, Loop, Native, Options, Seeds, Topologies}
+  alias NativeGossip.{Connects, Events, Loop, Native, Options, Seeds, Topologies}
 
   # No options: what crash reports, `:sys.get_state/1` and the like show has no secret in it.
   @enforce_keys [:native, :loop, :parts, :connects]
@@ -44,7 +42,7 @@ defmodule NativeGossip.Strategy do
   @impl GenServer
   def init({%State{topology: topology} = cluster, options}) do
     Process.flag(:trap_exit, true)
-    Enum.each(Options.Rules.warnings(options), &warn(topology, &1))
+    Enum.each(Options.Rules.warnings(options), &Events.log(topology, &1))
     :ok = :net_kernel.monitor_nodes(true, node_type: :all)
     native = open(options)
     warn_if_crowded(topology)
@@ -115,13 +113,9 @@ defmodule NativeGossip.Strategy do
 
   defp warn_if_crowded(topology) do
     if Loop.crowded?() do
-      loops = Native.loops()
-
-      warn(
-        topology,
-        "#{loops} loops hold all #{:erlang.system_info(:dirty_io_schedulers)} dirty IO " <>
-          "schedulers of this BEAM, and files wait for them: start it with +SDio #{loops + 8}"
-      )
+      schedulers = :erlang.system_info(:dirty_io_schedulers)
+      event = {:schedulers_crowded, %{loops: Native.loops(), schedulers: schedulers}}
+      Events.log(topology, event)
     end
   end
 end

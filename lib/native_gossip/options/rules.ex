@@ -3,7 +3,7 @@ defmodule NativeGossip.Options.Rules do
   What options demand of each other, once each of them is checked for itself.
   """
 
-  alias NativeGossip.Options
+  alias NativeGossip.{Events, Options}
   alias NativeGossip.Options.{Address, Type}
 
   @typedoc "The option that is refused, what it should be, and what was given, both for a person."
@@ -86,9 +86,9 @@ defmodule NativeGossip.Options.Rules do
   end
 
   @doc """
-  What is allowed and may yet surprise, in sentences for the log.
+  What is allowed and may yet surprise.
   """
-  @spec warnings(Options.t(), {family :: atom, name :: atom}) :: [String.t()]
+  @spec warnings(Options.t(), {family :: atom, name :: atom}) :: [Events.t()]
   def warnings(options, os \\ :os.type())
 
   def warnings(%{broadcast_only: true} = options, _os) do
@@ -96,35 +96,22 @@ defmodule NativeGossip.Options.Rules do
   end
 
   def warnings(%{if_addr: bound, multicast_addr: group}, {:unix, :linux}) do
-    if bound in [Address.unspecified(Address.family(group)), group] do
-      []
-    else
-      [
-        "bound to #{:inet.ntoa(bound)} (option if_addr), and on Linux such a socket hears no " <>
-          "multicast: leave if_addr out, and name the interface with multicast_if"
-      ]
-    end
+    if bound in [Address.unspecified(Address.family(group)), group],
+      do: [],
+      else: [warning(:bound_to_one_address, %{address: bound})]
   end
 
   def warnings(_options, _os), do: []
 
-  defp unjoined_group({first, _, _, _} = group) when first in 224..239 do
-    [
-      "broadcast_only is set, and multicast_addr is the multicast group #{:inet.ntoa(group)}, " <>
-        "which is not joined: set multicast_addr to the broadcast address of the network"
-    ]
-  end
+  defp unjoined_group({first, _, _, _} = group) when first in 224..239,
+    do: [warning(:broadcast_to_group, %{group: group})]
 
   defp unjoined_group(_address), do: []
 
   # A single address is what a configuration of the stock strategy may have, to no effect.
   defp unused_interfaces(nil), do: []
   defp unused_interfaces([address]) when is_tuple(address), do: []
+  defp unused_interfaces(_given), do: [warning(:unused_interfaces, %{})]
 
-  defp unused_interfaces(_given) do
-    [
-      "broadcast_only is set, and multicast_if has no effect on broadcasts: " <>
-        "multicast_addr, the broadcast address of one network, says which interface sends"
-    ]
-  end
+  defp warning(what, fields), do: {:option_warning, Map.put(fields, :warning, what)}
 end

@@ -1,0 +1,249 @@
+defmodule NativeGossip.Events do
+  # The one table of events. An event is `{name, fields}`; `sentence/2` below says it to a person.
+  @table [
+    heartbeat_sent: [
+      level: :debug,
+      telemetry: [:heartbeat, :sent],
+      doc: "a heartbeat was sent; only with libcluster's `debug` flag"
+    ],
+    heartbeat_received: [
+      level: :debug,
+      telemetry: [:heartbeat, :received],
+      doc: "another node's heartbeat came; only with libcluster's `debug` flag"
+    ],
+    packets_refused: [
+      level: :warning,
+      telemetry: [:packets, :refused],
+      doc: "packets were not taken, all for one cause"
+    ],
+    group_joined: [
+      level: :info,
+      telemetry: [:group, :joined],
+      doc: "the group is heard on an interface from now on"
+    ],
+    group_left: [
+      level: :info,
+      telemetry: [:group, :left],
+      doc: "the group is not heard on an interface any more, which has gone or changed"
+    ],
+    peers_silent: [
+      level: :info,
+      telemetry: [:group, :peers_silent],
+      doc: "connected nodes are not heard on an interface any more: the group is rejoined"
+    ],
+    peer_connected: [
+      level: :info,
+      telemetry: [:peer, :connected],
+      doc: "a node is connected that was not"
+    ],
+    peer_unreachable: [
+      level: :warning,
+      telemetry: [:peer, :unreachable],
+      doc: "a node that is heard cannot be connected to"
+    ],
+    fault_raised: [
+      level: :warning,
+      telemetry: [:fault, :raised],
+      doc: "something does not work, and is tried again"
+    ],
+    fault_cleared: [
+      level: :info,
+      telemetry: [:fault, :cleared],
+      doc: "what did not work does"
+    ],
+    node_unnamed: [
+      level: :warning,
+      telemetry: [:node, :unnamed],
+      doc: "this node has no name, some seconds after the start"
+    ],
+    node_stopped: [
+      level: :warning,
+      telemetry: [:node, :stopped],
+      doc: "this node has lost its name"
+    ],
+    node_named: [
+      level: :info,
+      telemetry: [:node, :named],
+      doc: "this node, which had no name, has one"
+    ],
+    schedulers_crowded: [
+      level: :warning,
+      telemetry: [:schedulers, :crowded],
+      doc: "the loops hold all dirty IO schedulers of this BEAM"
+    ],
+    seed_resolved: [
+      level: :info,
+      telemetry: [:seed, :resolved],
+      doc: "a name of option `seeds` has other addresses, or can be resolved again"
+    ],
+    seed_unresolved: [
+      level: :warning,
+      telemetry: [:seed, :unresolved],
+      doc: "a name of option `seeds` cannot be resolved any more"
+    ],
+    seeds_cut: [
+      level: :warning,
+      telemetry: [:seeds, :cut],
+      doc: "the names of option `seeds` have more addresses than are sent to"
+    ],
+    option_warning: [
+      level: :warning,
+      telemetry: [:option, :warning],
+      doc: "options are allowed together that may surprise"
+    ]
+  ]
+
+  # What each cause of a refusal means, and what to do. A cause has a level of its own.
+  @refusals [
+    malformed:
+      {:warning,
+       "it is no heartbeat, or a sealed one while this node has no secret. Give both nodes the same " <>
+         "(option secret), or keep other senders away from this group and port"},
+    name: {:warning, "it names a node by a name that no node can have. See what sends it"},
+    undecryptable:
+      {:warning,
+       "it is sealed with another secret, or is no heartbeat. Give both nodes the same (option secret)"},
+    unsealed:
+      {:warning,
+       "its sender has no secret, while this node has one. Give it the same (option secret)"},
+    # Many peers at once are what a large cluster starts with.
+    over_limit:
+      {:info,
+       "more peers than are connected to at once (they are when they are heard again), more new " <>
+         "names than are taken in (option max_peers), or packets that are too long"}
+  ]
+
+  @rows for {name, row} <- @table,
+            do:
+              "| `#{name}` | #{row[:level]} | `#{inspect([:native_gossip | row[:telemetry]])}` | #{row[:doc]} |\n"
+
+  @moduledoc """
+  What happens, told to people. Whoever finds something out makes an event, `{name, fields}`: the Rust half
+  and the modules beside this one. Level, sentence and name for telemetry stand here and nowhere else.
+
+  | event | level | telemetry | meaning |
+  |---|---|---|---|
+  #{@rows}
+  Packets refused as `over_limit` are told at the level of information.
+  """
+
+  import Cluster.Logger, only: [debug: 2, info: 2, warn: 2]
+  import NativeGossip.Events.Words
+
+  alias NativeGossip.Events.Fault
+
+  @type name :: atom
+  @type t :: {name, fields :: %{optional(atom) => term}}
+  @type level :: :debug | :info | :warning
+
+  # Addresses of a seed in one line.
+  @shown 8
+
+  @doc "Writes an event to the log, as a line of the topology."
+  @spec log(topology :: atom, t) :: :ok
+  def log(topology, {name, fields}) do
+    sentence = sentence(name, fields)
+
+    case level(name, fields) do
+      :debug -> debug(topology, sentence)
+      :info -> info(topology, sentence)
+      :warning -> warn(topology, sentence)
+    end
+
+    :ok
+  end
+
+  @doc "The names of all events."
+  @spec names() :: [name]
+  def names, do: Keyword.keys(@table)
+
+  @doc "The level at which an event is logged."
+  @spec level(name, fields :: map) :: level
+  def level(:packets_refused, %{cause: cause}), do: elem(@refusals[cause], 0)
+  def level(name, _fields), do: @table[name][:level]
+
+  @doc "The name of the telemetry event."
+  @spec telemetry(name) :: [atom, ...]
+  def telemetry(name), do: [:native_gossip | @table[name][:telemetry]]
+
+  @doc "The event in a sentence for a person, with what to do where something is to be done."
+  @spec sentence(name, fields :: map) :: String.t()
+  def sentence(:heartbeat_sent, _), do: "heartbeat"
+
+  # Up to the name of the node it is the stock strategy's line.
+  def sentence(:heartbeat_received, %{node: node, interface: interface}),
+    do: "received heartbeat from #{node}#{on(interface)}"
+
+  def sentence(:packets_refused, %{cause: cause, packets: packets, source: source} = fields) do
+    "packets refused as #{cause}: #{packets}, the last one from #{socket_address(source)}" <>
+      "#{on(fields.interface)}; #{elem(@refusals[cause], 1)}"
+  end
+
+  def sentence(:group_joined, %{group: group, interface: interface}),
+    do: "joined #{address(group)} on #{interface(interface)}"
+
+  def sentence(:group_left, %{group: group, interface: interface}),
+    do: "left #{address(group)} on #{interface(interface)}"
+
+  def sentence(:peers_silent, %{group: group, interface: interface}) do
+    "connected nodes are not heard any more by #{address(group)} on #{interface(interface)}; " <>
+      "the group is rejoined. A switch that forgets its members may need a querier (IGMP or MLD)"
+  end
+
+  # The stock strategy's lines.
+  def sentence(:peer_connected, %{node: node}), do: "connected to #{node_name(node)}"
+
+  def sentence(:peer_unreachable, %{node: node}) do
+    "unable to connect to #{node_name(node)}; trying again while it is heard. Both nodes need the same " <>
+      "cookie, and this one has to reach the other's name, its epmd and its distribution port"
+  end
+
+  def sentence(:fault_raised, %{fault: _} = fault), do: Fault.raised(fault)
+  def sentence(:fault_cleared, %{fault: _} = fault), do: Fault.cleared(fault)
+
+  def sentence(:node_unnamed, _) do
+    "this node has no name: it sends no heartbeats until it is alive. Start it with --name or --sname, " <>
+      "a release with RELEASE_DISTRIBUTION and RELEASE_NODE"
+  end
+
+  def sentence(:node_stopped, _),
+    do: "this node is no longer alive: it sends no heartbeats until Node.start/2 gives it a name"
+
+  def sentence(:node_named, %{node: node}), do: "alive as #{node}: sending heartbeats"
+
+  def sentence(:schedulers_crowded, %{loops: loops, schedulers: schedulers}) do
+    "#{loops} loops hold all #{schedulers} dirty IO schedulers of this BEAM, and files wait for them: " <>
+      "start it with +SDio #{loops + 8}"
+  end
+
+  def sentence(:seed_resolved, %{name: name, addresses: addresses}) do
+    {shown, rest} = Enum.split(addresses, @shown)
+    more = if rest == [], do: "", else: " and more"
+    "resolved #{inspect(name)} (option seeds) to #{Enum.map_join(shown, ", ", &address/1)}#{more}"
+  end
+
+  def sentence(:seed_unresolved, %{name: name, reason: reason}) do
+    reason = if is_atom(reason), do: reason, else: inspect(reason)
+    "cannot resolve #{inspect(name)} (option seeds): #{reason}; trying again"
+  end
+
+  def sentence(:seeds_cut, %{max: max}) do
+    "the names of option seeds have more than #{max} addresses together: no heartbeats are sent to the " <>
+      "rest. Name fewer hosts, or a broadcast address"
+  end
+
+  def sentence(:option_warning, %{warning: :bound_to_one_address, address: address}) do
+    "bound to #{address(address)} (option if_addr), and on Linux such a socket hears no multicast: " <>
+      "leave if_addr out, and name the interface with multicast_if"
+  end
+
+  def sentence(:option_warning, %{warning: :broadcast_to_group, group: group}) do
+    "broadcast_only is set, and multicast_addr is the multicast group #{address(group)}, " <>
+      "which is not joined: set multicast_addr to the broadcast address of the network"
+  end
+
+  def sentence(:option_warning, %{warning: :unused_interfaces}) do
+    "broadcast_only is set, and multicast_if has no effect on broadcasts: " <>
+      "multicast_addr, the broadcast address of one network, says which interface sends"
+  end
+end

@@ -1,0 +1,221 @@
+defmodule NativeGossip.EventsTest do
+  use ExUnit.Case, async: true
+
+  import ExUnit.CaptureLog
+
+  alias NativeGossip.Events
+  alias NativeGossip.Events.Fault
+
+  @linux {:unix, :linux}
+  @group {233, 252, 1, 32}
+  @group_v6 {0xFF02, 0, 0, 0, 0, 0, 1, 0x32}
+  @eth0 %{name: "eth0", index: 2, address: {10, 0, 0, 5}}
+  @eth0_v6 %{name: "eth0", index: 2, address: {0xFE80, 0, 0, 0, 0, 0, 0, 5}}
+  @bind %{fault: :socket, step: :bind, address: {{10, 0, 0, 5}, 45_892}, code: 98, text: "in use"}
+
+  # Every event, and what a person reads of it.
+  @told [
+    heartbeat_sent: {%{}, "heartbeat"},
+    heartbeat_received:
+      {%{node: "a@h", interface: "eth0"}, "received heartbeat from a@h on eth0"},
+    heartbeat_received: {%{node: "a@h", interface: nil}, "received heartbeat from a@h"},
+    packets_refused:
+      {%{
+         cause: :unsealed,
+         packets: 3,
+         source: {{10, 0, 0, 9}, 45_892},
+         interface: "eth0"
+       },
+       "packets refused as unsealed: 3, the last one from 10.0.0.9:45892 on eth0; its sender has no " <>
+         "secret, while this node has one. Give it the same (option secret)"},
+    group_joined: {%{group: @group, interface: @eth0}, "joined 233.252.1.32 on eth0 (10.0.0.5)"},
+    group_joined:
+      {%{group: @group_v6, interface: @eth0_v6}, "joined ff02::1:32 on eth0 (fe80::5)"},
+    group_left: {%{group: @group, interface: @eth0}, "left 233.252.1.32 on eth0 (10.0.0.5)"},
+    peers_silent:
+      {%{group: @group, interface: @eth0},
+       "connected nodes are not heard any more by 233.252.1.32 on eth0 (10.0.0.5); the group is " <>
+         "rejoined. A switch that forgets its members may need a querier (IGMP or MLD)"},
+    peer_connected: {%{node: "a@10.0.0.5"}, ~s|connected to :"a@10.0.0.5"|},
+    peer_unreachable:
+      {%{node: "never_an_atom@10.0.0.5"},
+       ~s|unable to connect to :"never_an_atom@10.0.0.5"; trying again while it is heard. Both | <>
+         "nodes need the same cookie, and this one has to reach the other's name, its epmd and its " <>
+         "distribution port"},
+    fault_raised:
+      {%{fault: :scan, step: :interfaces, code: 24, text: "Too many open files"},
+       "cannot list the interfaces of this host: Too many open files; trying again. Raise the " <>
+         "limit of open files (ulimit -n)"},
+    fault_cleared:
+      {%{fault: :scan, step: :interfaces, code: 24, text: "Too many open files"},
+       "now able to list the interfaces of this host"},
+    node_unnamed:
+      {%{node: :nonode@nohost},
+       "this node has no name: it sends no heartbeats until it is alive. Start it with --name or " <>
+         "--sname, a release with RELEASE_DISTRIBUTION and RELEASE_NODE"},
+    node_stopped:
+      {%{node: :nonode@nohost},
+       "this node is no longer alive: it sends no heartbeats until Node.start/2 gives it a name"},
+    node_named: {%{node: :a@h}, "alive as a@h: sending heartbeats"},
+    schedulers_crowded:
+      {%{loops: 12, schedulers: 10},
+       "12 loops hold all 10 dirty IO schedulers of this BEAM, and files wait for them: start it " <>
+         "with +SDio 20"},
+    seed_resolved:
+      {%{name: "app", addresses: [{10, 0, 0, 1}, {10, 0, 0, 2}]},
+       ~s|resolved "app" (option seeds) to 10.0.0.1, 10.0.0.2|},
+    seed_resolved:
+      {%{name: "app", addresses: for(n <- 1..9, do: {10, 0, 0, n})},
+       ~s|resolved "app" (option seeds) to 10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5, | <>
+         "10.0.0.6, 10.0.0.7, 10.0.0.8 and more"},
+    seed_unresolved:
+      {%{name: "app", reason: :nxdomain},
+       ~s|cannot resolve "app" (option seeds): nxdomain; trying again|},
+    seed_unresolved:
+      {%{name: "app", reason: {:error, "x"}},
+       ~s|cannot resolve "app" (option seeds): {:error, "x"}; trying again|},
+    seeds_cut:
+      {%{max: 256},
+       "the names of option seeds have more than 256 addresses together: no heartbeats are sent to " <>
+         "the rest. Name fewer hosts, or a broadcast address"},
+    option_warning:
+      {%{warning: :bound_to_one_address, address: {10, 0, 0, 5}},
+       "bound to 10.0.0.5 (option if_addr), and on Linux such a socket hears no multicast: leave " <>
+         "if_addr out, and name the interface with multicast_if"},
+    option_warning:
+      {%{warning: :broadcast_to_group, group: @group},
+       "broadcast_only is set, and multicast_addr is the multicast group 233.252.1.32, which is not " <>
+         "joined: set multicast_addr to the broadcast address of the network"},
+    option_warning:
+      {%{warning: :unused_interfaces},
+       "broadcast_only is set, and multicast_if has no effect on broadcasts: multicast_addr, the " <>
+         "broadcast address of one network, says which interface sends"}
+  ]
+
+  for {{name, {fields, sentence}}, number} <- Enum.with_index(@told) do
+    test "#{name} is told in a sentence (#{number})" do
+      fields = unquote(Macro.escape(fields))
+      assert Events.sentence(unquote(name), fields) == unquote(sentence)
+      level = Events.level(unquote(name), fields)
+      assert level in [:debug, :info, :warning]
+
+      # At the level of debug libcluster logs by its own flag.
+      if level != :debug do
+        log = capture_log(fn -> Events.log(:lan, {unquote(name), fields}) end)
+        assert log =~ "[#{level}] [libcluster:lan] #{unquote(sentence)}\n"
+      end
+    end
+  end
+
+  test "every event has a sentence here, and a name for telemetry of its own" do
+    assert Events.names() -- Keyword.keys(@told) == []
+    names = Enum.map(Events.names(), &Events.telemetry/1)
+    assert Enum.uniq(names) == names
+    assert Enum.all?(names, &match?([:native_gossip, _ | _], &1))
+    assert Events.telemetry(:group_joined) == [:native_gossip, :group, :joined]
+  end
+
+  test "every cause of a refusal has a meaning, and only what a large cluster starts with is no warning" do
+    for {cause, level, part} <- [
+          {:malformed, :warning, "no heartbeat, or a sealed one"},
+          {:name, :warning, "a name that no node can have"},
+          {:undecryptable, :warning, "option secret"},
+          {:unsealed, :warning, "option secret"},
+          {:over_limit, :info, "option max_peers"}
+        ] do
+      source = {{0xFD00, 0, 0, 0, 0, 0, 0, 9}, 45_892}
+      fields = %{cause: cause, packets: 1, source: source, interface: nil}
+      assert Events.level(:packets_refused, fields) == level
+      sentence = Events.sentence(:packets_refused, fields)
+      assert sentence =~ "packets refused as #{cause}: 1, the last one from [fd00::9]:45892; "
+      assert sentence =~ part
+    end
+  end
+
+  @socket %{fault: :socket, address: {{0, 0, 0, 0}, 45_892}, code: nil, text: "not today"}
+
+  # Every fault, and what a person reads of it; not the steps of a socket.
+  @faults [
+    {@bind,
+     "cannot bind to 10.0.0.5:45892 (options if_addr, port): in use; trying again. Another program " <>
+       "holds the port alone: end it, or set option port on all nodes"},
+    {%{@bind | code: 99},
+     "cannot bind to 10.0.0.5:45892 (options if_addr, port): in use; trying again. This host has no " <>
+       "such address: correct option if_addr, or leave it out"},
+    {%{@bind | code: 13, address: {{0xFD00, 0, 0, 0, 0, 0, 0, 5}, 80}},
+     "cannot bind to [fd00::5]:80 (options if_addr, port): in use; trying again. Set option port " <>
+       "to one above 1023 on all nodes"},
+    {%{fault: :scan, step: :route, code: 5, text: "I/O error"},
+     "cannot look up the route to the group: I/O error; trying again"},
+    {%{
+       fault: :interface_missing,
+       group: @group,
+       wanted: {:address, {10, 0, 0, 5}},
+       reason: :no_such_address
+     },
+     "cannot join 233.252.1.32 on the interface with the address 10.0.0.5 (option multicast_if): " <>
+       "no interface has this address; it is joined when there is one"},
+    {%{fault: :interface_missing, group: @group, wanted: {:name, "eth1"}, reason: :no_such_name},
+     "cannot join 233.252.1.32 on the interface eth1 (option multicast_if): there is no such " <>
+       "interface, or it has no IPv4 address; it is joined when there is one"},
+    {%{fault: :interface_missing, group: @group, wanted: {:name, "eth1"}, reason: :down},
+     "cannot join 233.252.1.32 on the interface eth1 (option multicast_if): the interface is " <>
+       "down; it is joined when it is up"},
+    {%{fault: :no_interface, group: @group_v6},
+     "cannot join ff02::1:32 (options multicast_addr, multicast_if): no interface but the loopback " <>
+       "is up and has an IPv6 address; it is joined when there is one"},
+    {%{fault: :loopback_only, group: @group},
+     "cannot find nodes of other hosts by 233.252.1.32 (option multicast_if): no interface but the " <>
+       "loopback is up and has an IPv4 address; nodes on this host are found meanwhile"},
+    {%{
+       fault: :join,
+       group: @group,
+       interface: @eth0,
+       code: 105,
+       text: "No buffer space available (os error 105)"
+     },
+     "cannot join 233.252.1.32 on eth0 (10.0.0.5) (options multicast_addr, multicast_if): No buffer " <>
+       "space available (os error 105); trying again. Raise the sysctl net.ipv4.igmp_max_memberships"},
+    {%{fault: :join, group: @group_v6, interface: @eth0_v6, code: 105, text: "no"},
+     "cannot join ff02::1:32 on eth0 (fe80::5) (options multicast_addr, multicast_if): no; trying again"},
+    {%{fault: :no_echo, group: @group, interface: @eth0},
+     "cannot hear 233.252.1.32 on eth0 (10.0.0.5): the own heartbeats do not come back; the group is " <>
+       "rejoined. If that does not help, see whether a firewall of this host drops them"},
+    {%{fault: :send_by, target: {@group, 45_892}, interface: @eth0, code: 101, text: "no"},
+     "cannot send to 233.252.1.32:45892 by eth0 (10.0.0.5) (options multicast_addr, multicast_if): " <>
+       "no; trying again. This host has no route there"},
+    {%{fault: :send_to, target: {{10, 0, 0, 9}, 4000}, kind: :seed, code: 1, text: "no"},
+     "cannot send to 10.0.0.9:4000 (option seeds): no; trying again. A firewall of this host forbids it"},
+    {%{
+       fault: :send_to,
+       target: {{10, 0, 0, 255}, 45_892},
+       kind: :broadcast,
+       code: nil,
+       text: "no"
+     }, "cannot send to 10.0.0.255:45892 (options multicast_addr, port): no; trying again"}
+  ]
+
+  for {{fault, sentence}, number} <- Enum.with_index(@faults) do
+    test "the fault #{fault.fault} is told with its options, its cause and what to do (#{number})" do
+      fault = unquote(Macro.escape(fault))
+      assert Fault.raised(fault, @linux) == unquote(sentence)
+      [step, _cause] = String.split(unquote(sentence), ": ", parts: 2)
+      assert Fault.cleared(fault) == "now able to " <> String.replace_prefix(step, "cannot ", "")
+    end
+  end
+
+  for step <- ~w(open reuse_address reuse_port nonblocking only_v6 broadcast ttl loop packet_info
+                bind watch receive)a do
+    test "the step #{step} of the socket is told" do
+      fault = Map.put(@socket, :step, unquote(step))
+      assert Fault.raised(fault, @linux) =~ ~r/^cannot .+: not today; trying again$/
+      assert Fault.cleared(fault) =~ ~r/^now able to .+$/
+    end
+  end
+
+  test "the number of an error gives a hint on Linux alone, whose numbers they are" do
+    assert Fault.raised(@bind, @linux) =~ "Another program"
+    assert Fault.raised(@bind, {:unix, :darwin}) =~ ~r/: in use; trying again$/
+    assert Fault.raised(%{@bind | code: nil}, @linux) =~ ~r/: in use; trying again$/
+  end
+end
