@@ -95,7 +95,7 @@ defmodule NativeGossip.MishapsTest do
     log =
       capture_log(fn ->
         send(strategy, {:gossip_peer, :a@b})
-        attempts = fn -> :sys.get_state(strategy).connects.under_way end
+        attempts = fn -> :sys.get_state(strategy).connector.in_flight end
         Await.until("it has ended", attempts, &(&1 == %{}))
       end)
 

@@ -101,6 +101,44 @@ defmodule NativeGossip.StrategyTest do
     assert_receive {:connect, :"foe@10.0.0.7"}, 5_000
   end
 
+  test "of a peer that is announced again and again a line is logged when its state changes", %{
+    port: port
+  } do
+    :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
+    on_exit(&LogLines.detach/0)
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    strategy = start(port, [], connect: {Topology, :ask, [self()]})
+    await_counter(strategy, :echoed)
+
+    for answer <- [false, false, true] do
+      Await.until(
+        "it is announced",
+        fn -> ReferencePeer.heartbeat(peer, :"moody@10.0.0.7") && asked() end,
+        &(&1 != nil)
+      )
+      |> send({:answer, answer})
+    end
+
+    assert_receive {:line, :info, "connected to :\"moody@10.0.0.7\""}, 5_000
+    assert_received {:line, :warning, "unable to connect to :\"moody@10.0.0.7\"" <> _}
+    refute_received {:line, _, "unable to connect to " <> _}
+
+    send(strategy, {:nodedown, :"moody@10.0.0.7", []})
+
+    heard = fn -> ReferencePeer.heartbeat(peer, :"moody@10.0.0.7") && asked() end
+    "it is announced" |> Await.until(heard, &(&1 != nil)) |> send({:answer, true})
+    assert_receive {:line, :info, "connected to :\"moody@10.0.0.7\""}, 5_000
+  end
+
+  # The task in which a connect waits for its answer.
+  defp asked do
+    receive do
+      {:connect, _node, task} -> task
+    after
+      0 -> nil
+    end
+  end
+
   test "a node that went down is connected when it is heard again", %{port: port} do
     {:ok, peer} = ReferencePeer.start_link(port: port)
     strategy = start(port)

@@ -5,8 +5,6 @@ defmodule NativeGossip.Loop do
   It must not trap exits: a process that does so does not see them while it is inside a NIF.
   """
 
-  import Cluster.Logger, only: [debug: 2, info: 2, warn: 2]
-
   alias NativeGossip.{Events, Native, NodeWatch}
 
   # Between two slices the terms of the first one are freed, and whoever waits for this process
@@ -37,8 +35,8 @@ defmodule NativeGossip.Loop do
     if news, do: Events.log(topology, {news, %{node: node()}})
 
     slice = if crowded?(), do: @crowded_slice, else: @slice
-    {state, lines} = Native.serve(loop, node(), debug?(), slice)
-    Enum.each(lines, &log(topology, &1))
+    {state, events} = Native.serve(loop, node(), debug(), slice)
+    Enum.each(events, &Events.log(topology, &1))
 
     case state do
       # By the module's name: when it is loaded again, the new one goes on.
@@ -47,12 +45,8 @@ defmodule NativeGossip.Loop do
     end
   end
 
-  defp log(topology, {:debug, line}), do: debug(topology, line)
-  defp log(topology, {:info, line}), do: info(topology, line)
-  defp log(topology, {:warning, line}), do: warn(topology, line)
-
   defp now, do: System.monotonic_time(:millisecond)
 
   # As Cluster.Logger reads it, at each slice, so that it can be changed at runtime.
-  defp debug?, do: Application.get_env(:libcluster, :debug, false) not in [nil, false, "false"]
+  defp debug, do: Application.get_env(:libcluster, :debug, false) not in [nil, false, "false"]
 end

@@ -11,7 +11,7 @@ defmodule NativeGossip.Native do
   @compile {:autoload, false}
   @on_load :load
 
-  @typedoc "A loop: its socket, the engine, and what serves them."
+  @typedoc "A loop: its socket, the node of the protocol, and what serves them."
   @opaque t :: reference
 
   @doc """
@@ -26,15 +26,15 @@ defmodule NativeGossip.Native do
 
   @doc """
   Serves the loop on a dirty IO scheduler for `slice` milliseconds, or until 256 peers have been
-  announced or there are lines to log. It must be called again at once, by the same process, as
+  announced or something has happened. It must be called again at once, by the same process, as
   long as it returns `:serving`; the end of that process closes the loop.
 
-  `node` is the name of the moment (`:nonode@nohost` is none: nothing is sent), and `debug?` asks
-  for a line for each heartbeat that is sent or heard.
+  `node` is the name of the moment (`:nonode@nohost` is none: nothing is sent), and `debug` asks
+  for an event for each heartbeat that is sent or received. `NativeGossip.Events` has the events.
   """
-  @spec serve(t, node, debug? :: boolean, slice :: pos_integer) ::
-          {:serving | :stopped, [{:debug | :info | :warning, String.t()}]}
-  def serve(_loop, _node, _debug?, _slice), do: :erlang.nif_error(:not_loaded)
+  @spec serve(t, node, debug :: boolean, slice :: pos_integer) ::
+          {:serving | :stopped, [NativeGossip.Events.t()]}
+  def serve(_loop, _node, _debug, _slice), do: :erlang.nif_error(:not_loaded)
 
   @doc """
   Tells the loop what became of a node that it announced. Never waits.
@@ -51,7 +51,7 @@ defmodule NativeGossip.Native do
 
   @doc """
   What the loop has counted: heartbeats `sent`, packets `received`, heartbeats of others (`accepted`),
-  peers `announced`, and packets refused, by cause. Never waits.
+  peers `announced`, own heartbeats that came back (`echoed`), and packets refused, by cause. Never waits.
   """
   @spec counters(t) :: %{atom => non_neg_integer}
   def counters(_loop), do: :erlang.nif_error(:not_loaded)

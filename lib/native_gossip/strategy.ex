@@ -25,10 +25,10 @@ defmodule NativeGossip.Strategy do
   use Cluster.Strategy
 
   alias Cluster.Strategy.State
-  alias NativeGossip.{Connects, Events, Loop, Native, Options, Seeds, Topologies}
+  alias NativeGossip.{Connector, Events, Loop, Native, Options, Seeds, Topologies}
 
   # No options: what crash reports, `:sys.get_state/1` and the like show has no secret in it.
-  @enforce_keys [:native, :loop, :parts, :connects]
+  @enforce_keys [:native, :loop, :parts, :connector]
   defstruct @enforce_keys
 
   @impl Cluster.Strategy
@@ -48,8 +48,8 @@ defmodule NativeGossip.Strategy do
     warn_if_crowded(topology)
     {:ok, loop} = Loop.start_link(native, topology)
     parts = [loop, start_seeds(options, topology, native), Topologies.register(topology, native)]
-    connects = Connects.new(cluster)
-    {:ok, %__MODULE__{native: native, loop: loop, parts: parts, connects: connects}}
+    connector = Connector.new(cluster)
+    {:ok, %__MODULE__{native: native, loop: loop, parts: parts, connector: connector}}
   end
 
   # The arguments in a stack trace are printed, and the secret is among these.
@@ -73,13 +73,13 @@ defmodule NativeGossip.Strategy do
 
   @impl GenServer
   def handle_info({:gossip_peer, node}, state) when is_atom(node) do
-    {:noreply, %{state | connects: Connects.start(state.connects, node)}}
+    {:noreply, %{state | connector: Connector.start(state.connector, node)}}
   end
 
   def handle_info({:nodedown, node, _info}, state) when is_atom(node) do
-    case Connects.down(state.connects, node) do
-      {:unsettled, connects} ->
-        {:noreply, %{state | connects: connects}}
+    case Connector.down(state.connector, node) do
+      {:unsettled, connector} ->
+        {:noreply, %{state | connector: connector}}
 
       :settled ->
         :ok = Native.report(state.native, node, :down)
@@ -94,10 +94,10 @@ defmodule NativeGossip.Strategy do
 
   # What is left is of no concern, and may not end the strategy: :nodeup, strangers' messages.
   def handle_info(message, state) do
-    case Connects.ended(state.connects, message) do
-      {node, outcome, connects} ->
+    case Connector.ended(state.connector, message) do
+      {node, outcome, connector} ->
         :ok = Native.report(state.native, node, outcome)
-        {:noreply, %{state | connects: connects}}
+        {:noreply, %{state | connector: connector}}
 
       :not_ours ->
         {:noreply, state}

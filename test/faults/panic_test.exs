@@ -75,7 +75,7 @@ defmodule NativeGossip.Faults.PanicTest do
     end
 
     state = fn -> Beam.call(beam, :sys, :get_state, [strategy]) end
-    Await.until("their connects are reported on", state, &(&1.connects.under_way == %{}))
+    Await.until("their attempts are reported on", state, &(&1.connector.in_flight == %{}))
     assert Beam.call(beam, Inside, :strategy, [:lan]) == strategy
   end
 

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use crate::{Refusal, Time};
+use crate::Time;
 
 /// Longest datagram that is read, in bytes. A heartbeat is at most 300 bytes; 1500 is what an
 /// Ethernet frame carries.
@@ -136,61 +136,21 @@ impl ReceiveLimit {
         Self { per_second: limit, left: 0, window_ends: Time::ZERO }
     }
 
-    /// Takes one.
+    /// Whether another one may be received.
     ///
     /// # Errors
     /// The time at which the next window begins, where this one is used up.
-    pub fn take(&mut self, now: Time) -> Result<(), Time> {
+    pub fn check(&mut self, now: Time) -> Result<(), Time> {
         if now >= self.window_ends {
             self.left = self.left % Self::WINDOWS + self.per_second;
             self.window_ends = now + RECEIVE_WINDOW;
         }
-        match self.left.checked_sub(Self::WINDOWS) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => Err(self.window_ends),
-        }
+        if self.left >= Self::WINDOWS { Ok(()) } else { Err(self.window_ends) }
     }
-}
 
-/// Pause between two log lines about refused packets of one cause, and the longest: two clusters
-/// that share a group refuse each other's packets for ever, and that is news only at first.
-const LOG_PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(86_400));
-
-/// Log lines about refused packets: for each cause one at once, and one more, with the number of
-/// packets since, after a pause that doubles from a minute to a day.
-#[derive(Clone, Debug, Default)]
-pub struct RefusalLog {
-    causes: [Unsaid; Refusal::ALL.len()],
-}
-
-#[derive(Clone, Debug)]
-struct Unsaid {
-    packets: u64,
-    next: Time,
-    pause: Duration,
-}
-
-impl Default for Unsaid {
-    fn default() -> Self {
-        Self { packets: 0, next: Time::ZERO, pause: LOG_PAUSE.0 }
-    }
-}
-
-impl RefusalLog {
-    /// Takes note of a refused packet. Returns how many there were since the last line, if it is
-    /// time for another.
-    pub fn note(&mut self, now: Time, cause: Refusal) -> Option<u64> {
-        let unsaid = self.causes.get_mut(cause as usize)?;
-        unsaid.packets += 1;
-        if now < unsaid.next {
-            return None;
-        }
-        unsaid.next = now + unsaid.pause;
-        unsaid.pause = (unsaid.pause * 2).min(LOG_PAUSE.1);
-        Some(std::mem::take(&mut unsaid.packets))
+    /// One was received.
+    pub fn spend(&mut self) {
+        self.left = self.left.saturating_sub(Self::WINDOWS);
     }
 }
 
@@ -239,13 +199,17 @@ mod tests {
         assert_eq!(taken(&mut names, year, 1, 10), 3);
     }
 
+    fn take(limit: &mut ReceiveLimit, now: Time) -> Result<(), Time> {
+        limit.check(now).inspect(|()| limit.spend())
+    }
+
     #[test]
     fn no_second_holds_more_datagrams_than_the_limit() {
         for per_second in [1, 99, 100, 101, 12_345, 20_000] {
             let mut limit = ReceiveLimit::new(per_second);
             let micros = 0..3_000_000u64;
             let taken = micros
-                .filter(|n| limit.take(Time::after(Duration::from_micros(*n))).is_ok())
+                .filter(|n| take(&mut limit, Time::after(Duration::from_micros(*n))).is_ok())
                 .count();
             assert_eq!(taken, 3 * per_second as usize, "{per_second}");
         }
@@ -255,29 +219,14 @@ mod tests {
     fn a_used_up_window_says_when_the_next_begins() {
         let mut limit = ReceiveLimit::new(100);
         let now = millis(7_000);
-        assert_eq!(limit.take(now), Ok(()));
-        assert_eq!(limit.take(now), Err(now + RECEIVE_WINDOW));
-        assert_eq!(limit.take(now + RECEIVE_WINDOW), Ok(()));
+        assert_eq!(take(&mut limit, now), Ok(()));
+        assert_eq!(take(&mut limit, now), Err(now + RECEIVE_WINDOW));
+        assert_eq!(take(&mut limit, now + RECEIVE_WINDOW), Ok(()));
     }
 
     #[test]
-    fn a_cause_is_logged_at_once_and_then_ever_more_rarely_with_its_count() {
-        let mut log = RefusalLog::default();
-        let days = 30;
-        let lines: Vec<_> = (0..days * 86_400)
-            .filter_map(|s| log.note(millis(s * 1000), Refusal::Malformed).map(|n| (s, n)))
-            .collect();
-        assert_eq!(lines.get(..4), Some(&[(0, 1), (60, 60), (180, 120), (420, 240)][..]));
-        assert!(lines.len() < 12 + 30, "{} lines", lines.len());
-    }
-
-    #[test]
-    fn causes_are_logged_apart() {
-        let mut log = RefusalLog::default();
-        for cause in Refusal::ALL {
-            let line = log.note(Time::ZERO, cause);
-            assert_eq!(line, Some(1), "{cause}");
-            assert_eq!(log.note(Time::ZERO, cause), None, "{cause}");
-        }
+    fn an_empty_read_spends_nothing_of_the_limit() {
+        let mut limit = ReceiveLimit::new(100);
+        assert!((0..100).all(|_| limit.check(Time::ZERO).is_ok()));
     }
 }

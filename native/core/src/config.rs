@@ -1,9 +1,13 @@
-//! What an engine is told when it is made.
+//! What a node is told when it is made. Values are checked where options are read, and taken here
+//! as they are.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
-/// The settings of an [`Engine`](crate::Engine). Values are checked where options are read, and
-/// taken here as they are.
+/// The settings of the protocol.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where there are secrets, the first seals what is sent, and every one is tried on what
@@ -28,5 +32,57 @@ pub struct Secret(pub Vec<u8>);
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
+    }
+}
+
+/// Where heartbeats go and come from. All addresses are of one family.
+#[derive(Clone, Debug)]
+pub struct NetworkConfig {
+    /// UDP port, bound and sent to.
+    pub port: u16,
+    /// Address to bind.
+    pub if_addr: IpAddr,
+    /// The interfaces that send to the group and hear it.
+    pub multicast_if: Interfaces,
+    /// The group, or, with `broadcast_only`, the broadcast address.
+    pub multicast_addr: IpAddr,
+    /// How many routers what is sent may pass.
+    pub multicast_ttl: u8,
+    /// No group is joined.
+    pub broadcast_only: bool,
+    /// Datagrams that are looked at in a second; the kernel drops the rest.
+    pub receive_limit: u32,
+}
+
+/// Interfaces as a person names them.
+#[derive(Clone, Debug)]
+pub enum Interfaces {
+    /// The one to which the system routes the group. Where it routes it nowhere, and with IPv6,
+    /// where no route names an interface: [`All`](Self::All).
+    Routed,
+    /// Every one that is up; the loopback only where there is no other, and for IPv4.
+    All,
+    /// Those of these that are there and up.
+    Listed(Vec<InterfaceName>),
+}
+
+/// One interface as a person names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InterfaceName {
+    /// By an address that it has.
+    Address(IpAddr),
+    /// By its name.
+    Name(String),
+}
+
+impl NetworkConfig {
+    /// Where heartbeats to the group, or the broadcasts, are sent.
+    pub fn target(&self) -> SocketAddr {
+        SocketAddr::new(self.multicast_addr, self.port)
+    }
+
+    /// The address to bind, with its port.
+    pub fn bind_address(&self) -> SocketAddr {
+        SocketAddr::new(self.if_addr, self.port)
     }
 }

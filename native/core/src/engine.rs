@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use rand_core::CryptoRng;
 
 use crate::{
-    Config, Counters, NodeName, Refusal, Report, Time,
+    Config, Counters, NodeName, PeerChange, Refusal, Report, Time,
     budget::MAX_DATAGRAM,
     packet::{self, Heartbeat, Keyring},
     peers::Peers,
@@ -81,9 +81,9 @@ impl<R: CryptoRng> Engine<R> {
         received
     }
 
-    /// Takes note of what became of a peer that was announced.
-    pub fn report(&mut self, now: Time, node: &NodeName, report: Report) {
-        self.peers.report(now, node, report, &mut self.rng);
+    /// Takes note of what became of a peer that was announced, and says whether that is news.
+    pub fn report(&mut self, now: Time, node: &NodeName, report: Report) -> Option<PeerChange> {
+        self.peers.report(now, node, report, &mut self.rng)
     }
 
     /// The heartbeat to be sent now, if one is due.

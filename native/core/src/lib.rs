@@ -22,21 +22,31 @@
 //! # Ok::<(), native_gossip_core::InvalidName>(())
 //! ```
 
+mod alerts;
 pub mod budget;
 mod config;
 mod counters;
 mod engine;
+pub mod event;
+mod group;
 mod name;
+mod network;
+mod node;
+mod outage;
 pub mod packet;
 mod peers;
 mod refusal;
 mod schedule;
+mod targets;
 mod time;
 
-pub use config::{Config, Secret};
+pub use config::{Config, InterfaceName, Interfaces, NetworkConfig, Secret};
 pub use counters::Counters;
 pub use engine::{Engine, Received};
+pub use event::{Event, Fault};
 pub use name::{InvalidName, NodeName};
-pub use peers::Report;
+pub use network::{Interface, InterfaceAddress, Network, RecvMeta};
+pub use node::Node;
+pub use peers::{PeerChange, Report};
 pub use refusal::Refusal;
 pub use time::{Now, Time, WallTime};

@@ -36,26 +36,6 @@ impl Refusal {
     }
 }
 
-impl Refusal {
-    /// What it means to the person who reads of it in the log, and may want to mend it.
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            Self::Malformed => {
-                "it is no heartbeat, or a sealed one while this node has no secret (option secret)"
-            }
-            Self::Name => "it names a node under a name that no node can have",
-            Self::Undecryptable => {
-                "it is sealed with another secret (option secret), or is no heartbeat"
-            }
-            Self::Unsealed => "its sender has no secret, while this node has one (option secret)",
-            Self::OverLimit => {
-                "more peers than are connected at once (they are when they are heard again), more \
-                 new names than are taken in (option max_peers), or packets that are too long"
-            }
-        }
-    }
-}
-
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

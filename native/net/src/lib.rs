@@ -1,28 +1,18 @@
-//! The driver: it owns the socket and the time, and feeds them to the engine of
-//! `native_gossip_core`.
+//! The driver: it owns the socket and the time, and turns what a [`Node`](core::Node) wants into
+//! system calls.
 //!
 //! One thread calls [`Driver::serve`] again and again; every other thread speaks to it through
-//! its [`Remote`]. Nothing here knows of Erlang.
+//! its [`Handle`]. Nothing here knows of Erlang, or of the rules of the protocol.
 
-mod config;
+mod clock;
 mod driver;
-mod group;
-mod hearing;
+mod handle;
 mod interfaces;
-mod journal;
-mod link;
-mod outage;
-mod platform;
-mod remote;
+mod poller;
 mod socket;
-mod targets;
-mod trouble;
-mod wait;
+mod sys;
+mod system_network;
 
-pub use config::{InterfaceName, Interfaces, NetConfig};
 pub use driver::{Driver, Listener, Served, Slice};
-pub use interfaces::Interface;
-pub use journal::Notice;
+pub use handle::Handle;
 pub use native_gossip_core as core;
-pub use remote::Remote;
-pub use trouble::Trouble;

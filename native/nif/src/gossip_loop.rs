@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use native_gossip_core::{Config, NodeName};
-use native_gossip_net::{Driver, Listener, NetConfig, Notice, Remote, Served, Slice};
+use native_gossip_core::{Config, Event, NetworkConfig, NodeName};
+use native_gossip_net::{Driver, Handle, Listener, Served, Slice};
 use rustler::{Env, LocalPid, Monitor, Resource, ResourceArc};
 
-use crate::terms::{self, Level};
+use crate::terms;
 
 /// Announcements of one call: the terms that a call sends are freed when it returns.
 const ANNOUNCEMENTS: usize = 256;
@@ -33,7 +33,7 @@ pub(crate) fn loops() -> usize {
 /// no thread inside, they are closed at once. Whatever is missed the destructor does.
 pub(crate) struct GossipLoop {
     driver: Mutex<Option<CountedDriver>>,
-    remote: Remote,
+    handle: Handle,
     owner: LocalPid,
     server_is_monitored: AtomicBool,
 }
@@ -64,7 +64,7 @@ impl Resource for GossipLoop {
     const IMPLEMENTS_DOWN: bool = true;
 
     fn down<'a>(&'a self, _env: Env<'a>, _pid: LocalPid, _monitor: Monitor) {
-        self.remote.stop();
+        self.handle.stop();
         self.close_if_stopped();
     }
 }
@@ -73,14 +73,14 @@ impl GossipLoop {
     /// A loop whose owner is the calling process.
     pub(crate) fn open(
         env: Env<'_>,
-        engine: Config,
-        net: NetConfig,
+        config: Config,
+        network: NetworkConfig,
     ) -> io::Result<ResourceArc<Self>> {
-        let (driver, remote) = Driver::new(engine, net)?;
+        let (driver, handle) = Driver::new(config, network)?;
         let driver = CountedDriver { driver, _count: Count::new() };
         let gossip_loop = ResourceArc::new(Self {
             driver: Mutex::new(Some(driver)),
-            remote,
+            handle,
             owner: env.pid(),
             server_is_monitored: AtomicBool::new(false),
         });
@@ -89,8 +89,8 @@ impl GossipLoop {
     }
 
     /// The way to speak to the driver.
-    pub(crate) fn remote(&self) -> &Remote {
-        &self.remote
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// Serves the driver for a slice of this time, on the thread of the calling process.
@@ -98,21 +98,21 @@ impl GossipLoop {
         this: &ResourceArc<Self>,
         env: Env<'_>,
         identity: Option<NodeName>,
-        details: bool,
+        debug: bool,
         time: Duration,
-    ) -> io::Result<(Served, Vec<(Level, String)>)> {
+    ) -> io::Result<(Served, Vec<Event>)> {
         if !this.server_is_monitored.swap(true, Ordering::Relaxed) {
             env.monitor(this, &env.pid());
         }
-        let mut listener = Messenger { env, owner: this.owner, lines: Vec::new() };
+        let mut listener = Messenger { env, owner: this.owner, events: Vec::new() };
         let slice = Slice { time, announcements: ANNOUNCEMENTS };
         let served = match this.lock().as_mut() {
-            Some(driver) => driver.driver.serve(identity, details, slice, &mut listener),
+            Some(driver) => driver.driver.serve(identity, debug, slice, &mut listener),
             None => Ok(Served::Stopped),
         };
         // The lock is free again: a process that ended meanwhile could not close.
         this.close_if_stopped();
-        Ok((served?, listener.lines))
+        Ok((served?, listener.events))
     }
 
     /// A panic leaves the driver as it was after its last whole step; its process ends with it.
@@ -122,7 +122,7 @@ impl GossipLoop {
 
     /// Closes the descriptors, unless a thread is inside, which will do so when it leaves.
     fn close_if_stopped(&self) {
-        if self.remote.is_stopped() {
+        if self.handle.is_stopped() {
             let driver = match self.driver.try_lock() {
                 Ok(mut driver) => driver.take(),
                 Err(TryLockError::Poisoned(driver)) => driver.into_inner().take(),
@@ -133,12 +133,12 @@ impl GossipLoop {
     }
 }
 
-/// Sends peers to the owner at once, and keeps lines for the log until the call returns: so
-/// nothing but peers ever waits in a mailbox.
+/// Sends peers to the owner at once, and keeps events until the call returns: so nothing but peers
+/// ever waits in a mailbox.
 struct Messenger<'a> {
     env: Env<'a>,
     owner: LocalPid,
-    lines: Vec<(Level, String)>,
+    events: Vec<Event>,
 }
 
 impl Listener for Messenger<'_> {
@@ -151,7 +151,7 @@ impl Listener for Messenger<'_> {
         }
     }
 
-    fn notice(&mut self, notice: Notice) {
-        self.lines.push(terms::log_line(notice));
+    fn event(&mut self, event: Event) {
+        self.events.push(event);
     }
 }

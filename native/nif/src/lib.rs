@@ -1,5 +1,6 @@
 //! The boundary to the BEAM: NIFs of a few lines, terms in and out.
 
+mod events;
 #[cfg(feature = "fault_injection")]
 mod faults;
 mod gossip_loop;

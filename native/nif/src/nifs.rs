@@ -6,29 +6,33 @@ use native_gossip_net::Served;
 use rustler::{Atom, Env, Error, NifResult, ResourceArc, Term};
 
 use crate::{
+    events,
     gossip_loop::{self, GossipLoop},
-    terms::{self, Address, Level, Options, ReportAtom, ServedAtom},
+    terms::{self, Address, Options, ReportAtom, ServedAtom},
 };
 
 #[rustler::nif]
 fn open(env: Env<'_>, options: Options<'_>) -> NifResult<ResourceArc<GossipLoop>> {
-    GossipLoop::open(env, options.engine(), options.net()).map_err(raise)
+    GossipLoop::open(env, options.config(), options.network()).map_err(raise)
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
-fn serve(
-    env: Env<'_>,
+fn serve<'a>(
+    env: Env<'a>,
     gossip_loop: ResourceArc<GossipLoop>,
-    node: Term<'_>,
+    node: Term<'a>,
     debug: bool,
     slice_ms: u64,
-) -> NifResult<(ServedAtom, Vec<(Level, String)>)> {
+) -> NifResult<(ServedAtom, Vec<Term<'a>>)> {
     let (identity, time) = (terms::node_name(node)?, Duration::from_millis(slice_ms));
-    let served = GossipLoop::serve(&gossip_loop, env, identity, debug, time).map_err(raise)?;
-    Ok(match served {
-        (Served::Slice, lines) => (ServedAtom::Serving, lines),
-        (Served::Stopped, lines) => (ServedAtom::Stopped, lines),
-    })
+    let served = GossipLoop::serve(&gossip_loop, env, identity, debug, time);
+    let (served, events) = served.map_err(raise)?;
+    let events = events.iter().map(|event| events::encode(env, event)).collect::<NifResult<_>>()?;
+    let served = match served {
+        Served::Slice => ServedAtom::Serving,
+        Served::Stopped => ServedAtom::Stopped,
+    };
+    Ok((served, events))
 }
 
 #[rustler::nif]
@@ -40,20 +44,20 @@ fn report(
     if let Some(node) = terms::node_name(node)? {
         #[cfg(feature = "fault_injection")]
         crate::faults::pass("panic-report@", &node);
-        gossip_loop.remote().report(node, outcome.into());
+        gossip_loop.handle().report(node, outcome.into());
     }
     Ok(rustler::types::atom::ok())
 }
 
 #[rustler::nif]
 fn seeds(gossip_loop: ResourceArc<GossipLoop>, targets: Vec<(Address, u16)>) -> Atom {
-    gossip_loop.remote().seeds(targets.into_iter().map(terms::socket_addr).collect());
+    gossip_loop.handle().seeds(targets.into_iter().map(terms::socket_addr).collect());
     rustler::types::atom::ok()
 }
 
 #[rustler::nif]
 fn counters(env: Env<'_>, gossip_loop: ResourceArc<GossipLoop>) -> NifResult<HashMap<Atom, u64>> {
-    let counters = gossip_loop.remote().counters();
+    let counters = gossip_loop.handle().counters();
     counters.named().map(|(name, count)| Ok((Atom::from_str(env, name)?, count))).collect()
 }
 

@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
-use native_gossip_core::{Config, NodeName, Refusal, Report, Secret};
-use native_gossip_net::{InterfaceName, Interfaces, NetConfig, Notice};
+use native_gossip_core::{
+    Config, InterfaceName, Interfaces, NetworkConfig, NodeName, Report, Secret,
+};
 use rustler::{
     Atom, Binary, Decoder, Error, NifMap, NifResult, NifUnitEnum, NifUntaggedEnum, Term,
     types::tuple::get_tuple,
@@ -88,7 +89,7 @@ pub(crate) struct Options<'a> {
 }
 
 impl Options<'_> {
-    pub(crate) fn engine(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         Config {
             secrets: self.secret.iter().map(|secret| Secret(secret.to_vec())).collect(),
             heartbeat_interval: Duration::from_millis(self.heartbeat_interval),
@@ -96,8 +97,8 @@ impl Options<'_> {
         }
     }
 
-    pub(crate) fn net(self) -> NetConfig {
-        NetConfig {
+    pub(crate) fn network(self) -> NetworkConfig {
+        NetworkConfig {
             port: self.port,
             if_addr: self.if_addr.0,
             multicast_if: self.multicast_if.0,
@@ -127,49 +128,6 @@ impl From<ReportAtom> for Report {
     }
 }
 
-/// The level at which a line is to be logged.
-#[derive(NifUnitEnum)]
-pub(crate) enum Level {
-    Debug,
-    Info,
-    Warning,
-}
-
-/// A line for the log.
-pub(crate) fn log_line(notice: Notice) -> (Level, String) {
-    match notice {
-        Notice::Sent => (Level::Debug, "heartbeat".into()),
-        Notice::Heard { node, interface } => {
-            (Level::Debug, format!("received heartbeat from {node}{}", on(interface)))
-        }
-        Notice::Refused { cause, packets, source, interface } => {
-            let line = format!(
-                "packets refused as {cause}: {packets}, the last one from {source}{}; {}",
-                on(interface),
-                cause.meaning()
-            );
-            // Many peers at once are what a large cluster starts with.
-            let level = if cause == Refusal::OverLimit { Level::Info } else { Level::Warning };
-            (level, line)
-        }
-        Notice::Joined(group, interface) => (Level::Info, format!("joined {group} on {interface}")),
-        Notice::Left(group, interface) => (Level::Info, format!("left {group} on {interface}")),
-        Notice::Silent(group, interface) => {
-            let line = format!(
-                "connected nodes are heard no more by {group} on {interface}: joining it anew; \
-                 a switch that forgets its members may need a querier (IGMP or MLD)"
-            );
-            (Level::Info, line)
-        }
-        Notice::Trouble(trouble) => (Level::Warning, format!("{trouble}; trying again")),
-        Notice::Mended(trouble) => (Level::Info, format!("now able to {}", trouble.step)),
-    }
-}
-
-fn on(interface: Option<String>) -> String {
-    interface.map(|name| format!(" on {name}")).unwrap_or_default()
-}
-
 /// Whether the loop is to be served again.
 #[derive(NifUnitEnum)]
 pub(crate) enum ServedAtom {
@@ -186,8 +144,8 @@ pub(crate) fn node_name(atom: Term<'_>) -> NifResult<Option<NodeName>> {
     Ok(atom.atom_to_string().ok().and_then(|text| NodeName::parse(&text).ok()))
 }
 
-/// The atom of a node name. It is in the atom table for ever: the engine's allowance of new names
-/// bounds how many there will be.
+/// The atom of a node name. It is in the atom table for ever: the budget of new names bounds how
+/// many there will be.
 pub(crate) fn node_atom(env: rustler::Env<'_>, node: &NodeName) -> NifResult<Atom> {
     Atom::from_str(env, node.as_str())
 }

@@ -26,6 +26,15 @@ pub enum Report {
     Down,
 }
 
+/// What a report changed, as people see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerChange {
+    /// It was not connected, and is now.
+    Connected,
+    /// The attempt before did not fail, and this one did.
+    Unreachable,
+}
+
 #[derive(Debug)]
 struct Peer {
     heard_at: Time,
@@ -110,15 +119,23 @@ impl Peers {
         Ok(Sighting { is_new, announce: true })
     }
 
-    /// Takes note of what became of a peer. A name that is not in the table is passed over.
+    /// Takes note of what became of a peer, and says whether that is news. A name that is not in
+    /// the table is passed over.
     pub(crate) fn report(
         &mut self,
         now: Time,
         node: &NodeName,
         report: Report,
         rng: &mut impl Rng,
-    ) {
+    ) -> Option<PeerChange> {
+        let before = &self.table.get(node)?.state;
+        let change = match report {
+            Report::Connected => (!before.is_connected()).then_some(PeerChange::Connected),
+            Report::Unreachable => (before.failures() == 0).then_some(PeerChange::Unreachable),
+            Report::Down => None,
+        };
         self.change(node, |state| state.reported(now, report, rng));
+        change
     }
 
     /// The only place where the state of a peer changes: what is counted follows it.

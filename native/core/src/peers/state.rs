@@ -114,7 +114,8 @@ impl State {
         }
     }
 
-    fn failures(&self) -> u32 {
+    /// Attempts that failed since the last one that did not.
+    pub(super) fn failures(&self) -> u32 {
         match self {
             Self::Announced(Attempt { kind: Kind::Retry { failures }, .. })
             | Self::BackingOff { failures, .. } => *failures,

@@ -94,6 +94,25 @@ fn the_back_off_doubles_from_1_s_to_30_s_and_a_connection_ends_it() {
 }
 
 #[test]
+fn only_a_change_of_what_a_peer_is_to_us_is_news() {
+    use Report::{Connected, Down, Unreachable};
+    let mut peers = Peers::new(8);
+    announced(&mut peers, secs(0));
+    let reports =
+        [Unreachable, Unreachable, Connected, Connected, Down, Unreachable, Unreachable, Connected];
+    let mut news = Vec::new();
+    for report in reports {
+        news.push(peers.report(secs(1), &node(1), report, &mut rng()));
+        // A peer that is announced again meanwhile is what it was.
+        hear(&mut peers, secs(1000), &node(1)).expect("within the budgets");
+    }
+    let (connected, unreachable) = (Some(PeerChange::Connected), Some(PeerChange::Unreachable));
+    let expected = [unreachable, None, connected, None, None, unreachable, None, connected];
+    assert_eq!(news, expected);
+    assert_eq!(peers.report(secs(1), &node(9), Connected, &mut rng()), None);
+}
+
+#[test]
 fn a_report_about_a_stranger_changes_nothing() {
     let mut peers = Peers::new(8);
     peers.report(secs(0), &node(1), Report::Connected, &mut rng());

@@ -4,37 +4,22 @@
 //!   told how each datagram came, where the system can;
 //! - `join_v4(socket, group, interface)` and `leave_v4`; those of IPv6 are the same everywhere;
 //! - `send_by(socket, interface, packet, target)`: sends by this interface;
-//! - `Inbox::receive(socket)`: the next datagram and its [`Arrival`].
+//! - `Receiver::receive(socket)`: the next datagram and its [`RecvMeta`].
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-};
+use std::{io, net::IpAddr};
 
 use mio::net::UdpSocket;
-use native_gossip_core::budget::MAX_DATAGRAM;
+use native_gossip_core::{Interface, RecvMeta, budget::MAX_DATAGRAM};
 use socket2::SockRef;
 
-use crate::interfaces::Interface;
-
-#[cfg_attr(target_os = "linux", path = "linux.rs")]
-#[cfg_attr(not(target_os = "linux"), path = "portable.rs")]
+#[cfg_attr(all(target_os = "linux", not(feature = "portable")), path = "linux.rs")]
+#[cfg_attr(any(not(target_os = "linux"), feature = "portable"), path = "portable.rs")]
 mod system;
 
-pub(crate) use system::{Inbox, prepare, send_by};
+pub(crate) use system::{Receiver, prepare, send_by};
 
 /// One byte more than the longest datagram that is read tells a longer one.
 const BUFFER: usize = MAX_DATAGRAM + 1;
-
-/// How a datagram came. What the system does not tell is `None`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
-    pub(crate) source: SocketAddr,
-    /// Where it was sent to: a group, or an address of this host.
-    pub(crate) destination: Option<IpAddr>,
-    /// The index of the interface that it came by.
-    pub(crate) interface: Option<u32>,
-}
 
 /// Whether a socket bound there is given what is sent to a group. Elsewhere than on Windows one that
 /// is bound to one host's address is given what is sent to this address alone.

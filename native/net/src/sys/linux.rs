@@ -7,6 +7,7 @@ use std::{
 };
 
 use mio::net::UdpSocket;
+use native_gossip_core::Interface;
 use nix::{
     cmsg_space,
     errno::Errno,
@@ -18,8 +19,7 @@ use nix::{
 };
 use socket2::{InterfaceIndexOrAddress, Socket};
 
-use super::{Arrival, BUFFER};
-use crate::interfaces::Interface;
+use super::{BUFFER, RecvMeta};
 
 pub(crate) fn prepare(socket: &Socket, group: IpAddr) -> io::Result<()> {
     match group {
@@ -44,12 +44,7 @@ fn or_unknown(set: io::Result<()>) -> io::Result<()> {
 }
 
 pub(super) fn join_v4(socket: &Socket, group: &Ipv4Addr, interface: &Interface) -> io::Result<()> {
-    match socket.join_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(interface.index)) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Err(io::Error::other(
-            format!("{error}: net.ipv4.igmp_max_memberships bounds the memberships of a socket"),
-        )),
-        joined => joined,
-    }
+    socket.join_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(interface.index))
 }
 
 pub(super) fn leave_v4(socket: &Socket, group: &Ipv4Addr, interface: &Interface) -> io::Result<()> {
@@ -97,19 +92,26 @@ fn send(
 }
 
 /// Room for one datagram and for what the system says of it.
-pub(crate) struct Inbox {
-    datagram: Box<[u8; BUFFER]>,
+pub(crate) struct Receiver {
+    buffer: Box<[u8; BUFFER]>,
+    length: usize,
     control: Vec<u8>,
 }
 
-impl Inbox {
+impl Receiver {
     pub(crate) fn new() -> Self {
         let control = cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo);
-        Self { datagram: Box::new([0; BUFFER]), control }
+        Self { buffer: Box::new([0; BUFFER]), length: 0, control }
     }
 
-    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<(Arrival, &[u8])> {
-        let mut buffers = [IoSliceMut::new(self.datagram.as_mut_slice())];
+    /// The datagram that was received last.
+    pub(crate) fn datagram(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+
+    /// Receives one.
+    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<RecvMeta> {
+        let mut buffers = [IoSliceMut::new(self.buffer.as_mut_slice())];
         let control = Some(self.control.as_mut_slice());
         let received = recvmsg::<SockaddrStorage>(
             socket.as_raw_fd(),
@@ -118,23 +120,23 @@ impl Inbox {
             MsgFlags::empty(),
         )?;
         let source = received.address.as_ref().and_then(socket_addr).ok_or(Errno::EAFNOSUPPORT)?;
-        let mut arrival = Arrival { source, destination: None, interface: None };
+        let mut meta = RecvMeta { source, destination: None, interface: None };
         for message in received.cmsgs()? {
             match message {
                 ControlMessageOwned::Ipv4PacketInfo(info) => {
                     let destination = u32::from_be(info.ipi_addr.s_addr);
-                    arrival.destination = Some(IpAddr::V4(destination.into()));
-                    arrival.interface = u32::try_from(info.ipi_ifindex).ok();
+                    meta.destination = Some(IpAddr::V4(destination.into()));
+                    meta.interface = u32::try_from(info.ipi_ifindex).ok();
                 }
                 ControlMessageOwned::Ipv6PacketInfo(info) => {
-                    arrival.destination = Some(IpAddr::V6(info.ipi6_addr.s6_addr.into()));
-                    arrival.interface = Some(info.ipi6_ifindex);
+                    meta.destination = Some(IpAddr::V6(info.ipi6_addr.s6_addr.into()));
+                    meta.interface = Some(info.ipi6_ifindex);
                 }
                 _ => {}
             }
         }
-        let length = received.bytes;
-        Ok((arrival, self.datagram.get(..length).unwrap_or_default()))
+        self.length = received.bytes;
+        Ok(meta)
     }
 }
 

@@ -1,25 +1,25 @@
-//! Sleeping until something arrives, a deadline passes, or another thread calls.
+//! Sleeping until something arrives, a deadline passes, or another thread gives a command.
 //!
 //! By mio: the smaller `polling` registers sockets by an unsafe function since its third version,
 //! and this workspace forbids unsafe code.
 
-use std::{io, time::Instant};
+use std::{io, time::Duration};
 
 use mio::{Events, Interest, Poll, Token, Waker, net::UdpSocket};
 
 const SOCKET: Token = Token(0);
-const CALL: Token = Token(1);
+const COMMAND: Token = Token(1);
 
 /// Who waits, and for how long.
-pub(crate) struct Waiter {
+pub(crate) struct Poller {
     poll: Poll,
     events: Events,
 }
 
-impl Waiter {
+impl Poller {
     pub(crate) fn new() -> io::Result<(Self, Waker)> {
         let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), CALL)?;
+        let waker = Waker::new(poll.registry(), COMMAND)?;
         Ok((Self { poll, events: Events::with_capacity(2) }, waker))
     }
 
@@ -33,9 +33,8 @@ impl Waiter {
         self.poll.registry().deregister(socket)
     }
 
-    /// Sleeps until `until`, an arrival, or a call.
-    pub(crate) fn wait(&mut self, until: Instant) -> io::Result<()> {
-        let timeout = until.saturating_duration_since(Instant::now());
+    /// Sleeps until an arrival, a command, or the end of this time.
+    pub(crate) fn wait(&mut self, timeout: Duration) -> io::Result<()> {
         match self.poll.poll(&mut self.events, Some(timeout)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             waited => waited,

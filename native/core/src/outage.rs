@@ -1,21 +1,16 @@
 //! Times in which nothing could be sent to somebody.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
-use native_gossip_core::Time;
+use crate::Time;
 
-use crate::{
-    journal::{Journal, Part},
-    trouble::Trouble,
-};
-
-/// After so long others may think that we are gone, or not know of us yet, and are told at once. After
-/// a shorter time the next heartbeat will do: where every other packet fails, each would else be
-/// followed by several.
+/// After an outage of 5 s others may think that we are gone, or not know of us yet, and are told at
+/// once. After a shorter one the next heartbeat will do: where every other packet fails, each would
+/// else be followed by several.
 const LONG: Duration = Duration::from_secs(5);
 
-/// What worked for so long is not expected to fail again. Less is the rule where every other packet
-/// fails.
+/// What worked for 20 s is not expected to fail again. Where every other packet fails it works for
+/// less.
 const CALM: Duration = Duration::from_secs(20);
 
 /// Since when, if it lasts, and when something failed last.
@@ -23,46 +18,34 @@ const CALM: Duration = Duration::from_secs(20);
 pub(crate) struct Outage {
     since: Option<Time>,
     failed_at: Time,
-    /// At so many looks it lasted, of this outage and those shortly before.
-    looks: u32,
+    /// Scans at which it lasted, of this outage and those shortly before.
+    scans: u32,
 }
 
 impl Outage {
-    /// Takes note of what became of a heartbeat, and says it where that is new. Returns whether it was
-    /// the first one after a long outage.
-    pub(crate) fn note(
-        &mut self,
-        now: Time,
-        sent: io::Result<()>,
-        part: Part,
-        step: impl FnOnce() -> String,
-        journal: &mut Journal,
-    ) -> bool {
-        match sent {
-            Ok(()) => {
-                journal.mend(&part);
-                self.since.take().is_some_and(|since| now - since >= LONG)
-            }
-            Err(error) => {
-                journal.complain(now, part, Trouble::new(step(), error));
-                self.since.get_or_insert(now);
-                self.failed_at = now;
-                false
-            }
-        }
+    /// Takes note of a heartbeat that was sent. Says whether it was the first one after a long
+    /// outage.
+    pub(crate) fn sent(&mut self, now: Time) -> bool {
+        self.since.take().is_some_and(|since| now - since >= LONG)
     }
 
-    /// Takes note of a look at the interfaces, and says whether to try again.
+    /// Takes note of a heartbeat that could not be sent.
+    pub(crate) fn failed(&mut self, now: Time) {
+        self.since.get_or_insert(now);
+        self.failed_at = now;
+    }
+
+    /// Takes note of a scan of the interfaces, and says whether to try again.
     ///
     /// A new address cannot be sent from for a second or two, while the system looks for others who
-    /// have it. So heartbeats that failed are sent again after one look, two, four, eight …
+    /// have it. So heartbeats that failed are sent again after 1, 2, 4, 8 … scans.
     pub(crate) fn is_to_retry(&mut self, now: Time) -> bool {
         if self.since.is_some() {
-            self.looks = self.looks.saturating_add(1);
-            return self.looks.is_power_of_two();
+            self.scans = self.scans.saturating_add(1);
+            return self.scans.is_power_of_two();
         }
         if now - self.failed_at >= CALM {
-            self.looks = 0;
+            self.scans = 0;
         }
         false
     }
@@ -77,13 +60,16 @@ mod tests {
     }
 
     fn sent(outage: &mut Outage, s: u64, works: bool) -> bool {
-        let sent = if works { Ok(()) } else { Err(io::ErrorKind::NetworkUnreachable.into()) };
-        outage.note(secs(s), sent, Part::Socket, || "send".into(), &mut Journal::default())
+        if works {
+            return outage.sent(secs(s));
+        }
+        outage.failed(secs(s));
+        false
     }
 
-    /// The looks, one every two seconds, at which it is tried again.
-    fn retried(outage: &mut Outage, from: u64, looks: u64) -> Vec<u64> {
-        (1..=looks).filter(|look| outage.is_to_retry(secs(from + 2 * look))).collect()
+    /// The scans, one every two seconds, at which it is tried again.
+    fn retried(outage: &mut Outage, from: u64, scans: u64) -> Vec<u64> {
+        (1..=scans).filter(|scan| outage.is_to_retry(secs(from + 2 * scan))).collect()
     }
 
     #[test]
@@ -98,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_tried_again_ever_more_rarely() {
+    fn what_cannot_be_sent_is_tried_again_after_doubling_numbers_of_scans() {
         let mut outage = Outage::default();
         assert_eq!(retried(&mut outage, 0, 40), []);
         sent(&mut outage, 100, false);

@@ -12,15 +12,15 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use mio::Waker;
 use native_gossip_core::{Counters, NodeName, Report};
 
-/// Calls that wait for the loop. One that finds no place is dropped, and made good: the engine
-/// announces a peer again when no report came, and seeds are told again and again.
-const CALLS: usize = 8192;
+/// Commands that wait for the loop. One that finds no place is dropped, and made good: a peer is
+/// announced again when no report came, and seeds are told again and again.
+const COMMANDS: usize = 8192;
 
 /// A handle to a [`Driver`](crate::Driver) for other threads.
 #[derive(Clone)]
-pub struct Remote {
+pub struct Handle {
     shared: Arc<Shared>,
-    calls: Sender<Call>,
+    commands: Sender<Command>,
 }
 
 pub(crate) struct Shared {
@@ -30,40 +30,40 @@ pub(crate) struct Shared {
 }
 
 /// The driver's end.
-pub(crate) struct Calls {
+pub(crate) struct CommandQueue {
     shared: Arc<Shared>,
-    calls: Receiver<Call>,
+    commands: Receiver<Command>,
 }
 
 /// What another thread has to say.
-pub(crate) enum Call {
+pub(crate) enum Command {
     /// What became of a peer.
     Report(NodeName, Report),
     /// The seeds of now, instead of those of before.
     Seeds(Vec<SocketAddr>),
 }
 
-pub(crate) fn pair(waker: Waker) -> (Remote, Calls) {
-    let (sender, receiver) = bounded(CALLS);
+pub(crate) fn pair(waker: Waker) -> (Handle, CommandQueue) {
+    let (sender, receiver) = bounded(COMMANDS);
     let shared = Arc::new(Shared {
         waker,
         stopped: AtomicBool::new(false),
         counters: Mutex::new(Counters::default()),
     });
-    let calls = Calls { shared: Arc::clone(&shared), calls: receiver };
-    (Remote { shared, calls: sender }, calls)
+    let queue = CommandQueue { shared: Arc::clone(&shared), commands: receiver };
+    (Handle { shared, commands: sender }, queue)
 }
 
-impl Remote {
+impl Handle {
     /// Says what became of a peer that was announced.
     pub fn report(&self, node: NodeName, report: Report) {
-        self.call(Call::Report(node, report));
+        self.command(Command::Report(node, report));
     }
 
     /// Says to whom heartbeats go besides the group, from now on. To be said again from time to
     /// time: what has not changed costs nothing.
     pub fn seeds(&self, seeds: Vec<SocketAddr>) {
-        self.call(Call::Seeds(seeds));
+        self.command(Command::Seeds(seeds));
     }
 
     /// Ends the driver's work for good: the call of [`serve`](crate::Driver::serve) that is under
@@ -83,8 +83,8 @@ impl Remote {
         *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn call(&self, call: Call) {
-        if self.calls.try_send(call).is_ok() {
+    fn command(&self, command: Command) {
+        if self.commands.try_send(command).is_ok() {
             self.wake();
         }
     }
@@ -95,13 +95,13 @@ impl Remote {
     }
 }
 
-impl Calls {
+impl CommandQueue {
     pub(crate) fn is_stopped(&self) -> bool {
         self.shared.stopped.load(Ordering::Acquire)
     }
 
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = Call> {
-        self.calls.try_iter()
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = Command> {
+        self.commands.try_iter()
     }
 
     pub(crate) fn publish(&self, counters: Counters) {

@@ -7,10 +7,10 @@ use std::{
 };
 
 use mio::net::UdpSocket;
+use native_gossip_core::Interface;
 use socket2::{SockRef, Socket};
 
-use super::{Arrival, BUFFER};
-use crate::interfaces::Interface;
+use super::{BUFFER, RecvMeta};
 
 pub(crate) fn prepare(_socket: &Socket, _group: IpAddr) -> io::Result<()> {
     Ok(())
@@ -47,22 +47,30 @@ pub(crate) fn send_by(
 }
 
 /// Room for one datagram.
-pub(crate) struct Inbox {
-    datagram: Box<[u8; BUFFER]>,
+pub(crate) struct Receiver {
+    buffer: Box<[u8; BUFFER]>,
+    length: usize,
 }
 
-impl Inbox {
+impl Receiver {
     pub(crate) fn new() -> Self {
-        Self { datagram: Box::new([0; BUFFER]) }
+        Self { buffer: Box::new([0; BUFFER]), length: 0 }
     }
 
-    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<(Arrival, &[u8])> {
-        let (length, source) = match socket.recv_from(self.datagram.as_mut_slice()) {
+    /// The datagram that was received last.
+    pub(crate) fn datagram(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+
+    /// Receives one.
+    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<RecvMeta> {
+        let (length, source) = match socket.recv_from(self.buffer.as_mut_slice()) {
             Err(error) if cfg!(windows) => return Err(windows_error(error)),
             received => received?,
         };
-        let arrival = Arrival { source, destination: None, interface: None };
-        Ok((arrival, self.datagram.get(..length).unwrap_or_default()))
+        let meta = RecvMeta { source, destination: None, interface: None };
+        self.length = length;
+        Ok(meta)
     }
 }
 

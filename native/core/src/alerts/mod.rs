@@ -1,0 +1,161 @@
+//! What is worth telling: each fault once, and once that it is over.
+
+mod throttle;
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
+
+use self::throttle::{ChangeThrottle, FAULT_INTERVAL, RefusalThrottle, UnreachableThrottle};
+use crate::{
+    Interface, NodeName, Refusal, Time,
+    event::{Component, Event, Fault},
+};
+
+/// What is known of a component that has, or had, a fault.
+struct Known {
+    /// The one that was logged, where one was: it keeps its first cause until a new one may be
+    /// logged.
+    fault: Fault,
+    is_cleared: bool,
+    /// Whether this time of it was logged.
+    is_logged: bool,
+    logged_at: Time,
+}
+
+/// The events that wait to be told, and what has been told.
+#[derive(Default)]
+pub(crate) struct Alerts {
+    debug: bool,
+    events: Vec<Event>,
+    known: BTreeMap<Component, Known>,
+    changes: ChangeThrottle,
+    refusals: RefusalThrottle,
+    unreachable: UnreachableThrottle,
+}
+
+impl Alerts {
+    /// Whether each heartbeat is to be an event.
+    pub(crate) fn set_debug(&mut self, debug: bool) {
+        self.debug = debug;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    pub(crate) fn sent(&mut self) {
+        if self.debug {
+            self.events.push(Event::HeartbeatSent);
+        }
+    }
+
+    pub(crate) fn received(&mut self, node: &NodeName, interface: impl FnOnce() -> Option<String>) {
+        if self.debug {
+            let (node, interface) = (node.clone(), interface());
+            self.events.push(Event::HeartbeatReceived { node, interface });
+        }
+    }
+
+    pub(crate) fn refused(
+        &mut self,
+        now: Time,
+        cause: Refusal,
+        source: SocketAddr,
+        interface: impl FnOnce() -> Option<String>,
+    ) {
+        if let Some(packets) = self.refusals.note(now, cause) {
+            let interface = interface();
+            self.events.push(Event::PacketsRefused { cause, packets, source, interface });
+        }
+    }
+
+    pub(crate) fn connected(&mut self, node: &NodeName) {
+        self.events.push(Event::PeerConnected(node.clone()));
+    }
+
+    pub(crate) fn unreachable(&mut self, now: Time, node: &NodeName) {
+        if self.unreachable.take(now) {
+            self.events.push(Event::PeerUnreachable(node.clone()));
+        }
+    }
+
+    /// Tells what became of the membership of a group on an interface.
+    pub(crate) fn changed(
+        &mut self,
+        now: Time,
+        event: fn(IpAddr, Interface) -> Event,
+        group: IpAddr,
+        interface: &Interface,
+    ) {
+        if self.changes.take(now, &interface.name) {
+            self.events.push(event(group, interface.clone()));
+        }
+    }
+
+    /// A component has this fault now.
+    pub(crate) fn raise(&mut self, now: Time, fault: Fault) {
+        let component = fault.component();
+        let Some(known) = self.known.get_mut(&component) else {
+            self.events.push(Event::FaultRaised(fault.clone()));
+            let known = Known { fault, is_cleared: false, is_logged: true, logged_at: now };
+            self.known.insert(component, known);
+            return;
+        };
+        let may_log = now >= known.logged_at + FAULT_INTERVAL;
+        if !known.is_cleared && known.is_logged && (known.fault == fault || !may_log) {
+            return;
+        }
+        *known = Known { fault, is_cleared: false, is_logged: may_log, logged_at: known.logged_at };
+        if may_log {
+            known.logged_at = now;
+            self.events.push(Event::FaultRaised(known.fault.clone()));
+        }
+    }
+
+    /// A component has no fault. That is told where it was told that it has one.
+    pub(crate) fn clear(&mut self, component: &Component) {
+        if let Some(known) = self.known.get_mut(component)
+            && !known.is_cleared
+        {
+            known.is_cleared = true;
+            if known.is_logged {
+                self.events.push(Event::FaultCleared(known.fault.clone()));
+            }
+        }
+    }
+
+    /// These are the faults of finding interfaces, and there are no others.
+    pub(crate) fn reconcile_missing(&mut self, now: Time, missing: Vec<Fault>) {
+        let components: Vec<_> = missing.iter().map(Fault::component).collect();
+        let is_found = |component: &&Component| match component {
+            Component::Wanted(_) | Component::AnyInterface | Component::AnyOutwardInterface => {
+                !components.contains(component)
+            }
+            _ => false,
+        };
+        for component in self.known.keys().filter(is_found).cloned().collect::<Vec<_>>() {
+            self.clear(&component);
+        }
+        for fault in missing {
+            self.raise(now, fault);
+        }
+    }
+
+    /// Components that are no more have no fault either. When they spoke last is not forgotten at
+    /// once.
+    pub(crate) fn forget(&mut self, now: Time, is_gone: impl Fn(&Component) -> bool) {
+        self.known.retain(|component, known| {
+            known.is_cleared |= is_gone(component);
+            !known.is_cleared || now < known.logged_at + FAULT_INTERVAL
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    InterfaceName,
+    event::{MissingReason, SocketStep, SystemError},
+};
+
+const GROUP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(233, 252, 1, 32));
+
+fn secs(s: u64) -> Time {
+    Time::after(Duration::from_secs(s))
+}
+
+/// A fault of the socket.
+fn fault_of(text: &str) -> Fault {
+    let address = SocketAddr::new([0, 0, 0, 0].into(), 45_892);
+    let error = SystemError { code: None, text: text.into() };
+    Fault::Socket { step: SocketStep::Bind, address, error }
+}
+
+fn fault() -> Fault {
+    fault_of("no route")
+}
+
+fn missing(name: &str) -> Fault {
+    let (wanted, reason) = (InterfaceName::Name(name.into()), MissingReason::NoSuchName);
+    Fault::InterfaceMissing { group: GROUP, wanted, reason }
+}
+
+/// What is told when the socket fails (true) or works (false) at these seconds.
+fn told(of: &[(u64, bool)]) -> Vec<(u64, bool)> {
+    let mut alerts = Alerts::default();
+    let mut told = Vec::new();
+    for (s, fails) in of {
+        match fails {
+            true => alerts.raise(secs(*s), fault()),
+            false => alerts.clear(&Component::Socket),
+        }
+        let is_raised = |event| matches!(event, Event::FaultRaised(_));
+        told.extend(alerts.take().into_iter().map(|event| (*s, is_raised(event))));
+    }
+    told
+}
+
+#[test]
+fn a_fault_is_told_once_and_its_end_once() {
+    let of = [(0, true), (1, true), (1000, true), (1001, false), (1002, false)];
+    assert_eq!(told(&of), [(0, true), (1001, false)]);
+}
+
+#[test]
+fn what_works_from_the_start_is_not_worth_a_word() {
+    assert_eq!(told(&[(0, false), (1, false)]), []);
+}
+
+#[test]
+fn a_fault_that_comes_and_goes_is_told_once_a_minute() {
+    let of: Vec<_> = (0..120).map(|s| (s, s % 2 == 0)).collect();
+    assert_eq!(told(&of), [(0, true), (1, false), (60, true), (61, false)]);
+}
+
+#[test]
+fn a_fault_that_came_back_within_the_minute_and_stays_is_told_after_it() {
+    let of = [(0, true), (1, false), (2, true), (59, true), (60, true), (61, true)];
+    assert_eq!(told(&of), [(0, true), (1, false), (60, true)]);
+}
+
+#[test]
+fn causes_that_take_turns_are_told_once_a_minute_and_one_that_stays_after_it() {
+    let mut alerts = Alerts::default();
+    for s in 0..100 {
+        alerts.raise(secs(s as u64), fault_of(["no route", "not permitted"][s % 2]));
+    }
+    assert_eq!(alerts.take().len(), 2);
+    alerts.raise(secs(101), fault_of("too long"));
+    assert!(alerts.is_empty());
+    alerts.raise(secs(120), fault_of("too long"));
+    alerts.raise(secs(121), fault_of("too long"));
+    assert_eq!(alerts.take().len(), 1);
+}
+
+#[test]
+fn a_component_that_goes_and_comes_back_with_a_fault_is_told_of_once_a_minute_too() {
+    let mut alerts = Alerts::default();
+    for s in 0..120 {
+        alerts.raise(secs(s), fault());
+        alerts.forget(secs(s), |component| *component == Component::Socket);
+    }
+    assert_eq!(alerts.take(), [Event::FaultRaised(fault()), Event::FaultRaised(fault())]);
+    alerts.forget(secs(1000), |_| false);
+    assert!(alerts.known.is_empty());
+}
+
+#[test]
+fn the_end_of_a_fault_is_told_whatever_its_cause_was_in_the_end() {
+    let mut alerts = Alerts::default();
+    alerts.raise(secs(0), fault());
+    alerts.raise(secs(1), fault_of("not permitted"));
+    alerts.clear(&Component::Socket);
+    assert_eq!(alerts.take(), [Event::FaultRaised(fault()), Event::FaultCleared(fault())]);
+}
+
+#[test]
+fn of_missing_interfaces_each_is_told_to_be_missing_and_then_to_be_there() {
+    let (one, other) = (missing("a"), missing("b"));
+    let mut alerts = Alerts::default();
+    alerts.reconcile_missing(secs(0), vec![one.clone(), other.clone()]);
+    alerts.reconcile_missing(secs(2), vec![other.clone()]);
+    alerts.reconcile_missing(secs(4), vec![other.clone()]);
+    let [raised_one, raised_other] = [one.clone(), other].map(Event::FaultRaised);
+    assert_eq!(alerts.take(), [raised_one, raised_other, Event::FaultCleared(one)]);
+}
+
+#[test]
+fn a_host_that_has_other_interfaces_than_the_loopback_again_is_told_so() {
+    for fault in [Fault::NoInterface { group: GROUP }, Fault::LoopbackOnly { group: GROUP }] {
+        let mut alerts = Alerts::default();
+        alerts.reconcile_missing(secs(0), vec![fault.clone()]);
+        alerts.reconcile_missing(secs(2), vec![]);
+        assert_eq!(alerts.take(), [Event::FaultRaised(fault.clone()), Event::FaultCleared(fault)]);
+    }
+}
+
+#[test]
+fn a_missing_interface_has_nothing_to_do_with_other_faults() {
+    let mut alerts = Alerts::default();
+    alerts.raise(secs(0), fault());
+    alerts.reconcile_missing(secs(2), vec![]);
+    assert_eq!(alerts.take(), [Event::FaultRaised(fault())]);
+}
+
+#[test]
+fn heartbeats_are_told_only_with_debug() {
+    let node = NodeName::parse("a@host").expect("a node name");
+    let mut alerts = Alerts::default();
+    let mut told = |debug| {
+        alerts.set_debug(debug);
+        alerts.sent();
+        alerts.received(&node, || Some("eth0".into()));
+        alerts.take()
+    };
+    assert_eq!(told(false), []);
+    let interface = Some("eth0".into());
+    let received = Event::HeartbeatReceived { node: node.clone(), interface };
+    assert_eq!(told(true), [Event::HeartbeatSent, received]);
+}
+
+#[test]
+fn of_many_peers_that_cannot_be_reached_ten_are_told_in_a_minute_and_every_connected_one() {
+    let mut alerts = Alerts::default();
+    for n in 0..40 {
+        let node = NodeName::parse(&format!("n{n}@host")).expect("a node name");
+        alerts.unreachable(secs(0), &node);
+        alerts.connected(&node);
+    }
+    let told = alerts.take();
+    let unreachable = told.iter().filter(|event| matches!(event, Event::PeerUnreachable(_)));
+    assert_eq!((unreachable.count(), told.len()), (10, 50));
+}

@@ -1,0 +1,289 @@
+//! What happened, as data. Elixir makes sentences of it.
+//!
+//! Each event and each fault has one name, the same in Rust, in telemetry and in logs.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
+
+use crate::{Interface, InterfaceName, NodeName, Refusal};
+
+/// Something that a person may want to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A heartbeat was sent. Only with debug.
+    HeartbeatSent,
+    /// A heartbeat of another node was received. Only with debug.
+    HeartbeatReceived {
+        /// Whose it is.
+        node: NodeName,
+        /// The name of the interface that it came by, where the system tells.
+        interface: Option<String>,
+    },
+    /// Packets were refused.
+    PacketsRefused {
+        /// For this cause.
+        cause: Refusal,
+        /// How many there were since the last event of this cause.
+        packets: u64,
+        /// Where the last of them came from.
+        source: SocketAddr,
+        /// The name of the interface that it came by, where the system tells.
+        interface: Option<String>,
+    },
+    /// The group is heard on this interface from now on.
+    GroupJoined(IpAddr, Interface),
+    /// The group is heard no more on this interface, which has gone, changed, or is not meant.
+    GroupLeft(IpAddr, Interface),
+    /// Peers that are connected were not heard on this interface for long: the group was rejoined.
+    PeersSilent(IpAddr, Interface),
+    /// A peer is connected that was not.
+    PeerConnected(NodeName),
+    /// A first attempt to connect to a peer has failed. Others follow, and are no events.
+    PeerUnreachable(NodeName),
+    /// Something does not work until the fault is cleared.
+    FaultRaised(Fault),
+    /// What the fault kept from working works again.
+    FaultCleared(Fault),
+}
+
+impl Event {
+    /// The name of the event.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::HeartbeatSent => "heartbeat_sent",
+            Self::HeartbeatReceived { .. } => "heartbeat_received",
+            Self::PacketsRefused { .. } => "packets_refused",
+            Self::GroupJoined(..) => "group_joined",
+            Self::GroupLeft(..) => "group_left",
+            Self::PeersSilent(..) => "peers_silent",
+            Self::PeerConnected(_) => "peer_connected",
+            Self::PeerUnreachable(_) => "peer_unreachable",
+            Self::FaultRaised(_) => "fault_raised",
+            Self::FaultCleared(_) => "fault_cleared",
+        }
+    }
+}
+
+/// What keeps a node from sending or hearing. It is tried again until it works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The socket cannot be opened, or receive.
+    Socket {
+        /// What was refused.
+        step: SocketStep,
+        /// The address to bind.
+        address: SocketAddr,
+        /// What the system answered.
+        error: SystemError,
+    },
+    /// The interfaces of this host are not known.
+    Scan {
+        /// What was refused.
+        step: ScanStep,
+        /// What the system answered.
+        error: SystemError,
+    },
+    /// An interface that the configuration names cannot be used.
+    InterfaceMissing {
+        /// The group that would be joined there.
+        group: IpAddr,
+        /// The interface, as it is named.
+        wanted: InterfaceName,
+        /// Why it cannot be used.
+        reason: MissingReason,
+    },
+    /// No interface but the loopback is up and has an address of the group's family, and the
+    /// loopback is of no use.
+    NoInterface {
+        /// The group that is joined nowhere.
+        group: IpAddr,
+    },
+    /// The same, and the loopback is used: no other host is reached.
+    LoopbackOnly {
+        /// The group that is joined on the loopback.
+        group: IpAddr,
+    },
+    /// The group cannot be joined.
+    Join {
+        /// The group.
+        group: IpAddr,
+        /// Where.
+        interface: Interface,
+        /// What the system answered.
+        error: SystemError,
+    },
+    /// Our own heartbeats do not come back: the membership counts as lost, and is made again.
+    NoEcho {
+        /// The group.
+        group: IpAddr,
+        /// Where.
+        interface: Interface,
+    },
+    /// Heartbeats cannot be sent to the group.
+    SendBy {
+        /// The group and its port.
+        target: SocketAddr,
+        /// By which interface.
+        interface: Interface,
+        /// What the system answered.
+        error: SystemError,
+    },
+    /// Heartbeats cannot be sent to a target beside the group.
+    SendTo {
+        /// Its address.
+        target: SocketAddr,
+        /// Which option named it.
+        kind: TargetKind,
+        /// What the system answered.
+        error: SystemError,
+    },
+}
+
+/// What can have a fault of its own. Of each one, a single fault is known at a time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Component {
+    Socket,
+    Scan,
+    Wanted(InterfaceName),
+    AnyInterface,
+    AnyOutwardInterface,
+    /// Joining on the interface of this name.
+    Join(String),
+    /// Hearing ourselves on the interface of this name.
+    Echo(String),
+    /// Sending by the interface of this name.
+    SendBy(String),
+    SendTo(SocketAddr),
+}
+
+impl Fault {
+    /// The name of the fault.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Socket { .. } => "socket",
+            Self::Scan { .. } => "scan",
+            Self::InterfaceMissing { .. } => "interface_missing",
+            Self::NoInterface { .. } => "no_interface",
+            Self::LoopbackOnly { .. } => "loopback_only",
+            Self::Join { .. } => "join",
+            Self::NoEcho { .. } => "no_echo",
+            Self::SendBy { .. } => "send_by",
+            Self::SendTo { .. } => "send_to",
+        }
+    }
+
+    pub(crate) fn component(&self) -> Component {
+        match self {
+            Self::Socket { .. } => Component::Socket,
+            Self::Scan { .. } => Component::Scan,
+            Self::InterfaceMissing { wanted, .. } => Component::Wanted(wanted.clone()),
+            Self::NoInterface { .. } => Component::AnyInterface,
+            Self::LoopbackOnly { .. } => Component::AnyOutwardInterface,
+            Self::Join { interface, .. } => Component::Join(interface.name.clone()),
+            Self::NoEcho { interface, .. } => Component::Echo(interface.name.clone()),
+            Self::SendBy { interface, .. } => Component::SendBy(interface.name.clone()),
+            Self::SendTo { target, .. } => Component::SendTo(*target),
+        }
+    }
+}
+
+/// An error of the system, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemError {
+    /// Its number, where it has one.
+    pub code: Option<i32>,
+    /// What the system calls it.
+    pub text: String,
+}
+
+impl fmt::Display for SystemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for SystemError {}
+
+/// Gives an enum without fields a name for each variant.
+macro_rules! named {
+    ($(#[$about:meta])* $enum:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $enum {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl $enum {
+            /// The name, as Elixir knows it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+named! {
+    /// The steps by which a socket comes to be used, in their order.
+    SocketStep {
+        /// Making the socket.
+        Open = "open",
+        /// `SO_REUSEADDR`.
+        ReuseAddress = "reuse_address",
+        /// `SO_REUSEPORT`, on BSD and macOS.
+        ReusePort = "reuse_port",
+        /// Making it non-blocking.
+        Nonblocking = "nonblocking",
+        /// `IPV6_V6ONLY`.
+        OnlyV6 = "only_v6",
+        /// `SO_BROADCAST`.
+        Broadcast = "broadcast",
+        /// The TTL, or hop limit, of what is sent to the group.
+        Ttl = "ttl",
+        /// `IP_MULTICAST_LOOP`: what we send to the group comes back.
+        Loop = "loop",
+        /// Hearing joined groups alone, and being told how each datagram came.
+        PacketInfo = "packet_info",
+        /// Binding it.
+        Bind = "bind",
+        /// Having the poller watch it.
+        Watch = "watch",
+        /// Receiving.
+        Receive = "receive",
+    }
+}
+
+named! {
+    /// What a scan of the interfaces asks the system for.
+    ScanStep {
+        /// The list of interfaces.
+        Interfaces = "interfaces",
+        /// The route to the group.
+        Route = "route",
+    }
+}
+
+named! {
+    /// Why an interface that the configuration names cannot be used.
+    MissingReason {
+        /// It is down.
+        Down = "down",
+        /// No interface has this address.
+        NoSuchAddress = "no_such_address",
+        /// No interface has this name, or it has no address of the group's family.
+        NoSuchName = "no_such_name",
+    }
+}
+
+named! {
+    /// Which option named a target beside the group.
+    TargetKind {
+        /// `seeds`.
+        Seed = "seed",
+        /// `multicast_addr` and `port`, with `broadcast_only`.
+        Broadcast = "broadcast",
+    }
+}

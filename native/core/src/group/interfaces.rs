@@ -1,0 +1,146 @@
+//! Which interfaces of this host a configuration means.
+
+use std::net::IpAddr;
+
+use crate::{
+    Interface, InterfaceAddress, InterfaceName, Interfaces,
+    event::{Fault, MissingReason},
+};
+
+/// What a configuration means at the moment.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    pub(super) interfaces: Vec<Interface>,
+    /// Why there are not more of them, a fault for each that is missing.
+    pub(super) missing: Vec<Fault>,
+}
+
+/// Which of the interfaces found are to send to `group` and hear it.
+pub(super) fn choose(
+    wanted: &Interfaces,
+    group: IpAddr,
+    found: &[InterfaceAddress],
+    routed: Option<IpAddr>,
+) -> Chosen {
+    let found: Vec<_> =
+        found.iter().filter(|f| f.interface.address.is_ipv4() == group.is_ipv4()).collect();
+    let by_route = || {
+        // The host may have the address on its loopback as well, or there alone.
+        let is_routed = |f: &&InterfaceAddress| {
+            f.is_up && Some(f.interface.address) == routed && !loops(&f.interface, &found)
+        };
+        match found.iter().copied().find(is_routed) {
+            Some(f) => Chosen { interfaces: vec![f.interface.clone()], missing: vec![] },
+            None => all(group, &found),
+        }
+    };
+    match wanted {
+        Interfaces::Routed => by_route(),
+        Interfaces::All => all(group, &found),
+        Interfaces::Listed(names) => {
+            let mut chosen = Chosen::default();
+            for name in names {
+                chosen.add(match name {
+                    // As the stock strategy has it, the system's choice.
+                    InterfaceName::Address(address) if address.is_unspecified() => by_route(),
+                    name => named(name, group, &found),
+                });
+            }
+            chosen
+        }
+    }
+}
+
+impl Chosen {
+    fn add(&mut self, more: Self) {
+        more.interfaces.into_iter().for_each(|interface| add(&mut self.interfaces, interface));
+        self.missing.extend(more.missing);
+    }
+}
+
+fn named(name: &InterfaceName, group: IpAddr, found: &[&InterfaceAddress]) -> Chosen {
+    match find(name, found) {
+        Ok(interface) => Chosen { interfaces: vec![interface], missing: vec![] },
+        Err(reason) => {
+            let fault = Fault::InterfaceMissing { group, wanted: name.clone(), reason };
+            Chosen { interfaces: vec![], missing: vec![fault] }
+        }
+    }
+}
+
+fn find(name: &InterfaceName, found: &[&InterfaceAddress]) -> Result<Interface, MissingReason> {
+    let named: Vec<_> = match name {
+        // The whole network 127.0.0.0/8 is the loopback's, and it lists one address of it.
+        InterfaceName::Address(address) if address.is_loopback() => {
+            let loopback = found.iter().filter(|f| f.interface.address.is_loopback());
+            loopback.map(|f| (f.is_up, at(&f.interface, *address))).collect()
+        }
+        InterfaceName::Address(address) => {
+            let having = found.iter().filter(|f| f.interface.address == *address);
+            having.map(|f| (f.is_up, f.interface.clone())).collect()
+        }
+        InterfaceName::Name(name) => {
+            let called = found.iter().filter(|f| is_called(&f.interface.name, name));
+            called.map(|f| (f.is_up, f.interface.clone())).collect()
+        }
+    };
+    match first(named.iter().filter(|(is_up, _)| *is_up).map(|(_, interface)| interface)) {
+        Some(interface) => Ok(interface.clone()),
+        None if !named.is_empty() => Err(MissingReason::Down),
+        None if matches!(name, InterfaceName::Address(_)) => Err(MissingReason::NoSuchAddress),
+        None => Err(MissingReason::NoSuchName),
+    }
+}
+
+/// An address with a label of its own is listed under this label, `eth0:1`.
+fn is_called(listed: &str, name: &str) -> bool {
+    listed == name || listed.split(':').next() == Some(name)
+}
+
+fn at(interface: &Interface, address: IpAddr) -> Interface {
+    Interface { address, ..interface.clone() }
+}
+
+fn all(group: IpAddr, found: &[&InterfaceAddress]) -> Chosen {
+    let (mut outward, mut loopback) = (Vec::new(), Vec::new());
+    for f in found.iter().filter(|f| f.is_up) {
+        let same = found.iter().map(|f| &f.interface).filter(|i| i.index == f.interface.index);
+        let Some(interface) = first(same) else { continue };
+        let list = if loops(interface, found) { &mut loopback } else { &mut outward };
+        add(list, interface.clone());
+    }
+    if !outward.is_empty() {
+        return Chosen { interfaces: outward, missing: vec![] };
+    }
+    // On Linux the loopback has no route for IPv6 groups.
+    if loopback.is_empty() || group.is_ipv6() {
+        return Chosen { interfaces: vec![], missing: vec![Fault::NoInterface { group }] };
+    }
+    Chosen { interfaces: loopback, missing: vec![Fault::LoopbackOnly { group }] }
+}
+
+/// Whether it is the loopback, which may have other addresses too.
+fn loops(interface: &Interface, found: &[&InterfaceAddress]) -> bool {
+    let of_it = found.iter().filter(|f| f.interface.index == interface.index);
+    of_it.into_iter().any(|f| f.interface.address.is_loopback())
+}
+
+/// Of several addresses of one interface: the first IPv4 one, which is the primary one, unless the
+/// host gave it to itself; of IPv6 the link-local one, because the others come and go.
+fn first<'a>(mut interfaces: impl Iterator<Item = &'a Interface>) -> Option<&'a Interface> {
+    let first = interfaces.next()?;
+    let is_lasting = |interface: &&Interface| match interface.address {
+        IpAddr::V4(address) => !address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    Some(std::iter::once(first).chain(interfaces).find(is_lasting).unwrap_or(first))
+}
+
+fn add(interfaces: &mut Vec<Interface>, interface: Interface) {
+    if interfaces.iter().all(|known| known.index != interface.index) {
+        interfaces.push(interface);
+    }
+}
+
+#[cfg(test)]
+mod tests;

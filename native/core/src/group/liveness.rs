@@ -1,0 +1,307 @@
+//! Whether a membership still lets us hear: by the echo of what we send, and by the peers.
+//!
+//! The system hands every heartbeat that we send to the group back to us, as long as it counts us
+//! among the group's members there. A switch may forget us all the same, and the echo goes on; then
+//! nobody else is heard.
+
+use std::time::Duration;
+
+use crate::{NodeName, Time};
+
+/// The echo comes out of the system's own queues, within a millisecond where it is not busy.
+const ECHO_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Heartbeats without an echo after which a membership counts as lost: one may be dropped where a
+/// buffer is full.
+const ECHOES_MISSED: u32 = 3;
+
+/// Rejoin after 1, 2, 4 … 32 rounds of three missed echoes, then every 32.
+const ROUNDS_MOST: u32 = 32;
+
+/// The longest silence doubles with each rejoin that changed nothing, 5 times at most.
+const SILENCE_DOUBLINGS: u32 = 5;
+
+/// After 8 times the longest silence without one, the next one is met as soon as the first. Nodes
+/// that send more rarely than we do are silent again before that.
+const UNBROKEN: u32 = 8;
+
+/// Peers kept in mind: as long as one of them is connected, somebody should be heard.
+const PEERS: usize = 8;
+
+/// What one membership was heard by.
+#[derive(Debug, Default)]
+pub(crate) struct Liveness {
+    echo_due: Option<Time>,
+    echoes_missed: u32,
+    /// Nodes of other hosts that were heard.
+    peers: Vec<NodeName>,
+    heard_at: Time,
+    /// Since when there was no silence.
+    unbroken_since: Time,
+    /// When somebody was heard, or the group was rejoined because nobody was.
+    silent_since: Time,
+    longest_silence: Duration,
+    silences: u32,
+}
+
+/// What to do about a membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Send another heartbeat, to be sure.
+    SendAgain,
+    /// Leave and join.
+    Rejoin(RejoinReason),
+}
+
+/// Why a group is rejoined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RejoinReason {
+    /// Our own heartbeats are not heard.
+    NoEcho,
+    /// Peers that we are connected to are not heard.
+    PeersSilent,
+}
+
+impl Liveness {
+    /// A heartbeat was sent.
+    pub(crate) fn sent(&mut self, now: Time) {
+        self.echo_due.get_or_insert(now + ECHO_TIMEOUT);
+    }
+
+    /// Our own heartbeat was heard, or may have been dropped by ourselves.
+    pub(crate) fn echo(&mut self) {
+        self.echo_due = None;
+        self.echoes_missed = 0;
+    }
+
+    /// A node of another host was heard. One that is not connected may become so, but takes no place
+    /// of one that is.
+    pub(crate) fn peer(&mut self, now: Time, node: &NodeName, is_connected: bool) {
+        if !self.peers.contains(node) {
+            if is_connected {
+                self.peers.truncate(PEERS - 1);
+                self.peers.insert(0, node.clone());
+            } else if self.peers.len() < PEERS {
+                self.peers.push(node.clone());
+            }
+        }
+        if now - self.heard_at > self.longest_silence {
+            self.unbroken_since = now;
+        } else if now - self.unbroken_since > self.longest_silence * UNBROKEN {
+            self.silences = 0;
+        }
+        self.heard_at = now;
+        self.silent_since = now;
+    }
+
+    /// More came than was looked at: an echo, or a peer, may have been among it.
+    pub(crate) fn overrun(&mut self, now: Time) {
+        self.echo();
+        self.heard_at = now;
+        self.silent_since = now;
+    }
+
+    /// When to [check](Self::check) because of the time alone.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.echo_due
+    }
+
+    /// What is to be done now. `silence` is how long no peer may be heard, as long as one of them is
+    /// connected.
+    pub(crate) fn check(
+        &mut self,
+        now: Time,
+        silence: Duration,
+        is_connected: impl Fn(&NodeName) -> bool,
+    ) -> Option<Action> {
+        if self.echo_due.is_some_and(|due| due <= now) {
+            self.echo_due = None;
+            self.echoes_missed = self.echoes_missed.saturating_add(1);
+            return self.after_missed_echo();
+        }
+        self.longest_silence = silence;
+        let longest = silence.saturating_mul(1 << self.silences);
+        if now < self.silent_since + longest || !self.peers.iter().any(is_connected) {
+            return None;
+        }
+        self.silent_since = now;
+        self.silences = (self.silences + 1).min(SILENCE_DOUBLINGS);
+        Some(Action::Rejoin(RejoinReason::PeersSilent))
+    }
+
+    fn after_missed_echo(&self) -> Option<Action> {
+        let rounds = self.echoes_missed / ECHOES_MISSED;
+        if rounds == 0 {
+            return Some(Action::SendAgain);
+        }
+        let is_due = rounds.is_power_of_two() || rounds.is_multiple_of(ROUNDS_MOST);
+        (is_due && self.echoes_missed.is_multiple_of(ECHOES_MISSED))
+            .then_some(Action::Rejoin(RejoinReason::NoEcho))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SILENCE: Duration = Duration::from_secs(10);
+
+    fn secs(s: u64) -> Time {
+        Time::after(Duration::from_secs(s))
+    }
+
+    fn other() -> NodeName {
+        NodeName::parse("other@host").expect("a node name")
+    }
+
+    fn stranger(n: usize) -> NodeName {
+        NodeName::parse(&format!("stranger{n}@host")).expect("a node name")
+    }
+
+    /// What is done at this time, while the other node is connected.
+    fn check(liveness: &mut Liveness, now: Time) -> Option<Action> {
+        liveness.check(now, SILENCE, |node| *node == other())
+    }
+
+    /// What is done about each of so many heartbeats without an echo, one a second.
+    fn without_echo(heartbeats: u64) -> Vec<Option<Action>> {
+        let mut liveness = Liveness::default();
+        let missed = |s| {
+            liveness.sent(secs(s));
+            check(&mut liveness, secs(s) + ECHO_TIMEOUT)
+        };
+        (0..heartbeats).map(missed).collect()
+    }
+
+    /// When something is done about silence, in these seconds.
+    fn met(liveness: &mut Liveness, seconds: std::ops::Range<u64>) -> Vec<u64> {
+        seconds
+            .filter(|s| {
+                check(liveness, secs(*s)) == Some(Action::Rejoin(RejoinReason::PeersSilent))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_membership_with_its_echo_needs_nothing() {
+        let mut liveness = Liveness::default();
+        for s in 0..1000 {
+            liveness.sent(secs(s));
+            liveness.echo();
+            assert_eq!(check(&mut liveness, secs(s) + ECHO_TIMEOUT), None);
+        }
+    }
+
+    #[test]
+    fn a_missing_echo_is_asked_for_twice_then_the_group_is_rejoined() {
+        let again = Some(Action::SendAgain);
+        assert_eq!(
+            without_echo(5),
+            [again, again, Some(Action::Rejoin(RejoinReason::NoEcho)), None, None]
+        );
+    }
+
+    #[test]
+    fn an_echo_is_not_missing_before_half_a_second() {
+        let mut liveness = Liveness::default();
+        liveness.sent(secs(0));
+        assert_eq!(liveness.deadline(), Some(Time::after(ECHO_TIMEOUT)));
+        assert_eq!(check(&mut liveness, Time::after(ECHO_TIMEOUT - Duration::from_nanos(1))), None);
+    }
+
+    #[test]
+    fn what_does_not_help_is_done_after_doubling_numbers_of_rounds_and_never_given_up() {
+        let rejoined: Vec<_> = (1..).zip(without_echo(400)).collect();
+        let rejoined = rejoined
+            .iter()
+            .filter(|(_, action)| *action == Some(Action::Rejoin(RejoinReason::NoEcho)));
+        let after: Vec<u64> = rejoined.map(|(heartbeat, _)| *heartbeat).collect();
+        assert_eq!(after, [3, 6, 12, 24, 48, 96, 192, 288, 384]);
+    }
+
+    #[test]
+    fn an_echo_ends_what_was_missing_before() {
+        let mut liveness = Liveness::default();
+        for s in 0..2 {
+            liveness.sent(secs(s));
+            check(&mut liveness, secs(s) + ECHO_TIMEOUT);
+        }
+        liveness.echo();
+        liveness.sent(secs(2));
+        assert_eq!(check(&mut liveness, secs(3)), Some(Action::SendAgain));
+    }
+
+    #[test]
+    fn silence_counts_only_after_another_was_heard_and_while_it_is_connected() {
+        let mut liveness = Liveness::default();
+        assert_eq!(met(&mut liveness, 0..1000), []);
+        liveness.peer(secs(1000), &other(), true);
+        assert_eq!(liveness.check(secs(1010), SILENCE, |_| false), None);
+        assert_eq!(met(&mut liveness, 1001..1020), [1010]);
+    }
+
+    #[test]
+    fn silence_that_lasts_is_met_after_doubling_times() {
+        let mut liveness = Liveness::default();
+        liveness.peer(secs(0), &other(), true);
+        assert_eq!(met(&mut liveness, 0..1300), [10, 30, 70, 150, 310, 630, 950, 1270]);
+    }
+
+    #[test]
+    fn after_a_time_without_silence_the_next_one_is_met_as_soon() {
+        let mut liveness = Liveness::default();
+        let mut hear = |from: u64, to: u64| {
+            for s in (from..to).step_by(5) {
+                liveness.peer(secs(s), &other(), true);
+                assert_eq!(met(&mut liveness, s + 1..s + 5), []);
+            }
+            met(&mut liveness, to..to + 60)
+        };
+        assert_eq!(hear(0, 100), [105, 125]);
+        assert_eq!(hear(200, 300), [305, 325]);
+        assert_eq!(hear(400, 450), [485]);
+    }
+
+    #[test]
+    fn nodes_that_send_rarely_are_soon_not_missed_any_more() {
+        let mut liveness = Liveness::default();
+        let mut missed = 0;
+        let mut now = 0;
+        // Gaps of 1 to 30 s, in no order.
+        for n in 0..1000 {
+            liveness.peer(secs(now), &other(), true);
+            let gap = 1 + n * 17 % 30;
+            missed += met(&mut liveness, now + 1..now + gap).len();
+            now += gap;
+        }
+        assert!(missed < 5, "{missed}");
+    }
+
+    #[test]
+    fn one_of_the_last_peers_that_is_connected_is_missed() {
+        let mut liveness = Liveness::default();
+        liveness.peer(secs(0), &other(), true);
+        for n in 0..PEERS - 1 {
+            liveness.peer(secs(0), &stranger(n), true);
+        }
+        assert_eq!(met(&mut liveness, 1..12), [10]);
+        liveness.peer(secs(12), &stranger(PEERS), true);
+        assert_eq!(met(&mut liveness, 13..100), []);
+    }
+
+    #[test]
+    fn strangers_take_no_place_of_a_node_that_is_connected() {
+        let mut liveness = Liveness::default();
+        (0..100).for_each(|n| liveness.peer(secs(0), &stranger(n), false));
+        liveness.peer(secs(0), &other(), true);
+        (0..100).for_each(|n| liveness.peer(secs(0), &stranger(n), false));
+        assert_eq!(met(&mut liveness, 1..12), [10]);
+    }
+
+    #[test]
+    fn a_node_that_was_heard_before_it_was_connected_is_missed_too() {
+        let mut liveness = Liveness::default();
+        liveness.peer(secs(0), &other(), false);
+        assert_eq!(met(&mut liveness, 1..12), [10]);
+    }
+}

@@ -1,0 +1,262 @@
+//! The memberships in the group: one on each interface that is meant and there.
+
+mod interfaces;
+mod liveness;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use self::liveness::{Action, Liveness, RejoinReason};
+use crate::{
+    Interface, InterfaceAddress, Interfaces, Network, NetworkConfig, NodeName, RecvMeta, Time,
+    alerts::Alerts,
+    event::{Component, Event, Fault, ScanStep},
+    node::Context,
+    outage::Outage,
+};
+
+/// Pause between two scans of the interfaces: a network that comes back is used within this time,
+/// and a scan costs no more than a few packets do.
+const SCAN_INTERVAL: Duration = Duration::from_secs(2);
+
+/// A scan follows this time after something could not be sent: an interface may have gone.
+const RESCAN_DELAY: Duration = Duration::from_millis(250);
+
+/// A membership, with what is known of the interface now.
+struct Membership {
+    interface: Interface,
+    liveness: Liveness,
+    outage: Outage,
+}
+
+/// The group of a topology that has one.
+pub(crate) struct Group {
+    target: SocketAddr,
+    wanted: Interfaces,
+    /// Whether the socket is given what is sent to its groups.
+    hears: bool,
+    memberships: Vec<Membership>,
+    addresses: Vec<InterfaceAddress>,
+    scan_at: Time,
+}
+
+impl Group {
+    /// `hears` is whether the system gives a socket that is bound as this one what is sent to its
+    /// groups.
+    pub(crate) fn new(config: &NetworkConfig, hears: bool) -> Self {
+        Self {
+            target: config.target(),
+            wanted: config.multicast_if.clone(),
+            hears,
+            memberships: Vec::new(),
+            addresses: Vec::new(),
+            scan_at: Time::ZERO,
+        }
+    }
+
+    /// Another socket, which is a member of nothing.
+    pub(crate) fn restart(&mut self, now: Time) {
+        self.memberships.clear();
+        self.scan_at = now;
+    }
+
+    /// When there is something to do, if nothing happens.
+    pub(crate) fn deadline(&self) -> Time {
+        let echoes = self.memberships.iter().filter_map(|m| m.liveness.deadline());
+        echoes.filter(|_| self.hears).fold(self.scan_at, Time::min)
+    }
+
+    /// Joins and leaves as the interfaces demand, if it is time to scan them.
+    pub(crate) fn reconcile<N: Network>(&mut self, context: &mut Context<'_, N>) {
+        let now = context.now;
+        if now < self.scan_at {
+            return;
+        }
+        self.scan_at = now + SCAN_INTERVAL;
+        let (addresses, routed) = match self.scan(context.network) {
+            Ok(scanned) => scanned,
+            Err(fault) => return context.alerts.raise(now, fault),
+        };
+        context.alerts.clear(&Component::Scan);
+        self.addresses = addresses;
+        let chosen = interfaces::choose(&self.wanted, self.target.ip(), &self.addresses, routed);
+        context.alerts.reconcile_missing(now, chosen.missing);
+
+        self.leave_all_but(context, &chosen.interfaces);
+        context.alerts.forget(now, |component| match component {
+            Component::Join(name) | Component::Echo(name) | Component::SendBy(name) => {
+                chosen.interfaces.iter().all(|interface| interface.name != *name)
+            }
+            _ => false,
+        });
+        for interface in chosen.interfaces {
+            self.join(context, interface);
+        }
+        for membership in &mut self.memberships {
+            if membership.outage.is_to_retry(now) {
+                context.request_burst();
+            }
+        }
+    }
+
+    /// Sends to the group by each interface.
+    pub(crate) fn send<N: Network>(&mut self, context: &mut Context<'_, N>, packet: &[u8]) {
+        let (now, target) = (context.now, self.target);
+        for Membership { interface, liveness, outage } in &mut self.memberships {
+            match context.network.send_by(interface, packet, target) {
+                Ok(()) => {
+                    liveness.sent(now);
+                    context.alerts.clear(&Component::SendBy(interface.name.clone()));
+                    if outage.sent(now) {
+                        context.request_burst();
+                    }
+                }
+                Err(error) => {
+                    let interface = interface.clone();
+                    context.alerts.raise(now, Fault::SendBy { target, interface, error });
+                    outage.failed(now);
+                    self.scan_at = self.scan_at.min(now + RESCAN_DELAY);
+                }
+            }
+        }
+    }
+
+    /// Our own heartbeat came back.
+    pub(crate) fn echoed(&mut self, meta: &RecvMeta, alerts: &mut Alerts) {
+        for membership in self.received_by(meta) {
+            membership.liveness.echo();
+            alerts.clear(&Component::Echo(membership.interface.name.clone()));
+        }
+    }
+
+    /// Another node's heartbeat came.
+    pub(crate) fn heard(
+        &mut self,
+        now: Time,
+        node: &NodeName,
+        is_connected: bool,
+        meta: &RecvMeta,
+    ) {
+        if !self.is_ours(meta) {
+            self.received_by(meta).for_each(|m| m.liveness.peer(now, node, is_connected));
+        }
+    }
+
+    /// What came was not all looked at.
+    pub(crate) fn overrun(&mut self, now: Time) {
+        self.memberships.iter_mut().for_each(|membership| membership.liveness.overrun(now));
+    }
+
+    /// Rejoins where nothing is heard that should be: ourselves, or, for as long as `silence`, the
+    /// peers that are connected.
+    pub(crate) fn check_liveness<N: Network>(
+        &mut self,
+        context: &mut Context<'_, N>,
+        silence: Duration,
+        is_connected: impl Fn(&NodeName) -> bool,
+    ) {
+        if !self.hears {
+            return;
+        }
+        let (now, group) = (context.now, self.target.ip());
+        self.memberships.retain_mut(|membership| {
+            let Some(action) = membership.liveness.check(now, silence, &is_connected) else {
+                return true;
+            };
+            context.request_burst();
+            // What cannot be rejoined is joined, or its fault is raised, by a scan.
+            self.scan_at = now;
+            let interface = &membership.interface;
+            match action {
+                Action::SendAgain => return true,
+                Action::Rejoin(RejoinReason::NoEcho) => {
+                    let interface = interface.clone();
+                    context.alerts.raise(now, Fault::NoEcho { group, interface });
+                }
+                Action::Rejoin(RejoinReason::PeersSilent) => {
+                    context.alerts.changed(now, Event::PeersSilent, group, interface);
+                }
+            }
+            // A membership that is lost cannot be left, and one that is there must be.
+            context.network.leave(group, interface);
+            context.network.join(group, interface).is_ok()
+        });
+    }
+
+    /// The name of the interface by which something came.
+    pub(crate) fn interface_name(&self, meta: &RecvMeta) -> Option<String> {
+        let index = meta.interface?;
+        let of_index = self.interfaces().find(|interface| interface.index == index);
+        of_index.map(|interface| interface.name.clone())
+    }
+
+    fn interfaces(&self) -> impl Iterator<Item = &Interface> {
+        self.addresses.iter().map(|address| &address.interface)
+    }
+
+    /// The addresses of this host, and the one that is routed to the group.
+    fn scan(
+        &self,
+        network: &mut impl Network,
+    ) -> Result<(Vec<InterfaceAddress>, Option<IpAddr>), Fault> {
+        let fault = |step| move |error| Fault::Scan { step, error };
+        let addresses = network.interfaces().map_err(fault(ScanStep::Interfaces))?;
+        // Every interface has a route for the groups of IPv6, so of these it says nothing.
+        let routed = match self.target {
+            SocketAddr::V4(_) => network.route(self.target).map_err(fault(ScanStep::Route))?,
+            SocketAddr::V6(_) => None,
+        };
+        Ok((addresses, routed))
+    }
+
+    fn leave_all_but<N: Network>(&mut self, context: &mut Context<'_, N>, kept: &[Interface]) {
+        let group = self.target.ip();
+        self.memberships.retain(|Membership { interface, .. }| {
+            let is_kept = kept.contains(interface);
+            if !is_kept {
+                // Of an interface that has gone the system still keeps the entry, and bounds them.
+                context.network.leave(group, interface);
+                context.alerts.changed(context.now, Event::GroupLeft, group, interface);
+            }
+            is_kept
+        });
+    }
+
+    fn join<N: Network>(&mut self, context: &mut Context<'_, N>, interface: Interface) {
+        if self.memberships.iter().any(|membership| membership.interface == interface) {
+            return;
+        }
+        let (now, group) = (context.now, self.target.ip());
+        match context.network.join(group, &interface) {
+            Ok(()) => {
+                context.alerts.clear(&Component::Join(interface.name.clone()));
+                context.alerts.changed(now, Event::GroupJoined, group, &interface);
+                let (liveness, outage) = (Liveness::default(), Outage::default());
+                self.memberships.push(Membership { interface, liveness, outage });
+                context.request_burst();
+            }
+            Err(error) => context.alerts.raise(now, Fault::Join { group, interface, error }),
+        }
+    }
+
+    /// Whether it came from this host, which is heard whatever the network does. Of a link-local
+    /// address there may be another one behind each interface.
+    fn is_ours(&self, meta: &RecvMeta) -> bool {
+        let source = meta.source.ip();
+        let is_local = matches!(source, IpAddr::V6(address) if address.is_unicast_link_local());
+        self.interfaces().any(|interface| {
+            interface.address == source
+                && (!is_local || meta.interface.is_none_or(|index| interface.index == index))
+        })
+    }
+
+    /// The memberships by which this may have come.
+    fn received_by(&mut self, meta: &RecvMeta) -> impl Iterator<Item = &mut Membership> {
+        let to_group = meta.destination.is_none_or(|to| to == self.target.ip());
+        let index = meta.interface;
+        let memberships = self.memberships.iter_mut().filter(move |_| to_group);
+        memberships.filter(move |m| index.is_none_or(|index| index == m.interface.index))
+    }
+}

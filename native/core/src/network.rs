@@ -1,0 +1,88 @@
+//! All that a node wants of the network: the seam between what decides and what does.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::event::{SocketStep, SystemError};
+
+/// What the driver does for a [`Node`](crate::Node), and a simulation does in its place. Every
+/// outcome is known at once, and no method waits.
+pub trait Network {
+    /// Opens and binds the socket, in place of the one before. It is a member of no group.
+    ///
+    /// # Errors
+    /// The first step that the system refuses.
+    fn open(&mut self) -> Result<(), (SocketStep, SystemError)>;
+
+    /// Closes the socket.
+    fn close(&mut self);
+
+    /// Every address of every interface of this host.
+    ///
+    /// # Errors
+    /// The system does not list them; it may have no descriptors left.
+    fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError>;
+
+    /// The address from which the system's routes would send to this group, if there is a route.
+    ///
+    /// # Errors
+    /// The system cannot be asked; it may have no descriptors left.
+    fn route(&mut self, group: SocketAddr) -> Result<Option<IpAddr>, SystemError>;
+
+    /// Makes the socket a member of the group on this interface. One that it is already is kept.
+    ///
+    /// # Errors
+    /// What the system answers.
+    fn join(&mut self, group: IpAddr, interface: &Interface) -> Result<(), SystemError>;
+
+    /// Ends a membership. One that is lost already cannot be left, which is no fault.
+    fn leave(&mut self, group: IpAddr, interface: &Interface);
+
+    /// Sends to the group by this interface.
+    ///
+    /// # Errors
+    /// What the system answers.
+    fn send_by(
+        &mut self,
+        interface: &Interface,
+        packet: &[u8],
+        target: SocketAddr,
+    ) -> Result<(), SystemError>;
+
+    /// Sends to an address by whatever interface the system's routes name.
+    ///
+    /// # Errors
+    /// What the system answers.
+    fn send_to(&mut self, packet: &[u8], target: SocketAddr) -> Result<(), SystemError>;
+}
+
+/// An interface with all that a membership in a group depends on: where one of these has changed,
+/// the group is rejoined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// What people call it.
+    pub name: String,
+    /// What the system calls it; an interface that is made again has another one.
+    pub index: u32,
+    /// Where what it sends comes from.
+    pub address: IpAddr,
+}
+
+/// One address of an interface of this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceAddress {
+    /// The interface with this address.
+    pub interface: Interface,
+    /// Whether it is up. Where the system does not tell, true: a send will.
+    pub is_up: bool,
+}
+
+/// How a datagram came. What the system does not tell is `None`.
+#[derive(Clone, Copy, Debug)]
+pub struct RecvMeta {
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// Where it was sent to: a group, or an address of this host.
+    pub destination: Option<IpAddr>,
+    /// The index of the interface that it came by.
+    pub interface: Option<u32>,
+}

@@ -1,0 +1,237 @@
+//! A whole node: the protocol, its socket, its group and its targets, without any I/O.
+
+mod context;
+mod overload;
+mod socket_state;
+
+use std::{net::SocketAddr, time::Duration};
+
+use rand_core::CryptoRng;
+
+pub(crate) use self::context::Context;
+use self::{context::Effects, overload::Overload, socket_state::SocketState};
+use crate::{
+    Config, Counters, Engine, Event, Network, NetworkConfig, NodeName, Now, PeerChange, Received,
+    RecvMeta, Report, Time,
+    event::{Component, Fault, SocketStep, SystemError, TargetKind},
+    group::Group,
+    targets::Targets,
+};
+
+/// No peer may be heard for this long, at least: a network is allowed a hiccup.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(10);
+
+/// The node as a state machine. Every call takes the moment, which must not run backwards, and what
+/// may act on the network takes the [`Network`].
+///
+/// The driver calls [`advance`](Self::advance) whenever the [`deadline`](Self::deadline) has come;
+/// it receives while it [may](Self::may_receive), and calls
+/// [`check_liveness`](Self::check_liveness) when there is nothing left to receive.
+pub struct Node<R> {
+    engine: Engine<R>,
+    /// The address that the socket is bound to.
+    address: SocketAddr,
+    socket: SocketState,
+    /// What is to be heard by joining; nothing, where there are broadcasts only.
+    group: Option<Group>,
+    /// Where broadcasts go, if there are any.
+    broadcast: Targets,
+    seeds: Targets,
+    overload: Overload,
+    effects: Effects,
+}
+
+impl<R: CryptoRng> Node<R> {
+    /// A node whose socket is opened when it [advances](Self::advance).
+    ///
+    /// `hears_groups` is whether the system gives a socket bound to `if_addr` what is sent to the
+    /// groups that it has joined. `rng` must be unpredictable to strangers.
+    pub fn new(config: Config, network: &NetworkConfig, hears_groups: bool, rng: R) -> Self {
+        let broadcast = network.broadcast_only.then(|| network.target());
+        Self {
+            engine: Engine::new(config, rng),
+            address: network.bind_address(),
+            socket: SocketState::new(),
+            group: (!network.broadcast_only).then(|| Group::new(network, hears_groups)),
+            broadcast: Targets::new(TargetKind::Broadcast, broadcast),
+            seeds: Targets::new(TargetKind::Seed, None),
+            overload: Overload::new(network.receive_limit),
+            effects: Effects::default(),
+        }
+    }
+
+    /// The name under which this node is known from now on; `None` while it is not alive.
+    pub fn set_identity(&mut self, now: Now, identity: Option<NodeName>) {
+        self.engine.set_identity(now.time, identity);
+    }
+
+    /// Whether each heartbeat is to be an event.
+    pub fn set_debug(&mut self, debug: bool) {
+        self.effects.alerts.set_debug(debug);
+    }
+
+    /// Takes these addresses as the targets beside the group.
+    pub fn set_seeds(&mut self, now: Now, seeds: Vec<SocketAddr>) {
+        if self.seeds.replace(now.time, seeds, &mut self.effects.alerts) {
+            self.effects.bursts.request();
+        }
+    }
+
+    /// Takes note of what became of a peer that was announced.
+    pub fn report(&mut self, now: Now, node: &NodeName, report: Report) {
+        match self.engine.report(now.time, node, report) {
+            Some(PeerChange::Connected) => self.effects.alerts.connected(node),
+            Some(PeerChange::Unreachable) => self.effects.alerts.unreachable(now.time, node),
+            None => {}
+        }
+    }
+
+    /// Does what is due: opens the socket, follows the interfaces, sends.
+    pub fn advance(&mut self, now: Now, network: &mut impl Network) {
+        self.open(now.time, network);
+        if !self.socket.is_open() {
+            return;
+        }
+        if let Some(group) = &mut self.group {
+            group.reconcile(&mut self.effects.context(now.time, network));
+        }
+        if self.effects.bursts.take(now.time) {
+            self.engine.burst(now.time);
+        }
+        self.send(now, network);
+    }
+
+    /// Whether there is a socket to receive from.
+    pub fn is_open(&self) -> bool {
+        self.socket.is_open()
+    }
+
+    /// Whether a datagram may be received now. Where it may not, because the receive limit is
+    /// reached, nothing may until the [`deadline`](Self::deadline).
+    pub fn may_receive(&mut self, now: Now) -> bool {
+        if self.overload.is_paused(now.time) {
+            return false;
+        }
+        let may = self.overload.may_receive(now.time);
+        if !may {
+            // What else came, an echo or a peer among it, is not known.
+            if let Some(group) = &mut self.group {
+                group.overrun(now.time);
+            }
+            self.effects.bursts.request();
+        }
+        may
+    }
+
+    /// Takes in one datagram.
+    pub fn receive(&mut self, now: Now, meta: &RecvMeta, datagram: &[u8]) -> Received {
+        self.overload.received();
+        let received = self.engine.receive(now.time, meta.source.ip(), datagram);
+        let group = self.group.as_ref();
+        let interface = || group.and_then(|group| group.interface_name(meta));
+        match &received {
+            Received::Peer { heartbeat, .. } => {
+                let node = &heartbeat.node;
+                self.effects.alerts.received(node, interface);
+                if let Some(group) = &mut self.group {
+                    group.heard(now.time, node, self.engine.is_connected(node), meta);
+                }
+            }
+            Received::Echo => {
+                if let Some(group) = &mut self.group {
+                    group.echoed(meta, &mut self.effects.alerts);
+                }
+            }
+            Received::Refused(cause) => {
+                self.effects.alerts.refused(now.time, *cause, meta.source, interface);
+            }
+        }
+        received
+    }
+
+    /// The socket cannot receive any more. It is closed, and opened again after a pause.
+    pub fn receive_failed(&mut self, now: Now, network: &mut impl Network, error: SystemError) {
+        network.close();
+        self.fail(now.time, SocketStep::Receive, error);
+    }
+
+    /// Rejoins where nothing is heard that should be. To be called when all that had arrived was
+    /// received.
+    pub fn check_liveness(&mut self, now: Now, network: &mut impl Network) {
+        if !self.socket.is_open() {
+            return;
+        }
+        let silence = (self.engine.longest_gap() * 5 / 2).max(SHORTEST_SILENCE);
+        let is_connected = |node: &NodeName| self.engine.is_connected(node);
+        if let Some(group) = &mut self.group {
+            let mut context = self.effects.context(now.time, network);
+            group.check_liveness(&mut context, silence, is_connected);
+        }
+    }
+
+    /// When there is something to do, if nothing happens.
+    pub fn deadline(&self) -> Option<Time> {
+        let deadlines = match self.socket.retry_at() {
+            Some(retry_at) => [Some(retry_at), None, None, None],
+            None => {
+                let group = self.group.as_ref().map(Group::deadline);
+                [
+                    self.engine.deadline(),
+                    group,
+                    self.overload.deadline(),
+                    self.effects.bursts.deadline(),
+                ]
+            }
+        };
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether something has happened that [`take_events`](Self::take_events) will tell.
+    pub fn has_events(&self) -> bool {
+        !self.effects.alerts.is_empty()
+    }
+
+    /// What has happened since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        self.effects.alerts.take()
+    }
+
+    /// What has been counted so far.
+    pub fn counters(&self) -> Counters {
+        self.engine.counters()
+    }
+
+    fn open(&mut self, now: Time, network: &mut impl Network) {
+        if !self.socket.is_due(now) {
+            return;
+        }
+        match network.open() {
+            Ok(()) => {
+                self.socket = SocketState::Open;
+                self.overload.reset();
+                if let Some(group) = &mut self.group {
+                    group.restart(now);
+                }
+                self.effects.alerts.clear(&Component::Socket);
+                self.effects.bursts.request();
+            }
+            Err((step, error)) => self.fail(now, step, error),
+        }
+    }
+
+    fn fail(&mut self, now: Time, step: SocketStep, error: SystemError) {
+        self.socket.failed(now);
+        self.effects.alerts.raise(now, Fault::Socket { step, address: self.address, error });
+    }
+
+    fn send(&mut self, now: Now, network: &mut impl Network) {
+        let Some(packet) = self.engine.heartbeat(now.time) else { return };
+        let mut context = self.effects.context(now.time, network);
+        if let Some(group) = &mut self.group {
+            group.send(&mut context, &packet);
+        }
+        self.broadcast.send(&mut context, &packet);
+        self.seeds.send(&mut context, &packet);
+        self.effects.alerts.sent();
+    }
+}

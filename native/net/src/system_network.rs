@@ -1,0 +1,139 @@
+//! The network of this system, as a node wants it.
+
+use std::{
+    io::{self, ErrorKind},
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use mio::net::UdpSocket;
+use native_gossip_core::{
+    Interface, InterfaceAddress, Network, NetworkConfig, RecvMeta,
+    event::{SocketStep, SystemError},
+};
+
+use crate::{
+    interfaces,
+    poller::Poller,
+    socket,
+    sys::{self, Receiver},
+};
+
+/// The socket, and what is done with it.
+pub(crate) struct SystemNetwork {
+    config: NetworkConfig,
+    poller: Poller,
+    socket: Option<UdpSocket>,
+    /// Whether an arrival at the socket ends a wait.
+    is_watched: bool,
+    receiver: Receiver,
+}
+
+impl SystemNetwork {
+    pub(crate) fn new(config: NetworkConfig, poller: Poller) -> Self {
+        let receiver = Receiver::new();
+        Self { config, poller, socket: None, is_watched: false, receiver }
+    }
+
+    /// Whether arrivals at the socket are to end a wait from now on. What has already arrived
+    /// counts.
+    pub(crate) fn watch(&mut self, watch: bool) -> io::Result<()> {
+        let Some(socket) = &mut self.socket else { return Ok(()) };
+        if watch != self.is_watched {
+            if watch {
+                self.poller.watch(socket)?
+            } else {
+                self.poller.ignore(socket)?
+            }
+            self.is_watched = watch;
+        }
+        Ok(())
+    }
+
+    /// Sleeps until something arrives, another thread calls, or the time is over.
+    pub(crate) fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        self.poller.wait(timeout)
+    }
+
+    /// The next datagram; `None` where there is none for now.
+    ///
+    /// # Errors
+    /// The socket is of no use any more.
+    pub(crate) fn receive(&mut self) -> Result<Option<(RecvMeta, &[u8])>, SystemError> {
+        let Some(socket) = &self.socket else { return Ok(None) };
+        loop {
+            match self.receiver.receive(socket) {
+                Ok(meta) => return Ok(Some((meta, self.receiver.datagram()))),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return Ok(None),
+                    // What ICMP said of a seed is of no concern to the next datagram.
+                    ErrorKind::Interrupted
+                    | ErrorKind::ConnectionRefused
+                    | ErrorKind::ConnectionReset => {}
+                    _ => return Err(system_error(&error)),
+                },
+            }
+        }
+    }
+
+    /// Does something with the socket, of which there is one while the node counts it as open.
+    fn with_socket<T>(
+        &self,
+        act: impl FnOnce(&UdpSocket) -> io::Result<T>,
+    ) -> Result<T, SystemError> {
+        let socket = self.socket.as_ref().ok_or(ErrorKind::NotConnected.into());
+        socket.and_then(act).map_err(|error| system_error(&error))
+    }
+}
+
+impl Network for SystemNetwork {
+    fn open(&mut self) -> Result<(), (SocketStep, SystemError)> {
+        self.close();
+        let opened = socket::open(&self.config).and_then(|mut socket| {
+            self.poller.watch(&mut socket).map_err(|error| (SocketStep::Watch, error))?;
+            Ok(socket)
+        });
+        let socket = opened.map_err(|(step, error)| (step, system_error(&error)))?;
+        (self.socket, self.is_watched) = (Some(socket), true);
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        // The poller forgets a descriptor when it is closed.
+        self.socket = None;
+    }
+
+    fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError> {
+        interfaces::list().map_err(|error| system_error(&error))
+    }
+
+    fn route(&mut self, group: SocketAddr) -> Result<Option<IpAddr>, SystemError> {
+        interfaces::route(group).map_err(|error| system_error(&error))
+    }
+
+    fn join(&mut self, group: IpAddr, interface: &Interface) -> Result<(), SystemError> {
+        self.with_socket(|socket| sys::join(socket, group, interface))
+    }
+
+    fn leave(&mut self, group: IpAddr, interface: &Interface) {
+        // A membership that went with its interface cannot be left.
+        let _ = self.with_socket(|socket| sys::leave(socket, group, interface));
+    }
+
+    fn send_by(
+        &mut self,
+        interface: &Interface,
+        packet: &[u8],
+        target: SocketAddr,
+    ) -> Result<(), SystemError> {
+        self.with_socket(|socket| sys::send_by(socket, interface, packet, target))
+    }
+
+    fn send_to(&mut self, packet: &[u8], target: SocketAddr) -> Result<(), SystemError> {
+        self.with_socket(|socket| socket.send_to(packet, target).map(drop))
+    }
+}
+
+fn system_error(error: &io::Error) -> SystemError {
+    SystemError { code: error.raw_os_error(), text: error.to_string() }
+}

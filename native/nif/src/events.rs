@@ -1,0 +1,142 @@
+//! Events as terms: `{name, fields}`. `NativeGossip.Events` makes telemetry and sentences of them.
+
+use std::net::{IpAddr, SocketAddr};
+
+use native_gossip_core::{Event, Fault, Interface, InterfaceName, event::SystemError};
+use rustler::{Atom, Encoder, Env, NifResult, Term};
+
+mod keys {
+    rustler::atoms! {
+        fault, node, interface, cause, packets, source, group, name, index, address, step, code, text,
+        wanted, reason, target, kind
+    }
+}
+
+/// The fields of an event, each under its name.
+struct Fields<'a> {
+    env: Env<'a>,
+    map: NifResult<Term<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    fn new(env: Env<'a>) -> Self {
+        Self { env, map: Ok(Term::map_new(env)) }
+    }
+
+    fn with(self, key: Atom, value: impl Encoder) -> Self {
+        let value = value.encode(self.env);
+        Self { env: self.env, map: self.map.and_then(|map| map.map_put(key, value)) }
+    }
+
+    fn named(self, key: Atom, name: &str) -> NifResult<Self> {
+        let name = Atom::from_str(self.env, name)?;
+        Ok(self.with(key, name))
+    }
+
+    fn error(self, error: &SystemError) -> Self {
+        self.with(keys::code(), error.code).with(keys::text(), &error.text)
+    }
+
+    fn address(self, key: Atom, address: IpAddr) -> Self {
+        let term = address_term(self.env, address);
+        self.with(key, term)
+    }
+
+    fn socket_address(self, key: Atom, address: SocketAddr) -> Self {
+        let term = (address_term(self.env, address.ip()), address.port()).encode(self.env);
+        self.with(key, term)
+    }
+
+    fn interface(self, interface: &Interface) -> NifResult<Self> {
+        let fields = Fields::new(self.env)
+            .with(keys::name(), &interface.name)
+            .with(keys::index(), interface.index)
+            .address(keys::address(), interface.address);
+        Ok(self.with(keys::interface(), fields.map?))
+    }
+}
+
+/// `{name, fields}`.
+pub(crate) fn encode<'a>(env: Env<'a>, event: &Event) -> NifResult<Term<'a>> {
+    let name = Atom::from_str(env, event.name())?;
+    let fields = Fields::new(env);
+    let fields = match event {
+        Event::HeartbeatSent => fields,
+        Event::HeartbeatReceived { node, interface } => {
+            fields.with(keys::node(), node.as_str()).with(keys::interface(), interface)
+        }
+        Event::PacketsRefused { cause, packets, source, interface } => fields
+            .named(keys::cause(), cause.name())?
+            .with(keys::packets(), packets)
+            .socket_address(keys::source(), *source)
+            .with(keys::interface(), interface),
+        Event::GroupJoined(group, interface)
+        | Event::GroupLeft(group, interface)
+        | Event::PeersSilent(group, interface) => {
+            fields.address(keys::group(), *group).interface(interface)?
+        }
+        Event::PeerConnected(node) | Event::PeerUnreachable(node) => {
+            fields.with(keys::node(), node.as_str())
+        }
+        Event::FaultRaised(fault) | Event::FaultCleared(fault) => with_fault(fields, fault)?,
+    };
+    Ok((name, fields.map?).encode(env))
+}
+
+fn with_fault<'a>(fields: Fields<'a>, fault: &Fault) -> NifResult<Fields<'a>> {
+    let fields = fields.named(keys::fault(), fault.name())?;
+    Ok(match fault {
+        Fault::Socket { step, address, error } => fields
+            .named(keys::step(), step.name())?
+            .socket_address(keys::address(), *address)
+            .error(error),
+        Fault::Scan { step, error } => fields.named(keys::step(), step.name())?.error(error),
+        Fault::InterfaceMissing { group, wanted, reason } => {
+            let wanted = wanted_term(fields.env, wanted);
+            fields
+                .address(keys::group(), *group)
+                .with(keys::wanted(), wanted)
+                .named(keys::reason(), reason.name())?
+        }
+        Fault::NoInterface { group } | Fault::LoopbackOnly { group } => {
+            fields.address(keys::group(), *group)
+        }
+        Fault::Join { group, interface, error } => {
+            fields.address(keys::group(), *group).interface(interface)?.error(error)
+        }
+        Fault::NoEcho { group, interface } => {
+            fields.address(keys::group(), *group).interface(interface)?
+        }
+        Fault::SendBy { target, interface, error } => {
+            fields.socket_address(keys::target(), *target).interface(interface)?.error(error)
+        }
+        Fault::SendTo { target, kind, error } => fields
+            .socket_address(keys::target(), *target)
+            .named(keys::kind(), kind.name())?
+            .error(error),
+    })
+}
+
+/// `{:address, address}` or `{:name, name}`.
+fn wanted_term<'a>(env: Env<'a>, wanted: &InterfaceName) -> Term<'a> {
+    match wanted {
+        InterfaceName::Address(address) => {
+            (keys::address(), address_term(env, *address)).encode(env)
+        }
+        InterfaceName::Name(name) => (keys::name(), name).encode(env),
+    }
+}
+
+/// An address, as `:inet` has it: a tuple of four or eight integers.
+fn address_term(env: Env<'_>, address: IpAddr) -> Term<'_> {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            (a, b, c, d).encode(env)
+        }
+        IpAddr::V6(address) => {
+            let parts = address.segments().map(|part| part.encode(env));
+            rustler::types::tuple::make_tuple(env, &parts)
+        }
+    }
+}
