@@ -166,7 +166,7 @@ mod tests {
         IpAddr::from([10, 0, 0, n])
     }
 
-    /// How many of so many new names are taken in.
+    /// How many of `count` new names are taken in.
     fn taken(names: &mut NewNames, now: Time, n: u8, count: usize) -> usize {
         (0..count).filter(|_| names.take(now, source(n))).count()
     }

@@ -17,7 +17,7 @@ const BURST_GAP: (Duration, Duration) = (Duration::from_millis(200), Duration::f
 /// who heard the new node do not answer at once.
 const ANSWER_SPREAD: Duration = Duration::from_millis(200);
 
-/// A heartbeat is brought forward at most so often.
+/// A heartbeat is brought forward once in this time at most.
 const ANSWER_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The times at which heartbeats are sent: a burst, then random gaps.
@@ -72,7 +72,7 @@ impl Schedule {
         self.due = Some(now + gap);
     }
 
-    /// The longest gap in a cluster of so many nodes. The mean is half of it.
+    /// The longest gap in a cluster of this size. The mean is half of it.
     pub(crate) fn longest_gap(&self, nodes: usize) -> Duration {
         let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
         let cluster_gap =

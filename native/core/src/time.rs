@@ -30,7 +30,7 @@ impl Time {
     /// The moment from which the others are counted.
     pub const ZERO: Self = Self(Duration::ZERO);
 
-    /// The moment that lies so long after [`ZERO`](Self::ZERO).
+    /// The moment that lies this long after [`ZERO`](Self::ZERO).
     pub const fn after(since_zero: Duration) -> Self {
         Self(since_zero)
     }
@@ -42,7 +42,7 @@ impl Time {
 }
 
 impl WallTime {
-    /// The moment so many milliseconds after the beginning of 1970 (UTC).
+    /// The moment this many milliseconds after the beginning of 1970 (UTC).
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }

@@ -20,7 +20,7 @@ const REFUSAL_PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// So many in a minute that begins with the first of them.
+/// A minute that begins with the first line, and the lines in it.
 #[derive(Clone, Copy, Debug)]
 struct Minute {
     since: Time,

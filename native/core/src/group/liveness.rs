@@ -163,7 +163,7 @@ mod tests {
         liveness.check(now, SILENCE, |node| *node == other())
     }
 
-    /// What is done about each of so many heartbeats without an echo, one a second.
+    /// What is done about each of these heartbeats, one a second, that bring no echo.
     fn without_echo(heartbeats: u64) -> Vec<Option<Action>> {
         let mut liveness = Liveness::default();
         let missed = |s| {
