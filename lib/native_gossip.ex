@@ -2,8 +2,8 @@ defmodule NativeGossip do
   @moduledoc """
   What can be asked of the topologies that run with `NativeGossip.Strategy` on this node.
 
-      iex> NativeGossip.counters(:lan)
-      %{sent: 12, received: 37, accepted: 25, …}
+      NativeGossip.counters(:lan)
+      #=> %{sent: 12, received: 37, accepted: 25, …}
 
   A topology is named as in the configuration of libcluster. Where two supervisors run topologies of one
   name, give the pid of a strategy instead: `topologies/0` has them.
@@ -17,8 +17,8 @@ defmodule NativeGossip do
   @doc """
   The topologies that run, each with the pid of its strategy, in the order of their names.
 
-      iex> NativeGossip.topologies()
-      [lan: #PID<0.231.0>]
+      NativeGossip.topologies()
+      #=> [lan: #PID<0.231.0>]
   """
   @spec topologies() :: [{topology, pid}]
   def topologies,

@@ -113,9 +113,10 @@ defmodule NativeGossip.Events do
          "names than are taken in (option max_peers), or packets that are too long"}
   ]
 
-  @rows for {name, row} <- @table,
-            do:
-              "| `#{name}` | #{row[:level]} | `#{inspect([:native_gossip | row[:telemetry]])}` | #{row[:doc]} |\n"
+  row = fn {name, row} ->
+    telemetry = inspect([:native_gossip | row[:telemetry]])
+    "| `#{name}` | #{row[:level]} | `#{telemetry}` | #{row[:doc]} |\n"
+  end
 
   @moduledoc """
   What happens, told to people. Whoever finds something out makes an event, `{name, fields}`: the Rust half
@@ -123,7 +124,7 @@ defmodule NativeGossip.Events do
 
   | event | level | telemetry | meaning |
   |---|---|---|---|
-  #{@rows}
+  #{Enum.map(@table, row)}
   Packets refused as `over_limit` are told at the level of information.
   """
 
@@ -162,11 +163,22 @@ defmodule NativeGossip.Events do
   def level(:packets_refused, %{cause: cause}), do: elem(@refusals[cause], 0)
   def level(name, _fields), do: @table[name][:level]
 
-  @doc "The name of the telemetry event."
+  @doc """
+  The name of the telemetry event.
+
+      iex> NativeGossip.Events.telemetry(:group_joined)
+      [:native_gossip, :group, :joined]
+  """
   @spec telemetry(name) :: [atom, ...]
   def telemetry(name), do: [:native_gossip | @table[name][:telemetry]]
 
-  @doc "The event in a sentence for a person, with what to do where something is to be done."
+  @doc """
+  The event in a sentence for a person, with what to do where something is to be done.
+
+      iex> eth0 = %{name: "eth0", index: 2, address: {10, 0, 0, 5}}
+      iex> NativeGossip.Events.sentence(:group_joined, %{group: {233, 252, 1, 32}, interface: eth0})
+      "joined 233.252.1.32 on eth0 (10.0.0.5)"
+  """
   @spec sentence(name, fields :: map) :: String.t()
   def sentence(:heartbeat_sent, _), do: "heartbeat"
 

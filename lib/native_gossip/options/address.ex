@@ -11,6 +11,13 @@ defmodule NativeGossip.Options.Address do
 
   An IPv4 address in IPv6's clothes (`::ffff:10.0.0.1`) is the IPv4 address: an IPv6 socket does not
   reach it. A zone (`fe80::1%eth0`) is refused: the tuple has no room for it.
+
+      iex> NativeGossip.Options.Address.parse("127.1")
+      {:ok, {127, 0, 0, 1}}
+      iex> NativeGossip.Options.Address.parse("::ffff:10.0.0.1")
+      {:ok, {10, 0, 0, 1}}
+      iex> NativeGossip.Options.Address.parse("fe80::1%eth0")
+      :error
   """
   @impl true
   @spec parse(term) :: {:ok, :inet.ip_address()} | :error
@@ -31,6 +38,9 @@ defmodule NativeGossip.Options.Address do
 
   @doc """
   As `parse/1`, but of IPv4 only four decimal numbers.
+
+      iex> NativeGossip.Options.Address.parse_strict("127.1")
+      :error
   """
   @spec parse_strict(term) :: {:ok, :inet.ip_address()} | :error
   def parse_strict(text) when is_binary(text), do: read(text, &:inet.parse_ipv4strict_address/1)

@@ -6,7 +6,14 @@ defmodule NativeGossip.Options.Interface do
   alias NativeGossip.Options.Address
 
   @doc """
-  Reads an address, or else a name that an interface can have.
+  Reads an address, or else a name that an interface can have. A mistyped address is no name.
+
+      iex> NativeGossip.Options.Interface.parse("10.0.0.5")
+      {:ok, {10, 0, 0, 5}}
+      iex> NativeGossip.Options.Interface.parse("eth0")
+      {:ok, "eth0"}
+      iex> NativeGossip.Options.Interface.parse("10.0.0.300")
+      :error
   """
   @spec parse(term) :: {:ok, :inet.ip_address() | String.t()} | :error
   def parse(given) do

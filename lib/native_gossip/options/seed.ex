@@ -10,6 +10,13 @@ defmodule NativeGossip.Options.Seed do
 
   @doc """
   Reads a host, with or without a port.
+
+      iex> NativeGossip.Options.Seed.parse("app.internal")
+      {:ok, {"app.internal", nil}}
+      iex> NativeGossip.Options.Seed.parse("[fd00::5]:4000")
+      {:ok, {{0xFD00, 0, 0, 0, 0, 0, 0, 5}, 4000}}
+      iex> NativeGossip.Options.Seed.parse({"10.0.0.5", 4000})
+      {:ok, {{10, 0, 0, 5}, 4000}}
   """
   @spec parse(term) :: {:ok, {host, :inet.port_number() | nil}} | :error
   def parse({host, port}) when port in 1..65_535//1, do: with_port(host, port)

@@ -38,6 +38,12 @@ defmodule NativeGossip.Options.Type do
 
   @doc """
   Checks each value of a list, or a single one that stands for a list of one. Refuses an improper list.
+
+      iex> even = &if rem(&1, 2) == 0, do: {:ok, &1}, else: :error
+      iex> NativeGossip.Options.Type.parse_each(2, even)
+      {:ok, [2]}
+      iex> NativeGossip.Options.Type.parse_each([2, 3, 2], even)
+      {:error, "3, in [2, 3, 2]"}
   """
   @spec parse_each(given :: term, (term -> {:ok, term} | :error)) :: parsed
   def parse_each(given, parse) do
