@@ -1,4 +1,8 @@
 defmodule NativeGossip.Network.BroadcastTest do
+  @moduledoc """
+  Proves what the simulation cannot: a broadcast address of one network reaches the sockets of
+  other hosts, and no group is joined.
+  """
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Mesh, OsProcess}

@@ -1,4 +1,8 @@
 defmodule NativeGossip.Network.IPv6Test do
+  @moduledoc """
+  Proves what the simulation cannot: the system's IPv6 joins by index, its hop limits and link-
+  local sources work, and Erlang connects by them.
+  """
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Mesh, OsProcess}

@@ -1,7 +1,11 @@
 defmodule NativeGossip.Network.LateInterfaceTest do
+  @moduledoc """
+  Proves what the simulation cannot: what the system lists, routes and joins follows a link and
+  an address that come.
+  """
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Dev.{Await, Mesh}
+  alias NativeGossip.Dev.{Await, Beam, Inside, Mesh}
   alias NativeGossip.Test.{Elapsed, Lan}
   alias NativeGossip.Test.Network.Interface
 
@@ -30,11 +34,8 @@ defmodule NativeGossip.Network.LateInterfaceTest do
     late = Lan.beam(host)
     Lan.join(late, heartbeat_interval: @interval)
 
-    Await.until(
-      "it is said that no group can be joined",
-      fn -> Lan.lines(late, :warning) end,
-      fn lines -> Enum.any?(lines, &(&1 =~ "multicast")) end
-    )
+    Await.until("it is said that no group can be joined", fn -> reports(late) end, &(&1 != []))
+    strategy = Beam.call(late, Inside, :strategy, [:lan])
 
     # Its first burst is over: what connects is another one, or a heartbeat in its turn.
     Await.until("the other host's burst is over", fn -> Lan.counters(well) end, &(&1.sent >= 3))
@@ -51,5 +52,12 @@ defmodule NativeGossip.Network.LateInterfaceTest do
       fn -> Lan.lines(late, :info) end,
       fn lines -> Enum.any?(lines, &(&1 =~ ~r/joined .* eth0 .*#{host.address}/)) end
     )
+
+    assert [_] = reports(late)
+    assert Beam.call(late, Inside, :strategy, [:lan]) == strategy
+  end
+
+  defp reports(beam) do
+    for line <- Lan.lines(beam, :warning), line =~ "no interface but the loopback", do: line
   end
 end

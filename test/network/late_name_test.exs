@@ -1,4 +1,8 @@
 defmodule NativeGossip.Network.LateNameTest do
+  @moduledoc """
+  Proves what the simulation cannot: the name that `Node.start/1` gives a running BEAM reaches
+  the loop inside its NIF.
+  """
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Beam, Mesh}

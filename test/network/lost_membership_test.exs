@@ -1,4 +1,8 @@
 defmodule NativeGossip.Network.LostMembershipTest do
+  @moduledoc """
+  Proves what the simulation cannot: the kernel ends memberships silently, and a bridge that
+  snoops forgets, as the simulation says they do.
+  """
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Beam, Mesh, OsProcess}
@@ -41,6 +45,10 @@ defmodule NativeGossip.Network.LostMembershipTest do
     group = @group |> :inet.ntoa() |> to_string()
     Await.until("the switch knows it", fn -> Filter.snooped?(host, group) end, & &1)
 
+    # Only who was heard can be missed.
+    heard = fn -> Lan.counters(Enum.at(beams, 1)).accepted end
+    Await.until("it has heard the other host", heard, &(&1 > 0))
+
     # By then it has been forgotten for a while, which counts.
     started = Elapsed.now()
     Filter.forget(host, group)
@@ -74,13 +82,13 @@ defmodule NativeGossip.Network.LostMembershipTest do
 
     hears(struck, Lan.counters(struck), started, what)
 
-    # Said once, and once that it is over.
-    assert [warning] = Enum.drop(Lan.lines(struck, :warning), warned)
+    # Said once, and once that it is over. A heartbeat may have been due while the interface was away.
+    warnings = Enum.drop(Lan.lines(struck, :warning), warned)
+    assert [warning] = Enum.reject(warnings, &(&1 =~ "cannot send"))
     assert warning =~ "eth0"
-    # When it was the other side that connected, this one says so at the next heartbeat.
-    other? = &String.starts_with?(&1, "connected to ")
-    news = fn -> struck |> Lan.lines(:info) |> Enum.drop(informed) |> Enum.reject(other?) end
-    Await.until("it is said to be over", news, &match?([_], &1))
+    news = fn -> Enum.drop(Lan.lines(struck, :info), informed) end
+    over? = fn lines -> Enum.count(lines, &(&1 =~ "hear")) == 1 end
+    Await.until("it is said to be over", news, over?)
   end
 
   defp hears(struck, before, started, what) do

@@ -1,4 +1,7 @@
 defmodule NativeGossip.Network.MixedClusterTest do
+  @moduledoc """
+  Proves what the simulation cannot: the real stock strategy reads our packets, and we read its.
+  """
   use NativeGossip.Test.LanCase, skip: NativeGossip.Test.Requirement.real_libcluster()
 
   alias NativeGossip.Dev.{Await, Mesh}

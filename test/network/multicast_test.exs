@@ -1,4 +1,8 @@
 defmodule NativeGossip.Network.MulticastTest do
+  @moduledoc """
+  Proves what the simulation cannot: the kernel delivers the groups that were joined and no
+  others, whatever else is joined on the host.
+  """
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Mesh, OsProcess}

@@ -1,4 +1,8 @@
 defmodule NativeGossip.Network.PartitionTest do
+  @moduledoc """
+  Proves what the simulation cannot: real connections break and are made again; OTP's `global`
+  has its say.
+  """
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Beam, Inside, Mesh}

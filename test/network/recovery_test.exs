@@ -1,4 +1,8 @@
 defmodule NativeGossip.Network.RecoveryTest do
+  @moduledoc """
+  Proves what the simulation cannot: the system holds no socket, thread or descriptor more after
+  a process was killed inside the NIF.
+  """
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Beam, Inside, Mesh, OsProcess}

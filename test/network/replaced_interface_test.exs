@@ -1,4 +1,8 @@
 defmodule NativeGossip.Network.ReplacedInterfaceTest do
+  @moduledoc """
+  Proves what the simulation cannot: the kernel forgets memberships with an interface, and sends
+  by the one that is made in its place.
+  """
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Mesh, OsProcess}

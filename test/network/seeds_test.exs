@@ -1,4 +1,8 @@
 defmodule NativeGossip.Network.SeedsTest do
+  @moduledoc """
+  Proves what the simulation cannot: unicast arrives where multicast does not, and the system's
+  resolver follows a name.
+  """
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Mesh}

@@ -1,4 +1,8 @@
 defmodule NativeGossip.Network.SharedPortTest do
+  @moduledoc """
+  Proves what the simulation cannot: sockets of several VMs on one port are all given what they
+  joined.
+  """
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Beam, Inside, Mesh, OsProcess}

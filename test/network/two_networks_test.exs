@@ -1,4 +1,8 @@
 defmodule NativeGossip.Network.TwoNetworksTest do
+  @moduledoc """
+  Proves what the simulation cannot: each heartbeat leaves by the interface that it is meant
+  for, and tells which one it came by.
+  """
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Mesh}
