@@ -7,6 +7,8 @@
 //! Prints `node NAME` or `reject REASON` for each line. White space and colons between the hex
 //! digits are passed over, as packet captures have them.
 
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods)]
+
 use std::{
     env,
     io::{self, BufRead, Write},

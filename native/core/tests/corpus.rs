@@ -1,6 +1,7 @@
 //! Every input that fuzzing kept, tried again: `bin/fuzz` finds them, and this needs no fuzzer.
 
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods)]
 
 use std::{fs, path::Path};
 

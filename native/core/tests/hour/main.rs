@@ -4,6 +4,7 @@
 //! `SIMULATION_SEED` makes it another hour, `SIMULATION_HOURS` more than one.
 
 #![allow(clippy::indexing_slicing)]
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod connections;
 mod disturbances;
