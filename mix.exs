@@ -87,7 +87,12 @@ defmodule NativeGossip.MixProject do
       extras: ["README.md"] ++ guides ++ internals ++ ~w(CHANGELOG.md LICENSE-MIT LICENSE-APACHE),
       groups_for_extras: [Guides: guides, Internals: internals],
       groups_for_modules: [
-        Interface: [NativeGossip, NativeGossip.Strategy, NativeGossip.Options],
+        Interface: [
+          NativeGossip,
+          NativeGossip.Strategy,
+          NativeGossip.Options,
+          NativeGossip.Events
+        ],
         "Types of options": ~r/^NativeGossip\.Options\./,
         Internals: ~r/^NativeGossip\./
       ],

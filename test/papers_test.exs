@@ -17,6 +17,15 @@ defmodule NativeGossip.PapersTest do
     end
   end
 
+  test "each file that a paper names is there" do
+    files = Path.wildcard("{lib,native,test,dev,demo,bench,bin,docs,config}/**")
+
+    for paper <- @papers, name <- files_named(paper) do
+      assert Enum.any?(files, &(&1 == name or String.ends_with?(&1, "/" <> name))),
+             "#{paper} names #{name}"
+    end
+  end
+
   test "each config that the papers show is one that a strategy takes" do
     shown =
       for paper <- @papers,
@@ -48,6 +57,15 @@ defmodule NativeGossip.PapersTest do
         [file, anchor] -> {file, anchor}
       end
     end
+  end
+
+  # What stands between backticks, itself or in a command: bin/demo, peers/, peers/state.rs.
+  defp files_named(paper) do
+    for [_, code] <- Regex.scan(~r/`([^`\n]+)`/, File.read!(paper)),
+        word <- String.split(code),
+        word =~ ~r"\A(bin/[\w-]+|[\w/]+/|[\w/-]+\.(rs|exs?|json|toml|sh))\z",
+        word not in ["mix.exs", "doc/"],
+        do: String.trim_trailing(word, "/")
   end
 
   # As GitHub and ExDoc make anchors of them.
