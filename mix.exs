@@ -14,6 +14,7 @@ defmodule NativeGossip.MixProject do
       description: "The gossip strategy of libcluster with its network half in Rust",
       compilers: Mix.compilers() ++ [:native_gossip],
       elixirc_paths: elixirc_paths(Mix.env()),
+      test_ignore_filters: [&String.starts_with?(&1, ["test/release/", "test/stand_ins/"])],
       start_permanent: Mix.env() == :prod,
       build_path: build_path(),
       name: "native_gossip",

@@ -54,8 +54,8 @@ defmodule NativeGossip.Test.Differential do
 
   def damaged(bytes, places) do
     at = pick(byte_size(bytes)) - 1
-    <<before::binary-size(at), byte, rest::binary>> = bytes
-    damaged(before <> damage(byte, bytes) <> rest, places - 1)
+    <<byte, rest::binary>> = binary_part(bytes, at, byte_size(bytes) - at)
+    damaged(binary_part(bytes, 0, at) <> damage(byte, bytes) <> rest, places - 1)
   end
 
   @tags [70, 77, 80, 82, 88, 97, 98, 100, 104, 105, 106, 107, 108, 109, 110, 111, 113, 115, 116] ++

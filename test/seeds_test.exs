@@ -225,7 +225,12 @@ defmodule NativeGossip.SeedsTest do
       {:ok, owner} =
         Task.start(fn ->
           options = Options.validate!([seeds: seeds], :seeds_test)
-          hangs = fn _name, _family -> send(test, :asked) && Process.sleep(:infinity) end
+
+          hangs = fn _name, _family ->
+            send(test, :asked)
+            Process.sleep(:infinity)
+          end
+
           hand_over = {__MODULE__, :hand_over, [self()]}
           {:ok, pid} = Seeds.start_link(options, :seeds_test, hand_over, resolve: hangs)
           send(test, {:started, pid})
