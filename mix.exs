@@ -61,7 +61,14 @@ defmodule NativeGossip.MixProject do
   end
 
   # Mix mixes up two telemetries in one folder: it deletes one's modules as leftovers of the other.
-  defp build_path, do: if(libcluster_path(), do: "_build/libcluster_path", else: "_build")
+  # A library with other features is another library, too.
+  defp build_path do
+    features = if features() != "", do: "/#{features()}"
+    "_build#{if libcluster_path(), do: "/libcluster_path"}#{features}"
+  end
+
+  # Features of the Rust half, for its tests: `portable` has Linux use the socket code of other systems.
+  defp features, do: System.get_env("NATIVE_GOSSIP_FEATURES", "")
 
   defp stand_in do
     IO.puts(:stderr, "libcluster and telemetry are the stand-ins of test/stand_ins: no Hex here")

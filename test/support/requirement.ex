@@ -26,6 +26,13 @@ defmodule NativeGossip.Test.Requirement do
     end
   end
 
+  @doc "That the system tells by which interface, and to which group, each packet came."
+  @spec packet_info :: String.t() | nil
+  def packet_info do
+    if System.get_env("NATIVE_GOSSIP_FEATURES", "") =~ "portable",
+      do: "the portable sockets are not told by which interface a packet came, or to which group"
+  end
+
   @doc "The real libcluster, for its stock strategy; the stand-in has none."
   @spec real_libcluster :: String.t() | nil
   def real_libcluster do

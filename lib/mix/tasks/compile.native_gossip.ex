@@ -5,7 +5,8 @@ defmodule Mix.Tasks.Compile.NativeGossip do
 
   Cargo knows best what is out of date, so it is called each time; nothing is printed when there
   was nothing to do. It works in `target` beside this project's `mix.exs`, with the environment of
-  the caller, `RUSTFLAGS` included.
+  the caller, `RUSTFLAGS` included. `NATIVE_GOSSIP_FEATURES` names features of the crate, which its tests
+  use.
   """
   use Mix.Task.Compiler
 
@@ -52,7 +53,7 @@ defmodule Mix.Tasks.Compile.NativeGossip do
     # In JSON cargo says where it put the library, whatever target its configuration names.
     args =
       ~w(build --release --locked --color never --message-format json-render-diagnostics) ++
-        ["--package", @crate, "--target-dir", Path.expand("target")]
+        ["--package", @crate, "--target-dir", Path.expand("target")] ++ features()
 
     options = [:binary, :exit_status, :stderr_to_stdout, line: 1_000_000, args: args]
 
@@ -60,6 +61,13 @@ defmodule Mix.Tasks.Compile.NativeGossip do
       {0, %{} = artifact} -> artifact
       {0, nil} -> Mix.raise("cargo built #{@crate} and did not say where it is")
       {status, _} -> Mix.raise("cargo could not build #{@crate} (exit status #{status})")
+    end
+  end
+
+  defp features do
+    case System.get_env("NATIVE_GOSSIP_FEATURES", "") do
+      "" -> []
+      features -> ["--features", features]
     end
   end
 
