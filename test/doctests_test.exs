@@ -1,10 +1,7 @@
 defmodule NativeGossip.DoctestsTest do
+  @moduledoc "What an example in the documentation of any module says is what comes out."
   use ExUnit.Case, async: true
 
-  doctest NativeGossip.Events
-  doctest NativeGossip.Events.Words
-  doctest NativeGossip.Options.Address
-  doctest NativeGossip.Options.Interface
-  doctest NativeGossip.Options.Seed
-  doctest NativeGossip.Options.Type
+  {:ok, modules} = :application.get_key(:native_gossip, :modules)
+  for module <- modules, do: doctest(module)
 end
