@@ -6,7 +6,7 @@ defmodule NativeGossip.Network.SharedPortTest do
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Beam, Inside, Mesh, OsProcess}
-  alias NativeGossip.Test.Lan
+  alias NativeGossip.Test.{Lan, Requirement}
 
   @port 45892
 
@@ -47,6 +47,7 @@ defmodule NativeGossip.Network.SharedPortTest do
     assert OsProcess.udp_sockets(hub.os_pid, @port + 1) == 1
   end
 
+  @tag skip: Requirement.netns() || Requirement.groups_apart()
   test "two VMs on one host and port, each in a group of its own, hear each their group",
        %{network: network} do
     host = Lan.host(network, 1)

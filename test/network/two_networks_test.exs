@@ -6,7 +6,7 @@ defmodule NativeGossip.Network.TwoNetworksTest do
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Mesh}
-  alias NativeGossip.Test.{Elapsed, Lan}
+  alias NativeGossip.Test.{Elapsed, Lan, Requirement}
   alias NativeGossip.Test.Network.Interface
 
   # n1 is on both LANs, n2 on the first and n3 on the second.
@@ -57,6 +57,7 @@ defmodule NativeGossip.Network.TwoNetworksTest do
     assert Mesh.seen([n1, n2]) == %{n1.name => [n3.name], n2.name => []}
   end
 
+  @tag skip: Requirement.netns() || Requirement.groups_apart()
   test "two VMs of one host, each on an interface of its own, hear each only its network",
        %{hub: hub, beams: [n1, n2, n3]} do
     other = Lan.beam(hub, name: "other")

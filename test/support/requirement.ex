@@ -26,11 +26,11 @@ defmodule NativeGossip.Test.Requirement do
     end
   end
 
-  @doc "That the system tells by which interface, and to which group, each packet came."
-  @spec packet_info :: String.t() | nil
-  def packet_info do
+  @doc "Sockets that hear only what they joined themselves."
+  @spec groups_apart :: String.t() | nil
+  def groups_apart do
     if System.get_env("NATIVE_GOSSIP_FEATURES", "") =~ "portable",
-      do: "the portable sockets are not told by which interface a packet came, or to which group"
+      do: "on Linux the portable sockets hear what other sockets of the host have joined, too"
   end
 
   @doc "The real libcluster, for its stock strategy; the stand-in has none."
