@@ -2,7 +2,8 @@ defmodule NativeGossip.OptionsTest do
   use ExUnit.Case, async: true
 
   alias NativeGossip.Options
-  alias NativeGossip.Options.Rules
+
+  @group_v6 {0xFF02, 0, 0, 0, 0, 0, 0, 0x4747}
 
   @given_and_wrong [
     port: [0, 65_536, -1, "45892", 45_892.0, nil],
@@ -159,41 +160,6 @@ defmodule NativeGossip.OptionsTest do
     end
   end
 
-  @group_v6 {0xFF02, 0, 0, 0, 0, 0, 0, 0x4747}
-
-  test "an address of another family than the group's is refused by its option" do
-    for {option, {v4, v6}} <- [
-          if_addr: {"10.0.0.5", "fd00::5"},
-          if_addr: {{0, 0, 0, 0}, "::"},
-          if_addr: {"::ffff:10.0.0.5", {0xFD00, 0, 0, 0, 0, 0, 0, 5}},
-          multicast_if: {"10.0.0.5", "fd00::5"},
-          multicast_if: {["eth0", "10.0.0.5"], ["fd00::5", "eth0"]},
-          seeds: {"10.0.0.5", "fd00::5"},
-          seeds: {["app", {"10.0.0.5", 4000}], ["app", "[fd00::5]:4000"]}
-        ],
-        {group, right, wrong, family} <- [
-          {"233.252.1.32", v4, v6, "IPv4"},
-          {"ff02::4747", v6, v4, "IPv6"}
-        ] do
-      assert %{} = Options.validate!([{option, right}, multicast_addr: group], :lan)
-
-      message =
-        assert_raise(ArgumentError, fn ->
-          Options.validate!([{option, wrong}, multicast_addr: group], :lan)
-        end).message
-
-      assert message =~ "option #{inspect(option)} of"
-      assert message =~ "expected an #{family} address, as multicast_addr (#{group}) is one"
-      assert message =~ inspect(wrong)
-    end
-  end
-
-  test "broadcast_only with an IPv6 address is refused: IPv6 has no broadcast" do
-    assert_raise ArgumentError, ~r/option :multicast_addr .+ no broadcast, got: "ff02::1"/, fn ->
-      Options.validate!([broadcast_only: true, multicast_addr: "ff02::1"], :lan)
-    end
-  end
-
   test "an unknown option is refused, with those that there are" do
     message =
       assert_raise(ArgumentError, fn -> Options.validate!([multicast_adr: 1], :lan) end).message
@@ -344,60 +310,6 @@ defmodule NativeGossip.OptionsTest do
       config = [multicast_addr: @group_v6, seeds: [given]]
       assert Options.validate!(config, :lan).seeds == [value]
     end
-  end
-
-  test "with broadcast_only any address may be the target" do
-    options = Options.validate!([broadcast_only: true, multicast_addr: "10.0.0.255"], :lan)
-    assert %{multicast_addr: {10, 0, 0, 255}} = options
-    assert Rules.warnings(options) == []
-  end
-
-  test "a unicast bind that hears no multicast on Linux is warned of" do
-    options = Options.validate!([if_addr: "127.0.0.1"], :lan)
-    expected = {:option_warning, %{warning: :bound_to_one_address, address: {127, 0, 0, 1}}}
-    assert Rules.warnings(options, {:unix, :linux}) == [expected]
-    assert Rules.warnings(options, {:win32, :nt}) == []
-    assert Rules.warnings(Options.validate!([], :lan), {:unix, :linux}) == []
-  end
-
-  test "a link-local address, which leads nowhere without a zone, is refused by its option" do
-    for {name, value} <- [if_addr: "fe80::1", seeds: ["fd00::1", "[febf::1]:4000"]] do
-      config = [{name, value}, multicast_addr: "ff02::4747"]
-      error = assert_raise ArgumentError, fn -> Options.validate!(config, :lan) end
-      assert error.message =~ "option #{inspect(name)}"
-      assert error.message =~ "not link-local"
-    end
-
-    assert Options.validate!([multicast_addr: "ff02::1", multicast_if: "fe80::1"], :lan)
-  end
-
-  test "a unicast bind is warned of with an IPv6 group as well" do
-    options = Options.validate!([multicast_addr: "ff02::4747", if_addr: "fd00::5"], :lan)
-    assert [{:option_warning, warning}] = Rules.warnings(options, {:unix, :linux})
-    assert warning == %{warning: :bound_to_one_address, address: {0xFD00, 0, 0, 0, 0, 0, 0, 5}}
-
-    for if_addr <- ["::", "ff02::4747"] do
-      options = Options.validate!([multicast_addr: "ff02::4747", if_addr: if_addr], :lan)
-      assert Rules.warnings(options, {:unix, :linux}) == []
-    end
-  end
-
-  test "interfaces that no broadcast follows are warned of, unless the stock strategy takes them" do
-    config = [broadcast_only: true, multicast_addr: "10.0.0.255"]
-
-    for interfaces <- [:all, "eth0", ["10.0.0.5", "10.0.0.6"]] do
-      options = Options.validate!([multicast_if: interfaces] ++ config, :lan)
-      assert Rules.warnings(options) == [{:option_warning, %{warning: :unused_interfaces}}]
-    end
-
-    options = Options.validate!([multicast_if: "10.0.0.5"] ++ config, :lan)
-    assert Rules.warnings(options) == []
-  end
-
-  test "a broadcast to a group that nobody joins is warned of" do
-    options = Options.validate!([broadcast_only: true], :lan)
-    expected = {:option_warning, %{warning: :broadcast_to_group, group: {233, 252, 1, 32}}}
-    assert Rules.warnings(options) == [expected]
   end
 
   test "docs/configuration.md has the table of options as it is rendered" do
