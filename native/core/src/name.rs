@@ -1,6 +1,6 @@
 //! Names under which a BEAM can be a node of a cluster.
 
-use std::{borrow::Borrow, fmt};
+use std::fmt;
 
 /// Longest name in UTF-8 bytes: the length of a SMALL_ATOM_UTF8_EXT is one byte.
 const MAX_LEN: usize = 255;
@@ -38,12 +38,6 @@ impl NodeName {
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Borrow<str> for NodeName {
-    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -98,5 +92,9 @@ mod tests {
         {
             assert_eq!(NodeName::parse(text).map(|name| name.to_string()), Ok(text.to_string()));
         }
+    }
+    #[test]
+    fn a_name_that_is_refused_is_said_to_be_none() {
+        assert_eq!(InvalidName.to_string(), "not a name under which a node can start");
     }
 }
