@@ -229,4 +229,8 @@ mod tests {
         let mut limit = ReceiveLimit::new(100);
         assert!((0..100).all(|_| limit.check(Time::ZERO).is_ok()));
     }
+    #[test]
+    fn of_sixteen_attempts_eight_are_of_one_source_and_twelve_are_retries() {
+        assert_eq!((ATTEMPTS_AT_ONCE, ATTEMPTS_OF_ONE_SOURCE, ATTEMPTS_OF_RETRIES), (16, 8, 12));
+    }
 }

@@ -86,3 +86,13 @@ impl NetworkConfig {
         SocketAddr::new(self.if_addr, self.port)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        assert_eq!(format!("{:?}", Secret(b"hush".to_vec())), "Secret(…)");
+    }
+}

@@ -287,3 +287,6 @@ named! {
         Broadcast = "broadcast",
     }
 }
+
+#[cfg(test)]
+mod tests;

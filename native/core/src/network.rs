@@ -4,6 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::event::{SocketStep, SystemError};
 
+#[cfg(test)]
+pub(crate) mod fake;
+
 /// What the driver does for a [`Node`](crate::Node), and a simulation does in its place. Every
 /// outcome is known at once, and no method waits.
 pub trait Network {

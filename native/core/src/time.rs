@@ -101,4 +101,8 @@ mod tests {
         assert_eq!(time.since_zero(), Duration::from_secs(2));
         assert_eq!(time + Duration::MAX, Time::after(Duration::MAX));
     }
+    #[test]
+    fn a_wall_clock_shows_the_milliseconds_that_it_was_made_of() {
+        assert_eq!(WallTime::from_millis(1_700_000_000_000).millis(), 1_700_000_000_000);
+    }
 }

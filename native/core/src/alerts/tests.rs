@@ -88,7 +88,9 @@ fn a_component_that_goes_and_comes_back_with_a_fault_is_told_of_once_a_minute_to
         alerts.forget(secs(s), |component| *component == Component::Socket);
     }
     assert_eq!(alerts.take(), [Event::FaultRaised(fault()), Event::FaultRaised(fault())]);
-    alerts.forget(secs(1000), |_| false);
+    alerts.forget(secs(119), |_| false);
+    assert_eq!(alerts.known.len(), 1);
+    alerts.forget(secs(120), |_| false);
     assert!(alerts.known.is_empty());
 }
 

@@ -260,3 +260,6 @@ impl Group {
         memberships.filter(move |m| index.is_none_or(|index| index == m.interface.index))
     }
 }
+
+#[cfg(test)]
+mod tests;

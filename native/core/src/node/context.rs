@@ -21,13 +21,13 @@ impl<N: Network> Context<'_, N> {
 
 /// What acting leaves behind, beside what the network is told.
 #[derive(Default)]
-pub(super) struct Effects {
-    pub(super) alerts: Alerts,
-    pub(super) bursts: Bursts,
+pub(crate) struct Effects {
+    pub(crate) alerts: Alerts,
+    pub(crate) bursts: Bursts,
 }
 
 impl Effects {
-    pub(super) fn context<'a, N>(&'a mut self, now: Time, network: &'a mut N) -> Context<'a, N> {
+    pub(crate) fn context<'a, N>(&'a mut self, now: Time, network: &'a mut N) -> Context<'a, N> {
         Context { now, network, alerts: &mut self.alerts, bursts: &mut self.bursts }
     }
 }
@@ -38,7 +38,7 @@ const BURST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// When the next burst of heartbeats may be sent, and whether there is reason for one.
 #[derive(Debug, Default)]
-pub(super) struct Bursts {
+pub(crate) struct Bursts {
     allowed_from: Time,
     is_requested: bool,
 }
@@ -49,7 +49,7 @@ impl Bursts {
     }
 
     /// Whether one is to be sent now.
-    pub(super) fn take(&mut self, now: Time) -> bool {
+    pub(crate) fn take(&mut self, now: Time) -> bool {
         let is_due = self.is_requested && now >= self.allowed_from;
         if is_due {
             self.is_requested = false;

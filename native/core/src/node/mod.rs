@@ -8,8 +8,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use rand_core::CryptoRng;
 
-pub(crate) use self::context::Context;
-use self::{context::Effects, overload::Overload, socket_state::SocketState};
+pub(crate) use self::context::{Context, Effects};
+use self::{overload::Overload, socket_state::SocketState};
 use crate::{
     Config, Counters, Engine, Event, Network, NetworkConfig, NodeName, Now, PeerChange, Received,
     RecvMeta, Report, Time,
@@ -235,3 +235,6 @@ impl<R: CryptoRng> Node<R> {
         self.effects.alerts.sent();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,3 +41,44 @@ impl Overload {
         self.receive_paused_until = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn millis(millis: u64) -> Time {
+        Time::after(Duration::from_millis(millis))
+    }
+
+    /// An overload whose only datagram of the first 10 ms was received.
+    fn reached() -> Overload {
+        let mut overload = Overload::new(100);
+        assert!(overload.may_receive(millis(0)));
+        overload.received();
+        overload
+    }
+
+    #[test]
+    fn a_pause_begins_where_the_limit_is_reached_and_ends_with_the_window() {
+        let mut overload = reached();
+        assert!(!overload.is_paused(millis(1)));
+        assert_eq!(overload.deadline(), None);
+        assert!(!overload.may_receive(millis(1)));
+        assert_eq!(overload.deadline(), Some(millis(10)));
+        assert!(overload.is_paused(millis(9)));
+        assert!(!overload.is_paused(millis(10)));
+        assert_eq!(overload.deadline(), None);
+        assert!(overload.may_receive(millis(10)));
+    }
+
+    #[test]
+    fn another_socket_ends_the_pause() {
+        let mut overload = reached();
+        assert!(!overload.may_receive(millis(1)));
+        overload.reset();
+        assert!(!overload.is_paused(millis(1)));
+        assert_eq!(overload.deadline(), None);
+    }
+}

@@ -1,0 +1,252 @@
+use super::*;
+use crate::{
+    event::MissingReason,
+    network::fake::{FakeNetwork, GROUP, PORT, error, interface, meta},
+    node::Effects,
+};
+
+mod hearing;
+mod sending;
+
+/// A group, and all that it acts with.
+struct Host {
+    group: Group,
+    network: FakeNetwork,
+    effects: Effects,
+}
+
+impl Host {
+    fn with(multicast_if: Interfaces, group: IpAddr, interfaces: &[Interface]) -> Self {
+        let config = NetworkConfig {
+            port: PORT,
+            if_addr: [0, 0, 0, 0].into(),
+            multicast_if,
+            multicast_addr: group,
+            multicast_ttl: 1,
+            broadcast_only: false,
+            receive_limit: 1000,
+        };
+        let (group, network) = (Group::new(&config, true), FakeNetwork::of(interfaces));
+        Self { group, network, effects: Effects::default() }
+    }
+
+    /// A host that has joined on these interfaces at 0 s, and told so.
+    fn joined(interfaces: &[Interface]) -> Self {
+        let mut host = Self::with(Interfaces::All, GROUP, interfaces);
+        host.reconcile(secs(0));
+        host.bursts(secs(0));
+        host.told();
+        host.network.take_calls();
+        host
+    }
+
+    fn reconcile(&mut self, now: Time) {
+        self.group.reconcile(&mut self.effects.context(now, &mut self.network));
+    }
+
+    fn send(&mut self, now: Time) {
+        self.group.send(&mut self.effects.context(now, &mut self.network), b"heartbeat");
+    }
+
+    /// What is called because of what is not heard, while this node is connected.
+    fn check(&mut self, now: Time, connected: &NodeName) -> Vec<String> {
+        let context = &mut self.effects.context(now, &mut self.network);
+        self.group.check_liveness(context, SILENCE, |node| node == connected);
+        self.network.take_calls()
+    }
+
+    fn told(&mut self) -> Vec<Event> {
+        self.effects.alerts.take()
+    }
+
+    /// Whether a burst was asked for, where one may be sent.
+    fn bursts(&mut self, now: Time) -> bool {
+        self.effects.bursts.take(now)
+    }
+}
+
+const SILENCE: Duration = Duration::from_secs(10);
+
+fn secs(s: u64) -> Time {
+    Time::after(Duration::from_secs(s))
+}
+
+fn eth0() -> Interface {
+    interface("eth0", 2, [10, 0, 0, 1])
+}
+
+fn eth1() -> Interface {
+    interface("eth1", 3, [10, 1, 0, 1])
+}
+
+fn target() -> SocketAddr {
+    SocketAddr::new(GROUP, PORT)
+}
+
+fn join_fault() -> Fault {
+    Fault::Join { group: GROUP, interface: eth0(), error: error() }
+}
+
+#[test]
+fn the_group_is_joined_on_each_interface_which_is_told_and_worth_a_burst() {
+    let mut host = Host::with(Interfaces::All, GROUP, &[eth0(), eth1()]);
+    host.reconcile(secs(0));
+    assert_eq!(host.network.take_calls(), ["join on eth0", "join on eth1"]);
+    let told = [eth0(), eth1()].map(|interface| Event::GroupJoined(GROUP, interface));
+    assert_eq!(host.told(), told);
+    assert!(host.bursts(secs(0)));
+}
+
+#[test]
+fn interfaces_are_scanned_every_two_seconds() {
+    let mut host = Host::with(Interfaces::All, GROUP, &[eth0()]);
+    assert_eq!(host.group.deadline(), secs(0));
+    for s in 0..10 {
+        host.reconcile(secs(s));
+    }
+    assert_eq!(host.network.scans, 5);
+    assert_eq!(host.group.deadline(), secs(10));
+}
+
+#[test]
+fn a_membership_that_is_there_is_neither_left_nor_joined() {
+    let mut host = Host::joined(&[eth0()]);
+    host.reconcile(secs(2));
+    assert_eq!((host.network.take_calls(), host.told()), (vec![], vec![]));
+    assert!(!host.bursts(secs(2)));
+}
+
+#[test]
+fn an_interface_that_comes_is_joined_and_one_that_goes_is_left() {
+    let mut host = Host::joined(&[eth0()]);
+    host.network.has(&[eth1()]);
+    host.reconcile(secs(2));
+    assert_eq!(host.network.take_calls(), ["leave on eth0", "join on eth1"]);
+    let told = [Event::GroupLeft(GROUP, eth0()), Event::GroupJoined(GROUP, eth1())];
+    assert_eq!(host.told(), told);
+    assert!(host.bursts(secs(2)));
+}
+
+#[test]
+fn an_interface_with_another_address_or_index_is_rejoined() {
+    for changed in [interface("eth0", 2, [10, 0, 0, 9]), interface("eth0", 7, [10, 0, 0, 1])] {
+        let mut host = Host::joined(&[eth0()]);
+        host.network.has(std::slice::from_ref(&changed));
+        host.reconcile(secs(2));
+        assert_eq!(host.network.take_calls(), ["leave on eth0", "join on eth0"]);
+        let told = [Event::GroupLeft(GROUP, eth0()), Event::GroupJoined(GROUP, changed)];
+        assert_eq!(host.told(), told);
+    }
+}
+
+#[test]
+fn a_join_that_fails_is_a_fault_and_tried_at_each_scan_until_it_works() {
+    let mut host = Host::with(Interfaces::All, GROUP, &[eth0(), eth1()]);
+    host.network.refuse(&["join on eth0"]);
+    host.reconcile(secs(0));
+    assert!(host.told().contains(&Event::FaultRaised(join_fault())));
+    host.network.take_calls();
+    host.reconcile(secs(2));
+    assert_eq!(host.network.take_calls(), ["join on eth0"]);
+    host.network.refuse(&[]);
+    host.reconcile(secs(4));
+    let joined = Event::GroupJoined(GROUP, eth0());
+    assert_eq!(host.told(), [Event::FaultCleared(join_fault()), joined]);
+}
+
+#[test]
+fn faults_of_an_interface_that_has_gone_are_forgotten_and_those_of_others_are_not() {
+    for (of_second_scan, is_kept) in [(vec![eth0()], true), (vec![eth1()], false)] {
+        let mut host = Host::with(Interfaces::All, GROUP, &[eth0()]);
+        host.network.refuse(&["join on eth0"]);
+        host.reconcile(secs(0));
+        host.network.has(&of_second_scan);
+        host.reconcile(secs(2));
+        host.network.has(&[eth0()]);
+        host.network.refuse(&[]);
+        host.reconcile(secs(4));
+        let cleared = Event::FaultCleared(join_fault());
+        assert_eq!(host.told().contains(&cleared), is_kept);
+    }
+}
+
+#[test]
+fn a_fault_that_is_of_no_interface_is_not_forgotten_with_one() {
+    let mut host = Host::joined(&[eth0()]);
+    let address = SocketAddr::new([10, 0, 0, 7].into(), PORT);
+    let fault =
+        Fault::SendTo { target: address, kind: crate::event::TargetKind::Seed, error: error() };
+    host.effects.alerts.raise(secs(0), fault.clone());
+    host.told();
+    host.reconcile(secs(2));
+    host.effects.alerts.clear(&fault.component());
+    assert_eq!(host.told(), [Event::FaultCleared(fault)]);
+}
+
+#[test]
+fn a_scan_that_fails_is_a_fault_that_changes_no_membership_until_it_works() {
+    for (call, step) in [("interfaces", ScanStep::Interfaces), ("route", ScanStep::Route)] {
+        let mut host = Host::joined(&[eth0()]);
+        host.network.refuse(&[call]);
+        host.network.has(&[]);
+        host.reconcile(secs(2));
+        let fault = Fault::Scan { step, error: error() };
+        assert_eq!(host.told(), [Event::FaultRaised(fault.clone())]);
+        assert_eq!(host.network.take_calls(), [""; 0]);
+        assert_eq!(host.group.deadline(), secs(4));
+        host.network.refuse(&[]);
+        host.network.has(&[eth0()]);
+        host.reconcile(secs(4));
+        assert_eq!(host.told(), [Event::FaultCleared(fault)]);
+    }
+}
+
+#[test]
+fn of_the_routes_for_ipv6_groups_nobody_asks() {
+    let group = "ff02::1:32".parse().expect("an address");
+    let address = "fe80::1".parse::<IpAddr>().expect("an address");
+    let mut host = Host::with(Interfaces::Routed, group, &[interface("eth0", 2, address)]);
+    host.network.refuse(&["route"]);
+    host.reconcile(secs(0));
+    assert_eq!(host.network.take_calls(), ["join on eth0"]);
+}
+
+#[test]
+fn the_group_is_joined_where_the_system_routes_it() {
+    let mut host = Host::with(Interfaces::Routed, GROUP, &[eth0(), eth1()]);
+    host.network.routed = Some([10, 1, 0, 1].into());
+    host.reconcile(secs(0));
+    assert_eq!(host.network.take_calls(), ["join on eth1"]);
+}
+
+#[test]
+fn an_interface_that_is_missing_is_a_fault_until_it_is_there() {
+    let wanted = crate::InterfaceName::Name("eth1".into());
+    let mut host = Host::with(Interfaces::Listed(vec![wanted.clone()]), GROUP, &[eth0()]);
+    host.reconcile(secs(0));
+    let reason = MissingReason::NoSuchName;
+    let fault = Fault::InterfaceMissing { group: GROUP, wanted, reason };
+    assert_eq!(host.told(), [Event::FaultRaised(fault.clone())]);
+    host.network.has(&[eth0(), eth1()]);
+    host.reconcile(secs(2));
+    let joined = Event::GroupJoined(GROUP, eth1());
+    assert_eq!(host.told(), [Event::FaultCleared(fault), joined]);
+}
+
+#[test]
+fn another_socket_is_a_member_of_nothing_and_joins_at_once() {
+    let mut host = Host::joined(&[eth0()]);
+    host.group.restart(secs(1));
+    assert_eq!(host.group.deadline(), secs(1));
+    host.reconcile(secs(1));
+    assert_eq!(host.network.take_calls(), ["join on eth0"]);
+}
+
+#[test]
+fn an_interface_is_named_by_the_index_that_something_came_by() {
+    let host = Host::joined(&[eth0(), eth1()]);
+    let name = |index| host.group.interface_name(&meta([10, 1, 0, 9], index));
+    assert_eq!(name(Some(3)), Some("eth1".into()));
+    assert_eq!(name(Some(9)), None);
+    assert_eq!(name(None), None);
+}

@@ -1,0 +1,117 @@
+//! A network that writes down what it is told to do, and answers as a test wishes.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{Interface, InterfaceAddress, Network, RecvMeta};
+use crate::event::{SocketStep, SystemError};
+
+/// The group of tests.
+pub(crate) const GROUP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(233, 252, 1, 32));
+
+/// The port of tests.
+pub(crate) const PORT: u16 = 45_892;
+
+/// Every call succeeds whose text is not among the refused ones.
+#[derive(Default)]
+pub(crate) struct FakeNetwork {
+    pub(crate) addresses: Vec<InterfaceAddress>,
+    pub(crate) routed: Option<IpAddr>,
+    pub(crate) refused: Vec<String>,
+    pub(crate) scans: usize,
+    calls: Vec<String>,
+}
+
+impl FakeNetwork {
+    /// A host with these interfaces, all of them up.
+    pub(crate) fn of(interfaces: &[Interface]) -> Self {
+        let mut network = Self::default();
+        network.has(interfaces);
+        network
+    }
+
+    /// From now on the host has these interfaces, all of them up.
+    pub(crate) fn has(&mut self, interfaces: &[Interface]) {
+        let up = |interface: &Interface| {
+            let interface = interface.clone();
+            InterfaceAddress { interface, is_up: true }
+        };
+        self.addresses = interfaces.iter().map(up).collect();
+    }
+
+    /// From now on these calls fail, and no others.
+    pub(crate) fn refuse(&mut self, calls: &[&str]) {
+        self.refused = calls.iter().map(|call| (*call).to_owned()).collect();
+    }
+
+    /// What was called since the last time, without scans.
+    pub(crate) fn take_calls(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.calls)
+    }
+
+    fn answer(&self, call: &str) -> Result<(), SystemError> {
+        if self.refused.iter().any(|refused| refused == call) { Err(error()) } else { Ok(()) }
+    }
+
+    fn call(&mut self, call: String) -> Result<(), SystemError> {
+        let answer = self.answer(&call);
+        self.calls.push(call);
+        answer
+    }
+}
+
+impl Network for FakeNetwork {
+    fn open(&mut self) -> Result<(), (SocketStep, SystemError)> {
+        self.call("open".into()).map_err(|error| (SocketStep::Bind, error))
+    }
+
+    fn close(&mut self) {
+        self.calls.push("close".into());
+    }
+
+    fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError> {
+        self.scans += 1;
+        self.answer("interfaces").map(|()| self.addresses.clone())
+    }
+
+    fn route(&mut self, _: SocketAddr) -> Result<Option<IpAddr>, SystemError> {
+        self.answer("route").map(|()| self.routed)
+    }
+
+    fn join(&mut self, _: IpAddr, interface: &Interface) -> Result<(), SystemError> {
+        self.call(format!("join on {}", interface.name))
+    }
+
+    fn leave(&mut self, _: IpAddr, interface: &Interface) {
+        self.calls.push(format!("leave on {}", interface.name));
+    }
+
+    fn send_by(
+        &mut self,
+        interface: &Interface,
+        _: &[u8],
+        target: SocketAddr,
+    ) -> Result<(), SystemError> {
+        assert_eq!(target.port(), PORT);
+        self.call(format!("send by {}", interface.name))
+    }
+
+    fn send_to(&mut self, _: &[u8], target: SocketAddr) -> Result<(), SystemError> {
+        self.call(format!("send to {target}"))
+    }
+}
+
+/// How every refused call ends.
+pub(crate) fn error() -> SystemError {
+    SystemError { code: Some(1), text: "not permitted".into() }
+}
+
+/// An interface with this index and address.
+pub(crate) fn interface(name: &str, index: u32, address: impl Into<IpAddr>) -> Interface {
+    Interface { name: name.into(), index, address: address.into() }
+}
+
+/// How something came that was sent from this address to the group.
+pub(crate) fn meta(source: impl Into<IpAddr>, interface: Option<u32>) -> RecvMeta {
+    let source = SocketAddr::new(source.into(), PORT);
+    RecvMeta { source, destination: Some(GROUP), interface }
+}

@@ -1,0 +1,334 @@
+use std::net::IpAddr;
+
+use rand::{SeedableRng, rngs::StdRng};
+
+use super::*;
+use crate::{
+    Interface, Interfaces, Refusal, WallTime,
+    network::fake::{FakeNetwork, GROUP, PORT, error, interface, meta},
+    packet::{self, Keyring},
+};
+
+/// A node, and the network that it acts on.
+struct Host {
+    node: Node<StdRng>,
+    network: FakeNetwork,
+}
+
+impl Host {
+    fn with(config: Config, change: impl FnOnce(&mut NetworkConfig)) -> Self {
+        let mut network = NetworkConfig {
+            port: PORT,
+            if_addr: [0, 0, 0, 0].into(),
+            multicast_if: Interfaces::All,
+            multicast_addr: GROUP,
+            multicast_ttl: 1,
+            broadcast_only: false,
+            receive_limit: 100_000,
+        };
+        change(&mut network);
+        let node = Node::new(config, &network, true, StdRng::seed_from_u64(1));
+        Self { node, network: FakeNetwork::of(&[eth0()]) }
+    }
+
+    /// A node that is not alive, has joined the group on eth0 at 0 s, and told so.
+    fn joined() -> Self {
+        Self::with(Config::default(), |_| {}).after_joining()
+    }
+
+    fn after_joining(mut self) -> Self {
+        self.advance(secs(0));
+        self.node.take_events();
+        self
+    }
+
+    fn advance(&mut self, now: Now) -> Vec<String> {
+        self.node.advance(now, &mut self.network);
+        self.network.take_calls()
+    }
+
+    fn live(&mut self, now: Now) {
+        self.node.set_identity(now, Some(name("me@host")));
+    }
+
+    fn receive(&mut self, now: Now, meta: &RecvMeta, node: &str) -> Received {
+        let datagram = packet::encode(&name(node), &Keyring::default(), [0; 16]);
+        self.node.receive(now, meta, &datagram)
+    }
+
+    /// Hears a peer of another host, to which a connection attempt succeeds.
+    fn meet(&mut self, now: Now, node: &str) {
+        self.receive(now, &from(9), node);
+        self.node.report(now, &name(node), Report::Connected);
+    }
+
+    fn check(&mut self, now: Now) -> Vec<String> {
+        self.node.check_liveness(now, &mut self.network);
+        self.network.take_calls()
+    }
+
+    /// Does what is due, whenever it is, while each heartbeat has its echo. What is called, and when.
+    fn run(&mut self, until: Time) -> Vec<(Time, String)> {
+        let mut calls = Vec::new();
+        while let Some(at) = self.node.deadline().filter(|at| *at < until) {
+            let advanced = self.advance(moment(at));
+            if advanced.iter().any(|call| call == "send by eth0") {
+                self.receive(moment(at), &from(1), "me@host");
+            }
+            calls.extend(advanced.into_iter().map(|call| (at, call)));
+            assert!(self.node.deadline().is_none_or(|next| next > at), "what is due is not done");
+        }
+        calls
+    }
+}
+
+fn moment(time: Time) -> Now {
+    Now { time, wall: WallTime::default() }
+}
+
+fn millis(millis: u64) -> Now {
+    moment(Time::after(Duration::from_millis(millis)))
+}
+
+fn secs(s: u64) -> Now {
+    millis(1000 * s)
+}
+
+fn eth0() -> Interface {
+    interface("eth0", 2, [10, 0, 0, 1])
+}
+
+/// How a packet of another host came.
+fn from(last: u8) -> RecvMeta {
+    meta([10, 0, 0, last], Some(2))
+}
+
+fn name(text: &str) -> NodeName {
+    NodeName::parse(text).expect("a node name")
+}
+
+fn socket_fault(step: SocketStep) -> Fault {
+    let address = SocketAddr::new(IpAddr::from([0, 0, 0, 0]), PORT);
+    Fault::Socket { step, address, error: error() }
+}
+
+#[test]
+fn a_node_opens_its_socket_and_joins_and_while_it_is_not_alive_it_sends_nothing() {
+    let mut host = Host::with(Config::default(), |_| {});
+    assert!(!host.node.is_open());
+    assert_eq!(host.node.deadline(), Some(Time::ZERO));
+    assert_eq!(host.advance(secs(0)), ["open", "join on eth0"]);
+    assert!(host.node.is_open());
+    assert_eq!(host.run(secs(100).time), []);
+    assert_eq!(host.node.counters().sent, 0);
+}
+
+#[test]
+fn a_node_sends_when_it_becomes_alive_and_whenever_it_is_due() {
+    let mut host = Host::joined();
+    host.live(secs(1));
+    let sent = host.run(secs(101).time);
+    assert_eq!(sent.first(), Some(&(secs(1).time, "send by eth0".into())));
+    assert!((20..80).contains(&sent.len()), "{}", sent.len());
+    assert_eq!(host.node.counters().sent, sent.len() as u64);
+    host.node.set_identity(secs(101), None);
+    assert_eq!(host.run(secs(200).time), []);
+}
+
+#[test]
+fn a_socket_that_cannot_be_opened_is_a_fault_and_tried_again_until_it_can() {
+    let mut host = Host::with(Config::default(), |_| {});
+    host.live(secs(0));
+    host.network.refuse(&["open"]);
+    assert_eq!(host.advance(secs(0)), ["open"]);
+    let fault = socket_fault(SocketStep::Bind);
+    assert_eq!(host.node.take_events(), [Event::FaultRaised(fault.clone())]);
+    assert_eq!(host.node.deadline(), Some(millis(250).time));
+    assert_eq!(host.advance(millis(249)), [""; 0]);
+    host.network.refuse(&[]);
+    assert_eq!(host.advance(millis(250)), ["open", "join on eth0", "send by eth0"]);
+    let events = host.node.take_events();
+    assert_eq!(events.first(), Some(&Event::FaultCleared(fault)));
+}
+
+#[test]
+fn a_socket_that_cannot_receive_is_closed_and_another_one_opened_after_a_pause() {
+    let mut host = Host::joined();
+    host.live(secs(1));
+    host.node.receive_failed(secs(1), &mut host.network, error());
+    assert_eq!(host.network.take_calls(), ["close"]);
+    assert!(!host.node.is_open());
+    let fault = socket_fault(SocketStep::Receive);
+    assert_eq!(host.node.take_events(), [Event::FaultRaised(fault)]);
+    assert_eq!(host.node.deadline(), Some(millis(1250).time));
+    assert_eq!(host.advance(millis(1250)), ["open", "join on eth0", "send by eth0"]);
+}
+
+#[test]
+fn a_socket_that_is_closed_hears_no_echo_and_misses_none() {
+    let mut host = Host::joined();
+    host.live(secs(1));
+    host.advance(secs(1));
+    host.node.receive_failed(millis(1100), &mut host.network, error());
+    host.network.take_calls();
+    host.node.take_events();
+    for s in 2..10 {
+        assert_eq!(host.check(secs(s)), [""; 0]);
+    }
+    assert!(!host.node.has_events());
+}
+
+#[test]
+fn with_broadcasts_only_no_group_is_joined_and_heartbeats_go_to_the_broadcast_address() {
+    let mut host = Host::with(Config::default(), |network| {
+        network.broadcast_only = true;
+        network.multicast_addr = [10, 0, 0, 255].into();
+    });
+    host.live(secs(0));
+    assert_eq!(host.advance(secs(0)), ["open", "send to 10.0.0.255:45892"]);
+    host.network.refuse(&["send to 10.0.0.255:45892"]);
+    host.run(secs(10).time);
+    let target = SocketAddr::new([10, 0, 0, 255].into(), PORT);
+    let fault = Fault::SendTo { target, kind: TargetKind::Broadcast, error: error() };
+    assert_eq!(host.node.take_events(), [Event::FaultRaised(fault)]);
+}
+
+#[test]
+fn heartbeats_go_to_seeds_too_and_other_seeds_are_worth_a_burst() {
+    let seeds = vec![SocketAddr::new([10, 0, 0, 7].into(), PORT)];
+    let mut host = Host::joined();
+    host.live(secs(1));
+    host.run(secs(100).time);
+    host.node.set_seeds(secs(100), seeds.clone());
+    assert_eq!(host.node.deadline(), Some(secs(1).time), "a burst may be sent");
+    assert_eq!(host.advance(secs(100)), ["send by eth0", "send to 10.0.0.7:45892"]);
+    host.run(secs(200).time);
+    let deadline = host.node.deadline();
+    host.node.set_seeds(secs(200), seeds);
+    assert_eq!(host.node.deadline(), deadline, "the same ones are not");
+}
+
+#[test]
+fn what_became_of_a_peer_is_told_where_it_is_news() {
+    let mut host = Host::joined();
+    host.live(secs(1));
+    host.receive(secs(1), &from(9), "peer@host");
+    let mut told = |report| {
+        host.node.report(secs(2), &name("peer@host"), report);
+        host.node.take_events()
+    };
+    assert_eq!(told(Report::Unreachable), [Event::PeerUnreachable(name("peer@host"))]);
+    assert_eq!(told(Report::Unreachable), []);
+    assert_eq!(told(Report::Connected), [Event::PeerConnected(name("peer@host"))]);
+    assert_eq!(told(Report::Down), []);
+}
+
+#[test]
+fn refused_packets_are_told_with_their_cause_their_source_and_their_interface() {
+    let mut host = Host::joined();
+    host.live(secs(1));
+    assert!(!host.node.has_events());
+    let received = host.node.receive(secs(1), &from(9), b"noise");
+    assert_eq!(received, Received::Refused(Refusal::Malformed));
+    assert!(host.node.has_events());
+    let (cause, source) = (Refusal::Malformed, from(9).source);
+    let interface = Some("eth0".into());
+    let event = Event::PacketsRefused { cause, packets: 1, source, interface };
+    assert_eq!(host.node.take_events(), [event]);
+    assert_eq!(host.node.counters().refused(cause), 1);
+}
+
+#[test]
+fn heartbeats_are_events_only_with_debug() {
+    let mut host = Host::joined();
+    host.live(secs(1));
+    host.advance(secs(1));
+    host.receive(secs(1), &from(9), "peer@host");
+    assert_eq!(host.node.take_events(), []);
+    host.node.set_debug(true);
+    host.receive(secs(1), &from(9), "peer@host");
+    host.run(secs(2).time);
+    let (node, interface) = (name("peer@host"), Some("eth0".into()));
+    let received = Event::HeartbeatReceived { node, interface };
+    let sent = [Event::HeartbeatSent, Event::HeartbeatSent];
+    assert_eq!(host.node.take_events(), [&[received][..], &sent].concat());
+}
+
+#[test]
+fn where_no_echo_comes_the_group_is_rejoined_and_where_one_comes_it_is_not() {
+    for (has_echo, expected) in [(true, 0), (false, 2)] {
+        let mut host = Host::joined();
+        host.live(secs(1));
+        let mut rejoined = Vec::new();
+        for _ in 0..3 {
+            let now = moment(host.node.deadline().expect("a heartbeat or a scan"));
+            host.advance(now);
+            if has_echo {
+                assert_eq!(host.receive(now, &from(1), "me@host"), Received::Echo);
+            }
+            rejoined.extend(host.check(moment(now.time + Duration::from_millis(500))));
+        }
+        assert_eq!(rejoined.len(), expected, "{rejoined:?}");
+    }
+}
+
+#[test]
+fn peers_are_missed_after_two_and_a_half_of_their_longest_gaps_and_not_before_ten_seconds() {
+    for (interval, silence) in [(1, 10_000), (4, 10_000), (8, 20_000)] {
+        let heartbeat_interval = Duration::from_secs(interval);
+        let config = Config { heartbeat_interval, ..Config::default() };
+        let mut host = Host::with(config, |_| {}).after_joining();
+        host.live(secs(1));
+        host.meet(secs(1), "peer@host");
+        assert_eq!(host.check(millis(1000 + silence - 1)), [""; 0], "{interval}");
+        let rejoined = ["leave on eth0", "join on eth0"];
+        assert_eq!(host.check(millis(1000 + silence)), rejoined, "{interval}");
+    }
+}
+
+#[test]
+fn peers_that_are_not_connected_are_not_missed() {
+    let mut host = Host::joined();
+    host.live(secs(1));
+    host.receive(secs(1), &from(9), "peer@host");
+    assert_eq!(host.check(secs(100)), [""; 0]);
+}
+
+#[test]
+fn beyond_the_receive_limit_nothing_is_received_until_the_next_window() {
+    let mut host = Host::with(Config::default(), |network| network.receive_limit = 100);
+    host.advance(secs(0));
+    assert!(host.node.may_receive(secs(1)));
+    assert!(host.node.may_receive(secs(1)), "nothing came");
+    host.node.receive(secs(1), &from(9), b"noise");
+    assert!(!host.node.may_receive(secs(1)));
+    assert_eq!(host.node.deadline(), Some(millis(1000).time), "and a burst may be sent");
+    host.advance(secs(1));
+    assert_eq!(host.node.deadline(), Some(millis(1010).time));
+    assert!(!host.node.may_receive(millis(1009)));
+    assert_eq!(host.node.deadline(), Some(millis(1010).time), "another burst is not asked for");
+    assert!(host.node.may_receive(millis(1010)));
+}
+
+#[test]
+fn what_was_not_received_may_have_been_a_peer() {
+    let mut host = Host::with(Config::default(), |network| network.receive_limit = 100);
+    host.advance(secs(0));
+    host.live(secs(1));
+    host.meet(secs(1), "peer@host");
+    assert!(host.node.may_receive(secs(8)));
+    host.node.receive(secs(8), &from(9), b"noise");
+    assert!(!host.node.may_receive(secs(8)));
+    assert_eq!(host.check(secs(20)), [""; 0]);
+    assert_eq!(host.check(secs(21)), ["leave on eth0", "join on eth0"]);
+}
+
+#[test]
+fn a_pause_ends_with_the_socket_that_was_to_be_received_from() {
+    let mut host = Host::with(Config::default(), |network| network.receive_limit = 1);
+    host.advance(secs(0));
+    assert!(!host.node.may_receive(secs(1)));
+    host.node.receive_failed(secs(1), &mut host.network, error());
+    host.advance(millis(1250));
+    assert_eq!(host.node.deadline(), Some(millis(3250).time), "the next scan");
+}
