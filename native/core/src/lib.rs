@@ -25,6 +25,7 @@
 mod alerts;
 pub mod budget;
 mod config;
+mod context;
 mod counters;
 mod engine;
 pub mod event;

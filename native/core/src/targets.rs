@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use crate::{
     Network, Time,
     alerts::Alerts,
+    context::Context,
     event::{Component, Fault, TargetKind},
-    node::Context,
     outage::Outage,
 };
 
@@ -81,9 +81,9 @@ mod tests {
 
     use super::*;
     use crate::{
+        context::Effects,
         event::Event,
         network::fake::{FakeNetwork, PORT, error},
-        node::Effects,
     };
 
     fn secs(s: u64) -> Time {

@@ -12,8 +12,8 @@ use self::liveness::{Action, Liveness, RejoinReason};
 use crate::{
     Interface, InterfaceAddress, Interfaces, Network, NetworkConfig, NodeName, RecvMeta, Time,
     alerts::Alerts,
+    context::Context,
     event::{Component, Event, Fault, ScanStep},
-    node::Context,
     outage::Outage,
 };
 

@@ -1,8 +1,8 @@
 use super::*;
 use crate::{
+    context::Effects,
     event::MissingReason,
     network::fake::{FakeNetwork, GROUP, PORT, error, interface, meta},
-    node::Effects,
 };
 
 mod hearing;

@@ -1,6 +1,5 @@
 //! A whole node: the protocol, its socket, its group and its targets, without any I/O.
 
-mod context;
 mod overload;
 mod socket_state;
 
@@ -8,11 +7,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use rand_core::CryptoRng;
 
-pub(crate) use self::context::{Context, Effects};
 use self::{overload::Overload, socket_state::SocketState};
 use crate::{
     Config, Counters, Engine, Event, Network, NetworkConfig, NodeName, Now, PeerChange, Received,
     RecvMeta, Report, Time,
+    context::Effects,
     event::{Component, Fault, SocketStep, SystemError, TargetKind},
     group::Group,
     targets::Targets,

@@ -44,7 +44,7 @@ pub(crate) struct Bursts {
 }
 
 impl Bursts {
-    pub(super) fn request(&mut self) {
+    pub(crate) fn request(&mut self) {
         self.is_requested = true;
     }
 
@@ -58,7 +58,7 @@ impl Bursts {
         is_due
     }
 
-    pub(super) fn deadline(&self) -> Option<Time> {
+    pub(crate) fn deadline(&self) -> Option<Time> {
         self.is_requested.then_some(self.allowed_from)
     }
 }
