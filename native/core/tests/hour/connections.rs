@@ -1,4 +1,4 @@
-//! What the BEAMs around the engines do, as `NativeGossip.Strategy` has it: they connect to whom
+//! What the BEAMs around the nodes do, as `NativeGossip.Strategy` has it: they connect to whom
 //! they are announced, and say what became of it.
 
 use std::{collections::btree_map::Entry, time::Duration};
@@ -19,7 +19,7 @@ const NET_TICK: Duration = Duration::from_secs(60);
 /// A BEAM that stops closes its connections, and who can be reached learns of it.
 const CLOSE: Duration = Duration::from_secs(1);
 
-/// One report in so many finds no place in the queue to the engine.
+/// One report in so many finds no place in the queue to the node.
 const LOST_REPORTS: u32 = 500;
 
 /// A connect that is under way.
@@ -115,9 +115,9 @@ impl Hour {
         if self.rng.random_ratio(1, LOST_REPORTS) {
             return self.count("reports lost");
         }
-        let now = self.network.now;
-        self.network.engines[by].report(now, &self.network.names[peer], report);
-        self.rules.reported(now, by, peer, report);
+        self.net.report(by, peer, report);
+        self.rules.reported(self.net.now, by, peer, report);
+        self.note_connection(by, peer, report == Report::Connected);
         self.count(match report {
             Report::Connected => "connected",
             Report::Unreachable => "unreachable",

@@ -1,12 +1,22 @@
 //! Who can hear whom, since when, and whether they have met.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use native_gossip_core::Time;
 
-use crate::{Hour, Timer, rules::MEETING_TIMEOUT, secs, simulation::Link};
+use crate::{Hour, Timer, rules::MEETING_TIMEOUT, secs, segments, simulation::host::ETH0};
 
 const CHECK_INTERVAL: Duration = secs(10);
+
+const LANS: usize = 2;
+
+/// What a node reaches, and is reached by, as things are. By LAN: the partition.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Reach {
+    hears: [Option<usize>; LANS],
+    is_heard: [Option<usize>; LANS],
+    connects: Option<usize>,
+}
 
 /// What two nodes can do, whichever comes first.
 #[derive(Clone, Default)]
@@ -21,43 +31,102 @@ pub(crate) struct Pair {
 
 impl Hour {
     pub(crate) fn can_connect(&self, one: usize, other: usize) -> bool {
-        let partition = |node: usize| self.network.links[node].partition;
-        let connects = |node: usize| self.is_alive[node] && self.host(node).interface.connects();
-        connects(one) && connects(other) && partition(one) == partition(other)
+        let connects = |node: usize| self.reach[node].connects;
+        connects(one).is_some() && connects(one) == connects(other)
+    }
+
+    /// Whether one hears the other: on the network, or within their host.
+    fn hears(&self, one: usize, other: usize) -> bool {
+        let (hears, is_heard) = (&self.reach[one].hears, &self.reach[other].is_heard);
+        let is_near = self.net.host_of[one] == self.net.host_of[other];
+        hears.iter().zip(is_heard).any(|(to, from)| to.is_some() && to == from)
+            || is_near && self.hears_nearby(one, other)
     }
 
     fn hear_each_other(&self, one: usize, other: usize) -> bool {
-        let links = &self.network.links;
-        let partition = links[one].partition == links[other].partition;
-        let talks = |node: usize| self.is_alive[node] && links[node].hears && links[node].is_heard;
-        talks(one) && talks(other) && partition
+        self.hears(one, other) && self.hears(other, one)
     }
 
-    /// Something has changed: packets go other ways, connections break, pairs begin to meet anew.
-    pub(crate) fn reconsider(&mut self) {
-        for node in 0..self.size() {
-            let host = self.host(node);
-            let (hears, is_heard) = (host.interface.hears(), host.interface.is_heard());
-            let partition = self.partitions[host.segment];
-            self.network.links[node] = Link { hears, is_heard, partition };
+    fn hears_nearby(&self, one: usize, other: usize) -> bool {
+        let host_number = self.net.host_of[one];
+        let host = &self.net.hosts[host_number];
+        let socket = |node: usize| self.net.socket_of[node];
+        let are_up = self.is_alive[one] && self.is_alive[other];
+        let is_flooded = self.ailing[host_number].is_flooded;
+        let is_by = |slot: usize| {
+            let is_filtered = host.nics[slot].is_filtered;
+            host.sends(socket(other), slot) && host.is_member(socket(one), slot) && !is_filtered
+        };
+        are_up && !is_flooded && (0..host.nics.len()).any(is_by)
+    }
+
+    fn reach(&self, node: usize) -> Reach {
+        let mut reach = Reach::default();
+        let host_number = self.net.host_of[node];
+        let (host, ailing) = (&self.net.hosts[host_number], &self.ailing[host_number]);
+        if !self.is_alive[node] {
+            return reach;
         }
-        let now = self.network.now;
-        let since = |was: Option<Time>, is: bool| is.then(|| was.unwrap_or(now));
-        for one in 0..self.size() {
-            for other in one + 1..self.size() {
-                let can_connect = self.can_connect(one, other);
-                let hear = self.hear_each_other(one, other);
-                let pair = &mut self.pairs[(one, other)];
-                let is_parted = pair.can_connect && !can_connect;
-                pair.can_connect = can_connect;
-                pair.hear_since = since(pair.hear_since, hear);
-                pair.meet_since = since(pair.meet_since, hear && can_connect);
-                pair.has_met &= pair.meet_since.is_some();
-                if is_parted {
-                    self.lose_later(one, other, false);
-                    self.lose_later(other, one, false);
-                }
+        let socket = self.net.socket_of[node];
+        for slot in self.slots(host_number) {
+            let nic = &host.nics[slot];
+            let Some(place) = nic.place else { continue };
+            let partition = Some(self.net.lans.partition(place));
+            if host.listens(socket, slot) && !ailing.is_flooded {
+                reach.hears[place.lan] = partition;
             }
+            if host.sends(socket, slot) && !nic.is_mute {
+                reach.is_heard[place.lan] = partition;
+            }
+            // The names of the nodes are those of their first interfaces.
+            if slot == ETH0 && nic.is_there && nic.is_up && !ailing.is_firewalled {
+                reach.connects = partition;
+            }
+        }
+        reach
+    }
+
+    /// Something has changed for everybody.
+    pub(crate) fn reconsider_all(&mut self) {
+        debug_assert_eq!(segments().len(), LANS);
+        for node in 0..self.size() {
+            self.reach[node] = self.reach(node);
+        }
+        for one in 0..self.size() {
+            (one + 1..self.size()).for_each(|other| self.reconsider_pair(one, other));
+        }
+        (0..self.net.hosts.len()).for_each(|host| self.reconsider_ears(host));
+    }
+
+    /// Something has changed on a host: packets go other ways, connections break, pairs begin to
+    /// meet anew.
+    pub(crate) fn reconsider(&mut self, host: usize) {
+        let nodes: Range<usize> = self.nodes_of(host);
+        for node in nodes.clone() {
+            self.reach[node] = self.reach(node);
+        }
+        for node in nodes {
+            for other in (0..self.size()).filter(|other| *other != node) {
+                self.reconsider_pair(node.min(other), node.max(other));
+            }
+        }
+        self.reconsider_ears(host);
+    }
+
+    fn reconsider_pair(&mut self, one: usize, other: usize) {
+        let now = self.net.now;
+        let since = |was: Option<Time>, is: bool| is.then(|| was.unwrap_or(now));
+        let can_connect = self.can_connect(one, other);
+        let hear = self.hear_each_other(one, other);
+        let pair = &mut self.pairs[(one, other)];
+        let is_parted = pair.can_connect && !can_connect;
+        pair.can_connect = can_connect;
+        pair.hear_since = since(pair.hear_since, hear);
+        pair.meet_since = since(pair.meet_since, hear && can_connect);
+        pair.has_met &= pair.meet_since.is_some();
+        if is_parted {
+            self.lose_later(one, other, false);
+            self.lose_later(other, one, false);
         }
     }
 
@@ -67,14 +136,14 @@ impl Hour {
         if let Some(since) = pair.meet_since
             && !std::mem::replace(&mut pair.has_met, true)
         {
-            self.waits.push(self.network.now - since);
+            self.waits.push(self.net.now - since);
         }
     }
 
     /// Who has been able to hear each other for long enough has met, or is kept by a firewall and
     /// still announced. Two behind firewalls wait for their connects, which all fail slowly.
     pub(crate) fn check(&mut self) {
-        let now = self.network.now;
+        let now = self.net.now;
         let is_over =
             |since: Option<Time>| since.is_some_and(|since| since + MEETING_TIMEOUT <= now);
         for one in 0..self.size() {
@@ -99,7 +168,8 @@ impl Hour {
                 }
             }
         }
-        self.timers.push(std::cmp::Reverse((now + CHECK_INTERVAL, Timer::Check)));
+        (0..self.size()).for_each(|node| self.check_node(node));
+        self.after(CHECK_INTERVAL, Timer::Check);
     }
 
     pub(crate) fn check_everybody_has_met(&self) {
@@ -118,6 +188,10 @@ impl Hour {
     }
 
     fn one_connects(&self, one: usize, other: usize) -> bool {
-        self.host(one).interface.connects() || self.host(other).interface.connects()
+        self.connects(one) || self.connects(other)
+    }
+
+    fn connects(&self, node: usize) -> bool {
+        self.reach[node].connects.is_some()
     }
 }

@@ -1,167 +1,244 @@
-//! Engines on a simulated network in virtual time.
+//! Whole nodes on a simulated network in virtual time.
+
+// Each of the tests that share it uses a part of it.
+#![allow(dead_code)]
+
+pub(crate) mod errors;
+pub(crate) mod host;
+pub(crate) mod lan;
+pub(crate) mod mesh;
+pub(crate) mod port;
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, VecDeque, binary_heap::PeekMut},
-    net::IpAddr,
+    collections::{BinaryHeap, binary_heap::PeekMut},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     rc::Rc,
-    time::Duration,
 };
 
-use native_gossip_core::{Config, Engine, NodeName, Received, Refusal, Time};
-use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
+use native_gossip_core::{
+    Config, Interfaces, NetworkConfig, Node, NodeName, Now, Received, RecvMeta, Report, Time,
+    WallTime,
+};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 
-pub(crate) struct Network {
+use self::{
+    errors::error,
+    host::{Arrived, Host, Place},
+    lan::Lans,
+    port::{Happening, Outcome, Port, Sent},
+};
+
+pub(crate) const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(233, 252, 1, 32));
+pub(crate) const PORT: u16 = 45892;
+
+/// Who is no node sends garbage.
+pub(crate) const STRANGER: usize = usize::MAX;
+
+/// Datagrams that a node looks at in a second.
+pub(crate) const RECEIVE_LIMIT: u32 = 5_000;
+
+/// Turns of a node at one moment, beyond which it would never sleep.
+const TURNS_AT_ONCE: usize = 20;
+
+/// A host to be made.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) interfaces: Vec<(Ipv4Addr, Place)>,
+    pub(crate) nodes: usize,
+    pub(crate) network: NetworkConfig,
+    /// Whether the system gives its sockets what is sent to their groups.
+    pub(crate) hears_groups: bool,
+}
+
+pub(crate) struct Simulation {
     pub(crate) now: Time,
     pub(crate) names: Vec<NodeName>,
-    pub(crate) engines: Vec<Engine<StdRng>>,
-    pub(crate) links: Vec<Link>,
-    /// The part of the packets that is lost, for each receiver on its own.
-    pub(crate) loss: f64,
-    pub(crate) longest_delay: Duration,
-    places: Vec<Place>,
-    segments: Vec<Vec<usize>>,
-    queue: BinaryHeap<Reverse<(Time, Event)>>,
-    /// For when each engine's next heartbeat was queued.
+    pub(crate) nodes: Vec<Node<StdRng>>,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) lans: Lans,
+    /// The host of each node, and its place there.
+    pub(crate) host_of: Vec<usize>,
+    pub(crate) socket_of: Vec<usize>,
+    /// The first node of each host; the others follow.
+    first_node: Vec<usize>,
+    /// What happened since it was taken last, with the node that it concerns.
+    pub(crate) log: Vec<(usize, Happening)>,
+    plans: Vec<Plan>,
+    queue: BinaryHeap<Reverse<Queued>>,
+    queued: u64,
+    /// For when each node's next turn was queued.
     due: Vec<Option<Time>>,
-    deliveries: VecDeque<Delivery>,
+    turns_at_once: Vec<(Time, usize)>,
+    sent: Vec<Sent>,
     rng: StdRng,
 }
 
-/// Where a node is.
-#[derive(Clone, Copy)]
-pub(crate) struct Place {
-    /// The address that its packets come from.
-    pub(crate) source: IpAddr,
-    /// A packet takes the same time to all nodes of a segment.
-    pub(crate) segment: usize,
+struct Queued {
+    at: Time,
+    number: u64,
+    event: Event,
 }
 
-/// Whom a node can hear, and who can hear it.
-#[derive(Clone, Copy)]
-pub(crate) struct Link {
-    pub(crate) hears: bool,
-    pub(crate) is_heard: bool,
-    /// Packets stay within a partition.
-    pub(crate) partition: usize,
-}
-
-/// A packet arrived, and this is what the engine made of it.
-pub(crate) struct Delivery {
-    pub(crate) to: usize,
-    pub(crate) from: usize,
-    pub(crate) outcome: Outcome,
-}
-
-/// [`Received`], without what the packet says: the simulation knows who sent it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Peer { announce: bool },
-    Echo,
-    Refused(Refusal),
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    /// An engine's heartbeat may be due.
+    /// A node's turn may be due.
     Due(usize),
-    /// A packet arrives at a segment.
-    Arrival(usize, Rc<Packet>),
+    /// A packet arrives at a place.
+    Arrival(Place, Rc<lan::Packet>),
 }
 
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Packet {
-    from: usize,
-    bytes: Vec<u8>,
+impl Plan {
+    /// A host with one interface, on the first LAN.
+    pub(crate) fn new(address: Ipv4Addr, segment: usize) -> Self {
+        let network = NetworkConfig {
+            port: PORT,
+            if_addr: Ipv4Addr::UNSPECIFIED.into(),
+            multicast_if: Interfaces::Routed,
+            multicast_addr: GROUP,
+            multicast_ttl: 1,
+            broadcast_only: false,
+            receive_limit: RECEIVE_LIMIT,
+        };
+        let interfaces = vec![(address, Place { lan: 0, segment })];
+        Self { interfaces, nodes: 1, network, hears_groups: true }
+    }
 }
 
-impl Network {
-    /// A node at each place, alive from the start, on a network that loses nothing.
-    pub(crate) fn new(places: Vec<Place>, config: &Config, seed: u64) -> Self {
+impl Simulation {
+    /// Nodes on hosts as planned, alive from the start, on a network that loses nothing.
+    pub(crate) fn new(plans: Vec<Plan>, config: &Config, seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let size = places.len();
-        let name = |n| NodeName::parse(&format!("n{n}@10.0.0.{n}")).expect("a node name");
-        let mut engine = |_| Engine::new(config.clone(), StdRng::seed_from_u64(rng.next_u64()));
-        let engines: Vec<_> = (0..size).map(&mut engine).collect();
-        let segments = places.iter().map(|place| place.segment + 1).max().unwrap_or(0);
-        let mut network = Self {
+        let (mut nodes, mut names, mut host_of, mut socket_of) = (vec![], vec![], vec![], vec![]);
+        let mut first_node = vec![];
+        for (host, plan) in plans.iter().enumerate() {
+            first_node.push(nodes.len());
+            for socket in 0..plan.nodes {
+                let n = nodes.len();
+                names.push(NodeName::parse(&format!("n{n}@10.0.0.{n}")).expect("a node name"));
+                nodes.push(node(config, plan, &mut rng));
+                host_of.push(host);
+                socket_of.push(socket);
+            }
+        }
+        let hosts: Vec<_> =
+            plans.iter().map(|plan| Host::new(&plan.interfaces, plan.nodes)).collect();
+        let mut simulation = Self {
             now: Time::ZERO,
-            names: (0..size).map(name).collect(),
-            engines,
-            links: vec![Link { hears: true, is_heard: true, partition: 0 }; size],
-            loss: 0.0,
-            longest_delay: Duration::ZERO,
-            segments: vec![Vec::new(); segments],
-            places,
+            lans: Lans::new(&hosts),
+            hosts,
+            due: vec![None; nodes.len()],
+            turns_at_once: vec![(Time::ZERO, 0); nodes.len()],
+            nodes,
+            names,
+            host_of,
+            socket_of,
+            first_node,
+            log: Vec::new(),
+            plans,
             queue: BinaryHeap::new(),
-            due: vec![None; size],
-            deliveries: VecDeque::new(),
+            queued: 0,
+            sent: Vec::new(),
             rng,
         };
-        for n in 0..size {
-            network.segments[network.places[n].segment].push(n);
-            network.start(n);
-        }
-        network
+        (0..simulation.nodes.len()).for_each(|n| simulation.start(n));
+        simulation
     }
 
     /// Gives a node its name, and with it its life.
     pub(crate) fn start(&mut self, n: usize) {
         let name = self.names[n].clone();
-        self.tell(n, |engine, now| engine.set_identity(now, Some(name)));
-    }
-
-    /// An engine without a past takes the place of this one. It is not alive yet.
-    pub(crate) fn replace(&mut self, n: usize, config: &Config) {
-        let rng = StdRng::seed_from_u64(self.rng.next_u64());
-        self.tell(n, |engine, _| *engine = Engine::new(config.clone(), rng));
-    }
-
-    /// Whatever changes an engine's next heartbeat.
-    pub(crate) fn tell(&mut self, n: usize, change: impl FnOnce(&mut Engine<StdRng>, Time)) {
-        change(&mut self.engines[n], self.now);
+        let now = self.moment();
+        self.nodes[n].set_identity(now, Some(name));
         self.wake(n);
     }
 
-    /// Lets time pass until a packet arrives, or else until `until`.
-    pub(crate) fn next(&mut self, until: Time) -> Option<Delivery> {
-        while self.deliveries.is_empty() {
-            let next = self.queue.peek_mut().filter(|next| next.0.0 <= until);
-            let Some(Reverse((at, event))) = next.map(PeekMut::pop) else {
-                self.now = until;
-                return None;
-            };
-            self.now = at;
-            match event {
-                Event::Due(n) => self.send(n),
-                Event::Arrival(segment, packet) => self.deliver(segment, &packet),
-            }
-        }
-        self.deliveries.pop_front()
+    /// A node without a past takes the place of this one. It is not alive yet.
+    pub(crate) fn replace(&mut self, n: usize, config: &Config) {
+        let host = self.host_of[n];
+        self.hosts[host].close(self.socket_of[n]);
+        self.nodes[n] = node(config, &self.plans[host], &mut self.rng);
+        self.wake(n);
     }
 
-    fn send(&mut self, from: usize) {
-        let heartbeat = self.engines[from].heartbeat(self.now);
-        self.wake(from);
-        let Some(bytes) = heartbeat.filter(|_| self.links[from].is_heard) else { return };
-        let packet = Rc::new(Packet { from, bytes });
-        for segment in 0..self.segments.len() {
-            let at = self.now + self.longest_delay.mul_f64(self.rng.random());
-            self.queue.push(Reverse((at, Event::Arrival(segment, Rc::clone(&packet)))));
+    pub(crate) fn set_seeds(&mut self, n: usize, seeds: &[Ipv4Addr]) {
+        let seeds = seeds.iter().map(|seed| SocketAddr::from((*seed, PORT))).collect();
+        let now = self.moment();
+        self.nodes[n].set_seeds(now, seeds);
+        self.wake(n);
+    }
+
+    pub(crate) fn report(&mut self, n: usize, peer: usize, report: Report) {
+        let now = self.moment();
+        self.nodes[n].report(now, &self.names[peer], report);
+        self.wake(n);
+    }
+
+    pub(crate) fn nodes_of(&self, host: usize) -> std::ops::Range<usize> {
+        let first = self.first_node[host];
+        first..first + self.hosts[host].sockets.len()
+    }
+
+    /// The socket of a node fails with this error.
+    pub(crate) fn break_socket(&mut self, n: usize, code: i32) {
+        let now = self.moment();
+        if self.nodes[n].is_open() {
+            self.act(n, |node, port| node.receive_failed(now, port, error(code)));
+            self.wake(n);
         }
     }
 
-    fn deliver(&mut self, segment: usize, packet: &Packet) {
-        let from = packet.from;
-        for place in 0..self.segments[segment].len() {
-            let to = self.segments[segment][place];
-            let link = self.links[to];
-            let arrives = link.hears && link.partition == self.links[from].partition;
-            if !arrives || self.rng.random_bool(self.loss) {
-                continue;
+    /// This many datagrams that say nothing come to a node at once.
+    pub(crate) fn flood(&mut self, n: usize, datagrams: usize) {
+        let source = SocketAddr::from(([10, 9, 9, 9], PORT));
+        let meta = RecvMeta { source, destination: None, interface: None };
+        let arrived = Rc::new(Arrived { from: STRANGER, meta, bytes: Rc::from(&b"noise"[..]) });
+        (0..datagrams).for_each(|_| self.socket(n).push(Rc::clone(&arrived)));
+        self.receive(n);
+    }
+
+    /// Lets the next thing happen, if it does until `until`. What happened is in the log.
+    pub(crate) fn step(&mut self, until: Time) -> bool {
+        let next = self.queue.peek_mut().filter(|next| next.0.at <= until);
+        let Some(Reverse(Queued { at, event, .. })) = next.map(PeekMut::pop) else {
+            self.now = until;
+            return false;
+        };
+        self.now = at;
+        match event {
+            Event::Due(n) if self.due[n] == Some(at) => self.turn(n),
+            Event::Due(_) => {}
+            Event::Arrival(place, packet) => self.arrive(place, &packet),
+        }
+        true
+    }
+
+    /// A turn of the driver.
+    fn turn(&mut self, n: usize) {
+        self.due[n] = None;
+        let (at, turns) = &mut self.turns_at_once[n];
+        *turns = if *at == self.now { *turns + 1 } else { 0 };
+        *at = self.now;
+        assert!(*turns < TURNS_AT_ONCE, "{} never sleeps at {:?}", self.names[n], self.now);
+
+        let now = self.moment();
+        self.act(n, |node, port| node.advance(now, port));
+        let mut sent = std::mem::take(&mut self.sent);
+        sent.drain(..).for_each(|sent| self.transmit(n, sent));
+        self.sent = sent;
+        self.receive(n);
+    }
+
+    /// The node receives all that it may.
+    fn receive(&mut self, n: usize) {
+        let now = self.moment();
+        while self.nodes[n].is_open() {
+            if !self.nodes[n].may_receive(now) {
+                self.log.push((n, Happening::Overrun));
+                break;
             }
-            let source = self.places[from].source;
-            let outcome = match self.engines[to].receive(self.now, source, &packet.bytes) {
+            let Some(arrived) = self.socket(n).pop() else { break };
+            let (from, meta) = (arrived.from, arrived.meta);
+            let outcome = match self.nodes[n].receive(now, &meta, &arrived.bytes) {
                 Received::Peer { heartbeat, announce } => {
                     assert!(!announce || heartbeat.node == self.names[from], "another name");
                     Outcome::Peer { announce }
@@ -169,21 +246,85 @@ impl Network {
                 Received::Echo => Outcome::Echo,
                 Received::Refused(cause) => Outcome::Refused(cause),
             };
-            self.deliveries.push_back(Delivery { to, from, outcome });
-            self.wake(to);
+            let nics = &self.hosts[self.host_of[n]].nics;
+            let is_by = |index: u32| nics.iter().position(|nic| nic.index == index);
+            let index = meta.interface.filter(|_| meta.destination == Some(GROUP));
+            let slot = index.and_then(is_by);
+            let source = meta.source.ip();
+            self.log.push((n, Happening::Received { from, source, slot, outcome }));
+        }
+        self.act(n, |node, port| node.check_liveness(now, port));
+        self.wake(n);
+    }
+
+    fn act(&mut self, n: usize, act: impl FnOnce(&mut Node<StdRng>, &mut Port<'_>)) {
+        let mut port = Port {
+            node: n,
+            socket: self.socket_of[n],
+            host: &mut self.hosts[self.host_of[n]],
+            sent: &mut self.sent,
+            log: &mut self.log,
+        };
+        act(&mut self.nodes[n], &mut port);
+        if self.nodes[n].has_events() {
+            let events = self.nodes[n].take_events();
+            self.log.extend(events.into_iter().map(|event| (n, Happening::Said(event))));
         }
     }
 
-    /// Queues the heartbeat of an engine whose deadline may have changed.
+    /// Queues the turn of a node whose deadline may have changed.
     fn wake(&mut self, n: usize) {
-        let (now, deadline) = (self.now, self.engines[n].deadline());
-        if deadline == self.due[n] {
-            return;
+        let deadline = self.nodes[n].deadline();
+        let at = deadline.map(|at| at.max(self.now));
+        if at != self.due[n] {
+            self.due[n] = at;
+            if let Some(at) = at {
+                self.push(at, Event::Due(n));
+            }
         }
-        self.due[n] = deadline;
-        if let Some(at) = deadline {
-            assert!(at >= now, "{}: the deadline {at:?} is over at {now:?}", self.names[n]);
-            self.queue.push(Reverse((at, Event::Due(n))));
-        }
+    }
+
+    fn push(&mut self, at: Time, event: Event) {
+        self.queued += 1;
+        self.queue.push(Reverse(Queued { at, number: self.queued, event }));
+    }
+
+    fn socket(&mut self, n: usize) -> &mut host::Socket {
+        &mut self.hosts[self.host_of[n]].sockets[self.socket_of[n]]
+    }
+
+    fn moment(&self) -> Now {
+        Now { time: self.now, wall: WallTime::default() }
+    }
+}
+
+fn node(config: &Config, plan: &Plan, rng: &mut StdRng) -> Node<StdRng> {
+    let rng = StdRng::seed_from_u64(rng.next_u64());
+    Node::new(config.clone(), &plan.network, plan.hears_groups, rng)
+}
+
+impl Queued {
+    fn key(&self) -> (Time, u64) {
+        (self.at, self.number)
+    }
+}
+
+impl PartialEq for Queued {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Queued {}
+
+impl PartialOrd for Queued {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Queued {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
     }
 }

@@ -1,0 +1,149 @@
+//! What a node says: not too much of it, and that a fault is over when it is.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use native_gossip_core::{Event, Fault, Time};
+
+use crate::{
+    Hour,
+    healing::Deaf,
+    secs,
+    simulation::{host::Host, port::Call},
+};
+
+const MINUTE: Duration = secs(60);
+
+/// Changes of one interface in a minute, and peers that cannot be reached.
+const A_MINUTE: usize = 10;
+
+/// Until a socket is open again, the interfaces are looked at, and a heartbeat is sent.
+const QUIET: Duration = secs(4 + 2 + 5 + 1);
+
+#[derive(Default)]
+pub(crate) struct Alerts {
+    /// The faults that were raised and not cleared, by what has them.
+    open: BTreeMap<String, Fault>,
+    raised_at: BTreeMap<String, Time>,
+    /// The last events of which there are some in a minute, twice as many.
+    recent: BTreeMap<String, VecDeque<Time>>,
+    refused: BTreeMap<&'static str, (Time, Duration)>,
+}
+
+impl Alerts {
+    fn say(&mut self, now: Time, node: usize, event: Event) {
+        match event {
+            Event::GroupJoined(_, interface)
+            | Event::GroupLeft(_, interface)
+            | Event::PeersSilent(_, interface) => self.bound(now, node, interface.name),
+            Event::PeerUnreachable(_) => self.bound(now, node, "unreachable".to_owned()),
+            Event::PeerConnected(_) => {}
+            Event::PacketsRefused { cause, .. } => {
+                let (next, pause) = self.refused.entry(cause.name()).or_insert((now, MINUTE));
+                assert!(now >= *next, "said too often: {cause} by n{node} at {now:?}");
+                (*next, *pause) = (now + *pause, *pause * 2);
+            }
+            Event::FaultRaised(fault) => {
+                let component = component(&fault);
+                let raised_at = self.raised_at.insert(component.clone(), now);
+                let is_due = raised_at.is_none_or(|at| now >= at + MINUTE);
+                assert!(is_due, "said too often: {fault:?} by n{node} at {now:?}");
+                self.open.insert(component, fault);
+            }
+            Event::FaultCleared(fault) => {
+                let was = self.open.remove(&component(&fault));
+                assert_eq!(was.as_ref(), Some(&fault), "cleared by n{node} at {now:?}");
+            }
+            Event::HeartbeatSent | Event::HeartbeatReceived { .. } => {
+                unreachable!("n{node} says {event:?} without debug")
+            }
+        }
+    }
+
+    /// In minutes that begin with the first event of each, there are ten at most in every one.
+    fn bound(&mut self, now: Time, node: usize, what: String) {
+        let recent = self.recent.entry(what).or_default();
+        recent.push_back(now);
+        if recent.len() > 2 * A_MINUTE
+            && let Some(first) = recent.pop_front()
+        {
+            assert!(now >= first + MINUTE, "said too often: {recent:?} by n{node}");
+        }
+    }
+}
+
+/// What has a fault, of which a node tells one at a time.
+fn component(fault: &Fault) -> String {
+    let of = match fault {
+        Fault::Join { interface, .. }
+        | Fault::NoEcho { interface, .. }
+        | Fault::SendBy { interface, .. } => interface.name.clone(),
+        Fault::SendTo { target, .. } => target.to_string(),
+        Fault::InterfaceMissing { wanted, .. } => format!("{wanted:?}"),
+        _ => String::new(),
+    };
+    format!("{} {of}", fault.name())
+}
+
+/// The interface that has a fault.
+fn slot(fault: &Fault) -> Option<usize> {
+    match fault {
+        Fault::Join { interface, .. }
+        | Fault::NoEcho { interface, .. }
+        | Fault::SendBy { interface, .. } => Some(Host::named(&interface.name)),
+        _ => None,
+    }
+}
+
+impl Hour {
+    pub(crate) fn note_call(&mut self, node: usize, call: &Call) {
+        self.note_membership(node, call);
+        self.note_sending(node, call);
+        // Of an interface that is not used any more, no end of a fault is told.
+        if *call == (Call::Scan { works: true }) {
+            let host = self.net.host_of[node];
+            let is_left = |slot: usize| !self.is_meant(host, slot);
+            let left: Vec<_> = self.slots(host).filter(|slot| is_left(*slot)).collect();
+            let is_kept = |fault: &Fault| slot(fault).is_none_or(|slot| !left.contains(&slot));
+            self.alerts[node].open.retain(|_, fault| is_kept(fault));
+        }
+    }
+
+    pub(crate) fn note_event(&mut self, node: usize, event: Event) {
+        self.count(match &event {
+            Event::FaultRaised(fault) => fault.name(),
+            event => event.name(),
+        });
+        self.alerts[node].say(self.net.now, node, event);
+    }
+
+    /// What a node waits for has come by now, and what it says is still so.
+    pub(crate) fn check_node(&self, node: usize) {
+        self.check_ears(node);
+        let (now, host) = (self.net.now, self.net.host_of[node]);
+        let is_quiet = now >= self.quiet_since(host) + QUIET;
+        for fault in self.alerts[node].open.values() {
+            let is_known = self.can_scan(host) && is_quiet;
+            let is_over = match fault {
+                Fault::Socket { .. } => self.net.hosts[host].refuses.open.is_none() && is_quiet,
+                Fault::Scan { .. } => is_known,
+                Fault::InterfaceMissing { wanted, .. } => is_known && self.is_found(host, wanted),
+                Fault::NoInterface { .. } | Fault::LoopbackOnly { .. } => {
+                    is_known && self.is_outward(host)
+                }
+                Fault::SendTo { .. } => {
+                    is_known
+                        && self.is_alive[node]
+                        && self.net.hosts[host].refuses.send_to.is_none()
+                }
+                fault => slot(fault).is_some_and(|slot| {
+                    let unhindered = self.healing.ear(node, slot).unhindered;
+                    unhindered.is_some_and(|deaf: Deaf| now > deaf.since + deaf.within)
+                }),
+            };
+            assert!(!is_over, "not cleared: {fault:?} by n{node} at {now:?}");
+        }
+    }
+}

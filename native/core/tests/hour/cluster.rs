@@ -1,0 +1,123 @@
+//! The hosts of the hour.
+
+use std::net::Ipv4Addr;
+
+use native_gossip_core::{InterfaceName, Interfaces, Time};
+
+use crate::{
+    Hour,
+    faults::Fault,
+    simulation::{
+        Plan,
+        host::{ETH0, Place},
+        mesh::address,
+    },
+};
+
+const SEGMENTS: usize = 10;
+
+/// The second network is a small one.
+const SECOND_SEGMENTS: usize = 2;
+
+/// Of so many hosts that follow each other, each kind has one.
+const KINDS: usize = 8;
+
+/// What ails a host, beside what the simulation knows of it.
+pub(crate) struct Ailing {
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) is_flooded: bool,
+    /// A firewall lets heartbeats pass and no connections.
+    pub(crate) is_firewalled: bool,
+    /// When something befell it last, or ended.
+    pub(crate) struck_at: Time,
+    pub(crate) wanted: Interfaces,
+    /// The addresses of its interfaces, as long as they have no others.
+    pub(crate) addresses: Vec<Ipv4Addr>,
+    pub(crate) has_seeds: bool,
+}
+
+impl Ailing {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self {
+            faults: Vec::new(),
+            is_flooded: false,
+            is_firewalled: false,
+            struck_at: Time::ZERO,
+            wanted: plan.network.multicast_if.clone(),
+            addresses: plan.interfaces.iter().map(|(address, _)| *address).collect(),
+            has_seeds: plan.interfaces[0].0.octets()[3] % 8 == 7,
+        }
+    }
+}
+
+/// How many BEAMs there are on each of the first hosts; on each of the others there is one. A dozen
+/// are more than may be connected to at once by the packets of one address.
+fn crowds(nodes: usize) -> Vec<usize> {
+    let (crowd, pairs) = (12.min(nodes / 6), nodes / 10);
+    [crowd].into_iter().chain(std::iter::repeat_n(2, pairs)).collect()
+}
+
+/// Hosts with so many nodes. Each is on the first network, by its first interface; some are on the
+/// second one too, and use both, or the one that they are told to, or that of the route.
+pub(crate) fn plans(nodes: usize) -> Vec<Plan> {
+    let crowds = crowds(nodes);
+    let mut plans: Vec<Plan> = Vec::new();
+    let mut left = nodes;
+    while left > 0 {
+        let host = plans.len();
+        let mut plan = Plan::new(address(host), host % SEGMENTS);
+        plan.nodes = crowds.get(host).copied().unwrap_or(1).min(left);
+        left -= plan.nodes;
+        let name = |name: &str| InterfaceName::Name(name.to_owned());
+        let wanted = match host % KINDS {
+            1 => Some(Interfaces::All),
+            3 => Some(Interfaces::Listed(vec![name("eth1"), InterfaceName::Address(eth0(host))])),
+            5 => Some(Interfaces::Listed(vec![name("eth0")])),
+            6 => Some(Interfaces::Routed),
+            _ => None,
+        };
+        if let Some(wanted) = wanted {
+            let place = Place { lan: 1, segment: host % SECOND_SEGMENTS };
+            plan.interfaces.push((second_address(host), place));
+            plan.network.multicast_if = wanted;
+        }
+        plans.push(plan);
+    }
+    plans
+}
+
+/// By LAN.
+pub(crate) fn segments() -> [usize; 2] {
+    [SEGMENTS, SECOND_SEGMENTS]
+}
+
+fn eth0(host: usize) -> std::net::IpAddr {
+    address(host).into()
+}
+
+fn second_address(host: usize) -> Ipv4Addr {
+    Ipv4Addr::from_bits(address(host).to_bits() + (1 << 16))
+}
+
+impl Hour {
+    /// Some nodes have the hosts of others as seeds.
+    pub(crate) fn set_seeds(&mut self) {
+        for node in 0..self.size() {
+            let host = self.net.host_of[node];
+            if self.ailing[host].has_seeds {
+                let of = |n: usize| address((host + n) % self.net.hosts.len());
+                let seeds = [of(1), of(2)];
+                self.net.set_seeds(node, &seeds);
+            }
+        }
+    }
+
+    /// The slots of the interfaces of a host, without the loopback.
+    pub(crate) fn slots(&self, host: usize) -> std::ops::Range<usize> {
+        ETH0..self.net.hosts[host].nics.len()
+    }
+
+    pub(crate) fn nodes_of(&self, host: usize) -> std::ops::Range<usize> {
+        self.net.nodes_of(host)
+    }
+}

@@ -1,0 +1,107 @@
+//! How many heartbeats a node may send: those of its schedule, and a burst for each reason.
+
+use std::time::Duration;
+
+use native_gossip_core::{Config, Time};
+
+use crate::{
+    Hour,
+    simulation::{host::SLOTS, port::Call},
+};
+
+/// A burst.
+const HEARTBEATS: u64 = 3;
+
+/// Others are told after an outage as long as this.
+const OUTAGE: Duration = Duration::from_secs(5);
+
+/// The scans of an outage follow each other after this time, at the least.
+const SCANS: Duration = Duration::from_millis(250);
+
+/// The part of an outage that a burst is sent for: at 1, 2, 4, 8 … scans.
+fn retries(outage: Duration) -> u64 {
+    let scans = outage.as_millis() / SCANS.as_millis();
+    u64::from(scans.max(1).ilog2()) + 2
+}
+
+#[derive(Clone)]
+pub(crate) struct Sending {
+    /// Since when it has been alive.
+    since: Time,
+    /// Bursts that there was a reason for.
+    reasons: u64,
+    outages: [Option<Time>; SLOTS + 1],
+    flooded_at: Option<Time>,
+}
+
+impl Sending {
+    pub(crate) fn new(now: Time) -> Self {
+        Self { since: now, reasons: 1, outages: [None; SLOTS + 1], flooded_at: None }
+    }
+
+    pub(crate) fn booted(&mut self) {
+        self.reasons += 1;
+    }
+
+    /// One burst a second, for as long as not all is looked at.
+    pub(crate) fn flooded(&mut self, now: Time) {
+        if self.flooded_at.is_none_or(|at| now >= at + Duration::from_secs(1)) {
+            self.flooded_at = Some(now);
+            self.reasons += 2;
+        }
+    }
+
+    fn attempted(&mut self, now: Time, to: usize, works: bool) {
+        let outage = &mut self.outages[to];
+        match (*outage, works) {
+            (None, false) => *outage = Some(now),
+            (Some(since), true) => {
+                self.reasons += retries(now - since) + u64::from(now - since >= OUTAGE);
+                *outage = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Heartbeats that there was a reason for until now, and six times the standard deviation.
+    fn most(&self, now: Time, nodes: usize) -> u64 {
+        let lasting = self.outages.iter().flatten().map(|since| retries(now - *since));
+        let bursts = self.reasons + lasting.sum::<u64>();
+        let mean = Config::default().heartbeat_interval / 2;
+        let scheduled = (now - self.since).as_secs_f64() / mean.as_secs_f64();
+        let scheduled = scheduled + 6.0 * 0.58 * scheduled.sqrt() + 3.0;
+        // Each name that is new is answered once.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let scheduled = scheduled as u64;
+        scheduled + bursts * HEARTBEATS + nodes as u64
+    }
+}
+
+impl Hour {
+    pub(crate) fn note_sending(&mut self, node: usize, call: &Call) {
+        let now = self.net.now;
+        let sending = &mut self.sending[node];
+        match call {
+            Call::Open { works: true } | Call::Join { works: true, .. } => sending.reasons += 1,
+            Call::SendBy { slot, works } => {
+                sending.attempted(now, *slot, *works);
+                // The first two that are missed are asked for again.
+                let missed = self.healing.ear(node, *slot).missed;
+                sending.reasons += u64::from(*works && (2..=3).contains(&missed));
+            }
+            Call::SendTo { works, .. } => sending.attempted(now, SLOTS, *works),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn check_sending(&mut self, node: usize) {
+        let (sending, sent) = (&self.sending[node], self.net.nodes[node].counters().sent);
+        let most = sending.most(self.net.now, self.size());
+        assert!(
+            sent <= most,
+            "over-sent: n{node} has sent {sent} heartbeats since {:?}, and there was reason for \
+             {most}",
+            sending.since
+        );
+    }
+}

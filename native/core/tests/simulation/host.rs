@@ -1,0 +1,287 @@
+//! A host, with the rules that Linux has for interfaces, sockets and memberships.
+
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, Ipv4Addr},
+    rc::Rc,
+};
+
+use native_gossip_core::{Interface, RecvMeta};
+
+use super::errors::{EINVAL, ENETUNREACH, ENOBUFS, ENODEV};
+
+/// The loopback's slot; the others follow.
+pub(crate) const LO: usize = 0;
+pub(crate) const ETH0: usize = 1;
+pub(crate) const ETH1: usize = 2;
+pub(crate) const SLOTS: usize = 3;
+
+const NAMES: [&str; SLOTS] = ["lo", "eth0", "eth1"];
+
+/// Groups that a socket may have joined: `net.ipv4.igmp_max_memberships`.
+const MEMBERSHIPS: usize = 20;
+
+/// Datagrams that a socket's buffer holds.
+const BUFFER: usize = 500;
+
+pub(crate) struct Host {
+    /// By slot. One that is not there keeps its place on the network.
+    pub(crate) nics: Vec<Nic>,
+    /// One for each node of the host.
+    pub(crate) sockets: Vec<Socket>,
+    /// The slot of the interface to which the group is routed.
+    pub(crate) route: Option<usize>,
+    pub(crate) refuses: Refuses,
+    last_index: u32,
+}
+
+/// What the system refuses to everybody, with which error.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Refuses {
+    pub(crate) open: Option<i32>,
+    pub(crate) interfaces: Option<i32>,
+    pub(crate) route: Option<i32>,
+    pub(crate) join: Option<i32>,
+    pub(crate) send_to: Option<i32>,
+}
+
+/// An interface.
+pub(crate) struct Nic {
+    pub(crate) index: u32,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) is_there: bool,
+    pub(crate) is_up: bool,
+    /// Where its cable ends; the loopback has none.
+    pub(crate) place: Option<Place>,
+    /// Sockets that the system counts as members of the group.
+    pub(crate) members: usize,
+    /// Whether the switch forwards the group to it.
+    pub(crate) is_known: bool,
+    pub(crate) sends: Sends,
+    /// What it sends is lost on the network.
+    pub(crate) is_mute: bool,
+    /// What the network sends to it is lost.
+    pub(crate) is_deaf: bool,
+    /// A firewall drops all that comes, the echo with it.
+    pub(crate) is_filtered: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sends {
+    Work,
+    Fail(i32),
+    FailEveryOther(i32, bool),
+}
+
+/// Where a cable ends. A packet takes the same time to all of a segment, and stays in its LAN.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) lan: usize,
+    pub(crate) segment: usize,
+}
+
+/// The socket of a node.
+#[derive(Default)]
+pub(crate) struct Socket {
+    pub(crate) is_open: bool,
+    /// The group is joined by these. One whose interface is removed stays, of no use, until it is
+    /// left.
+    entries: Vec<Interface>,
+    buffer: VecDeque<Rc<Arrived>>,
+}
+
+/// What came to a host.
+pub(crate) struct Arrived {
+    /// The node that sent it, or [`STRANGER`](super::STRANGER).
+    pub(crate) from: usize,
+    pub(crate) meta: RecvMeta,
+    pub(crate) bytes: Rc<[u8]>,
+}
+
+impl Host {
+    /// A loopback, and interfaces with these addresses. The group is routed to the first of them.
+    pub(crate) fn new(interfaces: &[(Ipv4Addr, Place)], sockets: usize) -> Self {
+        let lo = (Ipv4Addr::LOCALHOST, None);
+        let outward = interfaces.iter().map(|(address, place)| (*address, Some(*place)));
+        let nic = |(index, (address, place))| Nic::new(index, address, place);
+        let nics: Vec<_> = (1..).zip([lo].into_iter().chain(outward)).map(nic).collect();
+        Self {
+            last_index: u32::try_from(nics.len()).expect("few"),
+            nics,
+            sockets: (0..sockets).map(|_| Socket::default()).collect(),
+            route: Some(ETH0),
+            refuses: Refuses::default(),
+        }
+    }
+
+    /// An interface is removed, and with it what it knew of memberships. Sockets are not told.
+    pub(crate) fn remove(&mut self, slot: usize) {
+        let nic = &mut self.nics[slot];
+        (nic.is_there, nic.members, nic.is_known) = (false, 0, false);
+    }
+
+    /// An interface that was removed is made again, with this address.
+    pub(crate) fn make(&mut self, slot: usize, address: Ipv4Addr, is_same_index: bool) {
+        if !is_same_index {
+            self.last_index += 1;
+            self.nics[slot].index = self.last_index;
+        }
+        let nic = &mut self.nics[slot];
+        (nic.is_there, nic.is_up, nic.address) = (true, true, address);
+    }
+
+    /// An interface goes down, or comes up: it keeps its members, and tells the switch of them.
+    pub(crate) fn set_up(&mut self, slot: usize, is_up: bool) {
+        let nic = &mut self.nics[slot];
+        nic.is_up = is_up;
+        nic.is_known = is_up && nic.is_there && nic.members > 0;
+    }
+
+    /// A membership is ended behind the node's back.
+    pub(crate) fn lose_membership(&mut self, socket: usize, slot: usize) {
+        self.leave(socket, self.nics[slot].index);
+    }
+
+    pub(crate) fn close(&mut self, socket: usize) {
+        while let Some(entry) = self.sockets[socket].entries.first() {
+            self.leave(socket, entry.index);
+        }
+        self.sockets[socket] = Socket::default();
+    }
+
+    pub(crate) fn join(&mut self, socket: usize, interface: &Interface) -> Result<(), i32> {
+        self.refuses.join.map_or(Ok(()), Err)?;
+        let slot = self.slot(interface.index).ok_or(ENODEV)?;
+        let entries = &mut self.sockets[socket].entries;
+        if entries.iter().any(|entry| entry.index == interface.index) {
+            return Ok(());
+        }
+        if entries.len() >= MEMBERSHIPS {
+            return Err(ENOBUFS);
+        }
+        entries.push(interface.clone());
+        let nic = &mut self.nics[slot];
+        nic.members += 1;
+        // The system tells the switch of the first member alone.
+        nic.is_known |= nic.members == 1 && nic.is_up;
+        Ok(())
+    }
+
+    pub(crate) fn leave(&mut self, socket: usize, index: u32) {
+        let entries = &mut self.sockets[socket].entries;
+        let Some(entry) = entries.iter().position(|entry| entry.index == index) else { return };
+        entries.remove(entry);
+        // It does not know whether the interface is the one that was joined.
+        if let Some(slot) = self.slot(index) {
+            let nic = &mut self.nics[slot];
+            nic.members = nic.members.saturating_sub(1);
+            nic.is_known &= nic.members > 0;
+        }
+    }
+
+    /// Sends by an interface, and says by the one in which slot.
+    pub(crate) fn send_by(&mut self, interface: &Interface) -> Result<usize, i32> {
+        let slot = self.slot(interface.index).ok_or(ENODEV)?;
+        let nic = &mut self.nics[slot];
+        if !nic.is_up {
+            return Err(ENETUNREACH);
+        }
+        if nic.address != interface.address {
+            return Err(EINVAL);
+        }
+        nic.sends.attempt().map(|()| slot)
+    }
+
+    /// What the system answers who asks for the route to the group.
+    pub(crate) fn routed(&self) -> Option<Ipv4Addr> {
+        let nic = &self.nics[self.route?];
+        (nic.is_there && nic.is_up).then_some(nic.address)
+    }
+
+    /// Whether the system hands what comes by an interface to the group to a socket.
+    pub(crate) fn is_member(&self, socket: usize, slot: usize) -> bool {
+        let nic = &self.nics[slot];
+        let is_listed = |entry: &Interface| entry.index == nic.index;
+        nic.is_there && nic.members > 0 && self.sockets[socket].entries.iter().any(is_listed)
+    }
+
+    /// Whether the network reaches a socket by an interface.
+    pub(crate) fn listens(&self, socket: usize, slot: usize) -> bool {
+        let nic = &self.nics[slot];
+        self.is_member(socket, slot) && nic.takes_in()
+    }
+
+    /// Whether a socket can send to the group by an interface that it has joined.
+    pub(crate) fn sends(&self, socket: usize, slot: usize) -> bool {
+        let nic = &self.nics[slot];
+        let is_listed =
+            |entry: &Interface| entry.index == nic.index && entry.address == nic.address;
+        let is_joined = self.sockets[socket].entries.iter().any(is_listed);
+        is_joined && nic.is_there && nic.is_up && nic.sends == Sends::Work
+    }
+
+    /// The slot of the interface that has this name.
+    pub(crate) fn named(name: &str) -> usize {
+        NAMES.iter().position(|known| *known == name).expect("an interface of this host")
+    }
+
+    pub(crate) fn interface(&self, slot: usize) -> Interface {
+        let nic = &self.nics[slot];
+        let address = IpAddr::V4(nic.address);
+        Interface { name: NAMES[slot].to_owned(), index: nic.index, address }
+    }
+
+    /// The slot of the interface that has this index.
+    fn slot(&self, index: u32) -> Option<usize> {
+        self.nics.iter().position(|nic| nic.is_there && nic.index == index)
+    }
+}
+
+impl Nic {
+    fn new(index: u32, address: Ipv4Addr, place: Option<Place>) -> Self {
+        Self {
+            index,
+            address,
+            is_there: true,
+            is_up: true,
+            place,
+            members: 0,
+            is_known: false,
+            sends: Sends::Work,
+            is_mute: false,
+            is_deaf: false,
+            is_filtered: false,
+        }
+    }
+
+    /// Whether what the network forwards to the group arrives.
+    pub(crate) fn takes_in(&self) -> bool {
+        self.is_there && self.is_up && self.is_known && !self.is_deaf && !self.is_filtered
+    }
+}
+
+impl Sends {
+    fn attempt(&mut self) -> Result<(), i32> {
+        match self {
+            Self::Work => Ok(()),
+            Self::Fail(code) => Err(*code),
+            Self::FailEveryOther(code, fails) => {
+                *fails = !*fails;
+                if *fails { Err(*code) } else { Ok(()) }
+            }
+        }
+    }
+}
+
+impl Socket {
+    /// Takes in what came, if there is room for it.
+    pub(crate) fn push(&mut self, arrived: Rc<Arrived>) {
+        if self.is_open && self.buffer.len() < BUFFER {
+            self.buffer.push_back(arrived);
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Rc<Arrived>> {
+        self.buffer.pop_front()
+    }
+}

@@ -1,0 +1,149 @@
+//! The network as a node sees it: what its host does for it.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    rc::Rc,
+};
+
+use native_gossip_core::{
+    Event, Interface, InterfaceAddress, Network, Refusal,
+    event::{SocketStep, SystemError},
+};
+
+use super::{GROUP, errors::error, host::Host};
+
+/// What a node had done, what came to it, and what it said, in this order.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    Called(Call),
+    /// With the slot of the interface, where it was sent to the group.
+    Received {
+        from: usize,
+        source: IpAddr,
+        slot: Option<usize>,
+        outcome: Outcome,
+    },
+    Said(Event),
+    /// More comes than it may look at.
+    Overrun,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Open { works: bool },
+    Close,
+    Scan { works: bool },
+    Join { interface: Interface, works: bool },
+    Leave { interface: Interface },
+    SendBy { slot: usize, works: bool },
+    SendTo { target: SocketAddr, works: bool },
+}
+
+/// What a node made of a datagram. The simulation knows who sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Peer { announce: bool },
+    Echo,
+    Refused(Refusal),
+}
+
+/// What a node has sent and the simulation has yet to deliver.
+pub(super) struct Sent {
+    pub(super) bytes: Rc<[u8]>,
+    pub(super) way: Way,
+}
+
+pub(super) enum Way {
+    /// To the group, by the interface in this slot.
+    By {
+        slot: usize,
+        source: Ipv4Addr,
+    },
+    To(SocketAddr),
+}
+
+/// What a node is given to act on.
+pub(super) struct Port<'a> {
+    pub(super) node: usize,
+    pub(super) socket: usize,
+    pub(super) host: &'a mut Host,
+    pub(super) sent: &'a mut Vec<Sent>,
+    pub(super) log: &'a mut Vec<(usize, Happening)>,
+}
+
+impl Port<'_> {
+    fn log(&mut self, call: Call) {
+        self.log.push((self.node, Happening::Called(call)));
+    }
+}
+
+impl Network for Port<'_> {
+    fn open(&mut self) -> Result<(), (SocketStep, SystemError)> {
+        self.host.close(self.socket);
+        let works = self.host.refuses.open.is_none();
+        self.host.sockets[self.socket].is_open = works;
+        self.log(Call::Open { works });
+        self.host.refuses.open.map_or(Ok(()), |code| Err((SocketStep::Bind, error(code))))
+    }
+
+    fn close(&mut self) {
+        self.host.close(self.socket);
+        self.log(Call::Close);
+    }
+
+    fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError> {
+        let refuses = self.host.refuses;
+        let works = refuses.interfaces.or(refuses.route).is_none();
+        self.log(Call::Scan { works });
+        refuses.interfaces.map_or(Ok(()), |code| Err(error(code)))?;
+        let slots = 0..self.host.nics.len();
+        let there = slots.filter(|slot| self.host.nics[*slot].is_there);
+        let address = |slot| InterfaceAddress {
+            interface: self.host.interface(slot),
+            is_up: self.host.nics[slot].is_up,
+        };
+        Ok(there.map(address).collect())
+    }
+
+    fn route(&mut self, _: SocketAddr) -> Result<Option<IpAddr>, SystemError> {
+        let refused = self.host.refuses.route;
+        refused.map_or(Ok(self.host.routed().map(IpAddr::V4)), |code| Err(error(code)))
+    }
+
+    fn join(&mut self, group: IpAddr, interface: &Interface) -> Result<(), SystemError> {
+        assert_eq!(group, GROUP);
+        let joined = self.host.join(self.socket, interface);
+        self.log(Call::Join { interface: interface.clone(), works: joined.is_ok() });
+        joined.map_err(error)
+    }
+
+    fn leave(&mut self, group: IpAddr, interface: &Interface) {
+        assert_eq!(group, GROUP);
+        self.host.leave(self.socket, interface.index);
+        self.log(Call::Leave { interface: interface.clone() });
+    }
+
+    fn send_by(
+        &mut self,
+        interface: &Interface,
+        packet: &[u8],
+        target: SocketAddr,
+    ) -> Result<(), SystemError> {
+        assert_eq!(target.ip(), GROUP);
+        let sent = self.host.send_by(interface);
+        let slot = Host::named(&interface.name);
+        self.log(Call::SendBy { slot, works: sent.is_ok() });
+        let slot = sent.map_err(error)?;
+        let source = self.host.nics[slot].address;
+        self.sent.push(Sent { bytes: packet.into(), way: Way::By { slot, source } });
+        Ok(())
+    }
+
+    fn send_to(&mut self, packet: &[u8], target: SocketAddr) -> Result<(), SystemError> {
+        let refused = self.host.refuses.send_to;
+        self.log(Call::SendTo { target, works: refused.is_none() });
+        refused.map_or(Ok(()), |code| Err(error(code)))?;
+        self.sent.push(Sent { bytes: packet.into(), way: Way::To(target) });
+        Ok(())
+    }
+}
