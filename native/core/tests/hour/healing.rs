@@ -112,9 +112,10 @@ impl Healing {
     }
 
     /// More came than was looked at: an echo, or a peer, may have been among it.
-    pub(crate) fn overrun(&mut self, node: usize) {
+    pub(crate) fn overrun(&mut self, now: Time, node: usize) {
         for ear in self.ears[node].iter_mut() {
             (ear.missed, ear.rejoins, ear.is_blurred) = (0, 0, true);
+            ear.heard_at = now;
         }
     }
 

@@ -221,7 +221,7 @@ impl Hour {
                     self.note_call(node, &call);
                 }
                 Happening::Said(event) => self.note_event(node, event),
-                Happening::Overrun => self.healing.overrun(node),
+                Happening::Overrun => self.healing.overrun(self.net.now, node),
             }
         }
         self.net.log = log;
