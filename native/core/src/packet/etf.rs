@@ -202,10 +202,7 @@ impl<'a> Reader<'a> {
     }
 
     fn latin1_atom(bytes: &'a [u8]) -> Result<Scalar<'a>, Malformed> {
-        match std::str::from_utf8(bytes) {
-            Ok(text) if text.is_ascii() => Self::atom(text.into()),
-            _ => Self::atom(bytes.iter().copied().map(char::from).collect()),
-        }
+        Self::atom(bytes.iter().copied().map(char::from).collect())
     }
 
     fn atom(text: Cow<'a, str>) -> Result<Scalar<'a>, Malformed> {
@@ -248,3 +245,6 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 }
+
+#[cfg(test)]
+mod tests;
