@@ -4,13 +4,16 @@ defmodule NativeGossip.StrategyTest do
   """
   use ExUnit.Case
 
-  alias NativeGossip.{Native, Seeds, Strategy}
+  alias NativeGossip.{Events, Native, Seeds, Strategy}
   alias NativeGossip.Dev.{Await, FreePort, Inside, LogLines}
   alias NativeGossip.Test.{ReferencePeer, Topology}
 
   @moduletag :capture_log
 
   @ours :"ours@127.0.0.1"
+
+  # What is counted beside the refusals.
+  @no_refusals [:sent, :received, :accepted, :announced, :echoed]
 
   setup_all do
     :ok = Inside.become(@ours)
@@ -165,6 +168,12 @@ defmodule NativeGossip.StrategyTest do
     ReferencePeer.heartbeat(peer, :"stranger@10.0.0.8")
     assert_receive {:connect, :"stranger@10.0.0.8"}, 5_000
     refute_received {:connect, :"friend@10.0.0.7"}
+  end
+
+  test "every refusal that is counted has a sentence in the log", %{port: port} do
+    strategy = start(port)
+    refusals = Map.drop(NativeGossip.counters(strategy), @no_refusals)
+    assert Enum.sort(Map.keys(refusals)) == Enum.sort(Events.refusals())
   end
 
   test "each packet that is refused is counted under its cause", %{port: port} do

@@ -158,6 +158,10 @@ defmodule NativeGossip.Events do
   @spec names() :: [name]
   def names, do: Keyword.keys(@table)
 
+  @doc "The causes of a refusal that have a sentence."
+  @spec refusals() :: [atom]
+  def refusals, do: Keyword.keys(@refusals)
+
   @doc "The level at which an event is logged."
   @spec level(name, fields :: map) :: level
   def level(:packets_refused, %{cause: cause}), do: elem(@refusals[cause], 0)

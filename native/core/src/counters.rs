@@ -33,7 +33,7 @@ impl Counters {
             ("announced", self.announced),
             ("echoed", self.echoed),
         ];
-        let refusals = Refusal::ALL.map(|cause| (cause.name(), self.refused(cause)));
+        let refusals = Refusal::ALL.iter().map(|cause| (cause.name(), self.refused(*cause)));
         kinds.into_iter().chain(refusals)
     }
 
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn each_refusal_has_a_counter_of_its_own() {
-        for cause in Refusal::ALL {
+        for &cause in Refusal::ALL {
             let mut counters = Counters::default();
             counters.count(&Received::Refused(cause));
             let counted: Vec<_> = counters.named().filter(|(_, count)| *count > 0).collect();

@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use crate::{Interface, InterfaceName, NodeName, Refusal};
+use crate::{Interface, InterfaceName, NodeName, Refusal, named::named};
 
 /// Something that a person may want to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,26 +205,6 @@ impl fmt::Display for SystemError {
 }
 
 impl std::error::Error for SystemError {}
-
-/// Gives an enum without fields a name for each variant.
-macro_rules! named {
-    ($(#[$about:meta])* $enum:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $enum {
-            $($(#[$doc])* $variant,)+
-        }
-
-        impl $enum {
-            /// The name, as Elixir knows it.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)+
-                }
-            }
-        }
-    };
-}
 
 named! {
     /// The steps by which a socket comes to be used, in their order.

@@ -31,6 +31,7 @@ mod engine;
 pub mod event;
 mod group;
 mod name;
+mod named;
 mod network;
 mod node;
 mod outage;

@@ -22,7 +22,8 @@ pub struct WallTime(u64);
 pub struct Now {
     /// What deadlines and lengths of time are counted by.
     pub time: Time,
-    /// What can be compared with the clocks of other hosts.
+    /// What can be compared with the clocks of other hosts. Nothing does so yet: the stamps of
+    /// signed heartbeats will.
     pub wall: WallTime,
 }
 

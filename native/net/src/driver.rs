@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use native_gossip_core::{Config, Event, NetworkConfig, Node, NodeName, Received, Time};
+use native_gossip_core::{Config, Event, NetworkConfig, Node, NodeName, Now, Received, Time};
 use rand::rngs::StdRng;
 
 use crate::{
@@ -103,7 +103,7 @@ impl Driver {
                 }
             }
             self.node.advance(now, &mut self.network);
-            let is_drained = self.receive(&mut |node| {
+            let is_drained = self.receive(now, &mut |node| {
                 announced += 1;
                 listener.announce(node);
             })?;
@@ -124,8 +124,7 @@ impl Driver {
     }
 
     /// Receives a batch, and says whether that was all there is to receive for now.
-    fn receive(&mut self, announce: &mut dyn FnMut(&NodeName)) -> io::Result<bool> {
-        let now = self.clock.now();
+    fn receive(&mut self, now: Now, announce: &mut dyn FnMut(&NodeName)) -> io::Result<bool> {
         for _ in 0..BATCH {
             if !self.node.is_open() {
                 return Ok(true);

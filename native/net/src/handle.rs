@@ -78,7 +78,7 @@ impl Handle {
         self.shared.stopped.load(Ordering::Acquire)
     }
 
-    /// What was counted up to the last time that the driver went to sleep.
+    /// What was counted up to the last turn of the loop.
     pub fn counters(&self) -> Counters {
         *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
 };
 
+use if_addrs::IfOperStatus;
 use native_gossip_core::{Interface, InterfaceAddress};
 
 /// Every address of every interface.
@@ -16,7 +17,7 @@ pub(crate) fn list() -> io::Result<Vec<InterfaceAddress>> {
         let interface =
             Interface { index: found.index?, address: found.addr.ip(), name: found.name };
         // Where the system does not tell, a send will.
-        let is_up = found.oper_status == if_addrs::IfOperStatus::Up;
+        let is_up = matches!(found.oper_status, IfOperStatus::Up | IfOperStatus::Unknown);
         Some(InterfaceAddress { interface, is_up })
     });
     Ok(found.collect())

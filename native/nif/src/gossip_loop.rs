@@ -30,7 +30,7 @@ pub(crate) fn loops() -> usize {
 ///
 /// Two processes are monitored: the owner, which hears of peers, and the one that serves. When
 /// either ends, the thread inside is told to leave and the descriptors are closed; where there is
-/// no thread inside, they are closed at once. Whatever is missed the destructor does.
+/// no thread inside, they are closed at once. Where neither happens, the destructor closes them.
 pub(crate) struct GossipLoop {
     driver: Mutex<Option<CountedDriver>>,
     handle: Handle,
@@ -144,7 +144,7 @@ struct Messenger<'a> {
 impl Listener for Messenger<'_> {
     fn announce(&mut self, node: &NodeName) {
         #[cfg(feature = "fault_injection")]
-        crate::faults::pass("panic-serve@", node);
+        crate::fault_injection::panic_if_named("panic-serve@", node);
         if let Ok(atom) = terms::node_atom(self.env, node) {
             // An owner that has ended takes this loop with it.
             let _ = self.env.send(&self.owner, (terms::gossip_peer(), atom));

@@ -2,7 +2,7 @@
 
 mod events;
 #[cfg(feature = "fault_injection")]
-mod faults;
+mod fault_injection;
 mod gossip_loop;
 mod nifs;
 mod terms;

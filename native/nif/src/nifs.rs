@@ -43,7 +43,7 @@ fn report(
 ) -> NifResult<Atom> {
     if let Some(node) = terms::node_name(node)? {
         #[cfg(feature = "fault_injection")]
-        crate::faults::pass("panic-report@", &node);
+        crate::fault_injection::panic_if_named("panic-report@", &node);
         gossip_loop.handle().report(node, outcome.into());
     }
     Ok(rustler::types::atom::ok())

@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn causes_are_logged_apart() {
         let mut throttle = RefusalThrottle::default();
-        for cause in Refusal::ALL {
+        for &cause in Refusal::ALL {
             assert_eq!(throttle.note(Time::ZERO, cause), Some(1), "{cause}");
             assert_eq!(throttle.note(Time::ZERO, cause), None, "{cause}");
         }

@@ -3,7 +3,7 @@
 
 use native_gossip_core::NodeName;
 
-/// Panics where the node's name begins with that of this place.
-pub(crate) fn pass(place: &str, node: &NodeName) {
+/// Panics where the node's name begins so.
+pub(crate) fn panic_if_named(place: &str, node: &NodeName) {
     assert!(!node.as_str().starts_with(place), "a panic forced by the name {node}");
 }
