@@ -6,12 +6,14 @@
 mod interfaces;
 mod joins;
 mod memberships;
+mod ours;
 mod sends;
 mod silence;
 #[path = "../simulation/mod.rs"]
 mod simulation;
 mod sockets;
 mod targets;
+mod told;
 
 use std::{ops::Range, time::Duration};
 

@@ -1,0 +1,64 @@
+//! What a node says of what it receives.
+
+use native_gossip_core::{Event, Refusal};
+
+use crate::{
+    SEEDS, settled,
+    simulation::{
+        errors::EPERM,
+        host::{ETH0, Sends},
+        mesh::secs,
+    },
+};
+
+#[test]
+fn each_heartbeat_is_an_event_with_its_interface_where_debug_asks_for_it() {
+    for seed in SEEDS {
+        let mut mesh = settled(2, seed);
+        let before = mesh.counters(0);
+        mesh.net.nodes[0].set_debug(true);
+        mesh.pass(secs(60));
+        let after = mesh.counters(0);
+        let said = mesh.said(0);
+        let sent = said.iter().filter(|event| ***event == Event::HeartbeatSent).count() as u64;
+        assert_eq!(sent, after.sent - before.sent);
+        let (node, interface) = (mesh.net.names[1].clone(), Some("eth0".to_owned()));
+        let received = Event::HeartbeatReceived { node, interface };
+        let received = said.iter().filter(|event| ***event == received).count() as u64;
+        assert_eq!(received, after.accepted - before.accepted);
+        assert_eq!(said.len() as u64, sent + received);
+    }
+}
+
+#[test]
+fn what_is_refused_is_told_with_its_source_and_after_a_minute_with_its_number() {
+    let mut mesh = settled(2, 0);
+    mesh.net.flood(0, 7);
+    mesh.pass(secs(61));
+    mesh.net.flood(0, 1);
+    mesh.pass(secs(1));
+    let refused = |packets| Event::PacketsRefused {
+        cause: Refusal::Malformed,
+        packets,
+        source: ([10, 9, 9, 9], crate::simulation::PORT).into(),
+        interface: None,
+    };
+    assert_eq!(mesh.said(0), [&refused(1), &refused(7)]);
+}
+
+#[test]
+fn of_faults_that_come_and_go_one_is_told_in_a_minute_and_its_end() {
+    for seed in SEEDS {
+        let mut mesh = settled(2, seed);
+        for _ in 0..100 {
+            mesh.strike(0, |host| host.nics[ETH0].sends = Sends::Fail(EPERM));
+            mesh.pass(secs(3));
+            mesh.strike(0, |host| host.nics[ETH0].sends = Sends::Work);
+            mesh.pass(secs(3));
+        }
+        let raised = crate::raised(&mesh, 0).len();
+        assert!((8..=10).contains(&raised), "seed {seed}: {raised}");
+        let cleared = crate::cleared(&mesh, 0).len();
+        assert!(raised - cleared <= 1, "seed {seed}: {cleared}");
+    }
+}
