@@ -126,7 +126,7 @@ fn what_is_lost_in_a_flood_is_missed_after_it() {
 }
 
 #[test]
-fn another_socket_is_received_from_at_once_though_the_old_one_was_flooded() {
+fn a_socket_that_fails_under_a_flood_is_opened_again_and_hears() {
     let mut mesh = Mesh::new(2, 0, &Config::default());
     mesh.pass(secs(10));
     mesh.net.flood(0, 4 * RECEIVE_LIMIT as usize);

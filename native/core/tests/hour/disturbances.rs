@@ -5,7 +5,10 @@ use std::time::Duration;
 use native_gossip_core::{Config, Time};
 use rand::RngExt;
 
-use crate::{Hour, Timer, faults::Fault, secs, segments, sending::Sending};
+use crate::{
+    Hour, Timer, alerts::Alerts, faults::Fault, secs, segments, sending::Sending,
+    simulation::errors::ENOBUFS,
+};
 
 /// The means of the times between two disturbances of a kind: a pair is left in peace for some
 /// minutes, the whole cluster never.
@@ -111,7 +114,7 @@ impl Hour {
         self.net.replace(node, &Config::default());
         self.rules.restarted(node);
         self.healing.restarted(node);
-        self.alerts[node] = Default::default();
+        self.alerts[node] = Alerts::default();
         self.sending[node] = Sending::new(self.net.now);
         self.reconsider(self.net.host_of[node]);
         self.after_up_to(BOOT, Timer::Boot { node });
@@ -134,7 +137,7 @@ impl Hour {
         let slots = self.slots(host).len();
         let fault = Fault::random(slots, &mut self.rng);
         // Who has not heard anybody since it joined does not know that there is somebody to miss.
-        let node = self.nodes_of(host).start;
+        let node = self.net.nodes_of(host).start;
         if let Fault::Forgotten { slot } = fault
             && !self.healing.misses_peers(node, slot)
         {
@@ -155,8 +158,8 @@ impl Hour {
             fault => self.after_up_to(FAULT, Timer::Mend { host, fault }),
         }
         if fault == Fault::OpensFail {
-            for node in self.nodes_of(host).step_by(self.rng.random_range(1..=BREAKS)) {
-                self.net.break_socket(node, crate::simulation::errors::ENOBUFS);
+            for node in self.net.nodes_of(host).step_by(self.rng.random_range(1..=BREAKS)) {
+                self.net.break_socket(node, ENOBUFS);
             }
         }
         self.struck(host);
@@ -178,7 +181,7 @@ impl Hour {
         if turns == 0 || self.rng.random_ratio(1, FLOOD_TURNS) {
             return self.mend(host, Fault::Flooded);
         }
-        for node in self.nodes_of(host) {
+        for node in self.net.nodes_of(host) {
             self.net.flood(node, FLOOD_DATAGRAMS);
             self.sending[node].flooded(self.net.now);
         }
@@ -188,7 +191,7 @@ impl Hour {
     /// A host is not what it was.
     fn struck(&mut self, host: usize) {
         self.ailing[host].struck_at = self.net.now;
-        self.healing.struck(self.nodes_of(host));
+        self.healing.struck(self.net.nodes_of(host));
         self.reconsider(host);
     }
 

@@ -199,7 +199,7 @@ impl Hour {
 
     /// What the nodes of a host hear may have changed.
     pub(crate) fn reconsider_ears(&mut self, host: usize) {
-        for node in self.nodes_of(host) {
+        for node in self.net.nodes_of(host) {
             self.slots(host).for_each(|slot| self.reconsider_ear(node, slot));
         }
     }

@@ -101,7 +101,7 @@ impl Hour {
     /// Something has changed on a host: packets go other ways, connections break, pairs begin to
     /// meet anew.
     pub(crate) fn reconsider(&mut self, host: usize) {
-        let nodes: Range<usize> = self.nodes_of(host);
+        let nodes: Range<usize> = self.net.nodes_of(host);
         for node in nodes.clone() {
             self.reach[node] = self.reach(node);
         }
