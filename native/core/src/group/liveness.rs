@@ -263,6 +263,19 @@ mod tests {
     }
 
     #[test]
+    fn a_time_without_silence_is_longer_than_eighty_seconds_and_no_gap_in_it_than_ten() {
+        for (gap, last, met_after) in [(10, 180, 20), (10, 190, 10), (11, 199, 20)] {
+            let mut liveness = Liveness::default();
+            liveness.peer(secs(0), &other(), true);
+            assert_eq!(met(&mut liveness, 0..29), [10]);
+            for s in (100..=last).step_by(gap) {
+                liveness.peer(secs(s), &other(), true);
+            }
+            assert_eq!(met(&mut liveness, last..last + 30), [last + met_after], "{gap}, {last}");
+        }
+    }
+
+    #[test]
     fn nodes_that_send_rarely_are_soon_not_missed_any_more() {
         let mut liveness = Liveness::default();
         let mut missed = 0;
@@ -296,6 +309,16 @@ mod tests {
         liveness.peer(secs(0), &other(), true);
         (0..100).for_each(|n| liveness.peer(secs(0), &stranger(n), false));
         assert_eq!(met(&mut liveness, 1..12), [10]);
+    }
+
+    #[test]
+    fn of_nodes_that_are_not_connected_the_first_eight_are_kept_in_mind() {
+        for (before, expected) in [(PEERS - 1, vec![10]), (PEERS, vec![])] {
+            let mut liveness = Liveness::default();
+            (0..before).for_each(|n| liveness.peer(secs(0), &stranger(n), false));
+            liveness.peer(secs(0), &other(), false);
+            assert_eq!(met(&mut liveness, 1..12), expected);
+        }
     }
 
     #[test]

@@ -300,6 +300,7 @@ fn beyond_the_receive_limit_nothing_is_received_until_the_next_window() {
     host.advance(secs(0));
     assert!(host.node.may_receive(secs(1)));
     assert!(host.node.may_receive(secs(1)), "nothing came");
+    assert_eq!(host.node.deadline(), Some(secs(2).time), "and there is no reason for a burst");
     host.node.receive(secs(1), &from(9), b"noise");
     assert!(!host.node.may_receive(secs(1)));
     assert_eq!(host.node.deadline(), Some(millis(1000).time), "and a burst may be sent");

@@ -129,6 +129,14 @@ fn listed_interfaces_that_are_not_there_are_told_apart() {
 }
 
 #[test]
+fn an_ipv4_address_that_a_host_gave_to_itself_is_used_where_there_is_no_other() {
+    let own = ("eth0", "169.254.7.7");
+    let both = found(&[own, ("eth0", "10.0.0.1"), ("eth0", "10.0.0.9")]);
+    assert_eq!(chosen(&Interfaces::All, &both, None), ["eth0 (10.0.0.1)"]);
+    assert_eq!(chosen(&Interfaces::All, &found(&[own]), None), ["eth0 (169.254.7.7)"]);
+}
+
+#[test]
 fn an_interface_with_several_ipv6_addresses_is_known_by_the_link_local_one() {
     let group = address("ff02::1:32");
     let chosen = choose(&Interfaces::All, group, &host(), None);
