@@ -3,6 +3,7 @@
 
 #![allow(clippy::indexing_slicing)]
 
+mod echoing;
 mod interfaces;
 mod joins;
 mod memberships;

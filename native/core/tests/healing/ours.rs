@@ -1,118 +1,33 @@
-//! Who is of this host, where addresses are those of IPv6 and an interface has several.
+//! Who is of this host, where addresses are those of IPv6 and an interface has several; and who is
+//! kept in mind.
 
-use std::net::{IpAddr, SocketAddr};
+use native_gossip_core::{Event, Report};
 
-use native_gossip_core::{
-    Config, Engine, Interface, InterfaceAddress, Interfaces, Network, NetworkConfig, Node,
-    NodeName, Now, RecvMeta, Report, Time,
-    event::{SocketStep, SystemError},
-};
-use rand::{SeedableRng, rngs::StdRng};
-
-use crate::simulation::{
-    PORT,
-    mesh::{millis, secs},
+use crate::{
+    SCAN,
+    echoing::{Echoing, address, name},
+    simulation::mesh::{millis, secs},
 };
 
-/// Two interfaces, which echo whatever is sent.
-#[derive(Default)]
-struct Echoing {
-    sent: Vec<(u32, Vec<u8>)>,
-    left: Vec<u32>,
+/// The interfaces that are rejoined in half a minute after somebody was heard from this address on
+/// this interface, and nobody else.
+fn missed_after(source: &str, interface: u32) -> Vec<u32> {
+    let mut echoing = Echoing::new();
+    echoing.hear("other", source, interface);
+    echoing.report("other", Report::Connected);
+    echoing.pass(secs(30));
+    echoing.left()
 }
 
-const ADDRESSES: [(u32, &str); 3] = [(2, "fe80::1"), (3, "fe80::2"), (3, "2001:db8::2")];
-
-impl Network for Echoing {
-    fn open(&mut self) -> Result<(), (SocketStep, SystemError)> {
-        Ok(())
-    }
-
-    fn close(&mut self) {}
-
-    fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError> {
-        let address = |(index, text): &(u32, &str)| {
-            let (name, address) = (format!("eth{index}"), text.parse().expect("an address"));
-            let interface = Interface { name, index: *index, address };
-            InterfaceAddress { interface, is_up: true }
-        };
-        Ok(ADDRESSES.iter().map(address).collect())
-    }
-
-    fn route(&mut self, group: SocketAddr) -> Result<Option<IpAddr>, SystemError> {
-        unreachable!("every interface has a route to {group}")
-    }
-
-    fn join(&mut self, _: IpAddr, _: &Interface) -> Result<(), SystemError> {
-        Ok(())
-    }
-
-    fn leave(&mut self, _: IpAddr, interface: &Interface) {
-        self.left.push(interface.index);
-    }
-
-    fn send_by(
-        &mut self,
-        interface: &Interface,
-        packet: &[u8],
-        _: SocketAddr,
-    ) -> Result<(), SystemError> {
-        self.sent.push((interface.index, packet.to_vec()));
-        Ok(())
-    }
-
-    fn send_to(&mut self, _: &[u8], target: SocketAddr) -> Result<(), SystemError> {
-        unreachable!("there are no seeds, and {target} is none")
-    }
-}
-
-/// The interfaces that are rejoined in a minute after somebody was heard from this address on this
-/// interface, and nobody else.
-fn missed_after(source: &str, index: u32) -> Vec<u32> {
-    let group: IpAddr = "ff02::1:32".parse().expect("a group");
-    let config = NetworkConfig {
-        port: PORT,
-        if_addr: "::".parse().expect("an address"),
-        multicast_if: Interfaces::Routed,
-        multicast_addr: group,
-        multicast_ttl: 1,
-        broadcast_only: false,
-        receive_limit: 1000,
-    };
-    let rng = StdRng::seed_from_u64(1);
-    let mut node = Node::new(Config::default(), &config, true, rng);
-    let mut network = Echoing::default();
-    let meta = |source: IpAddr, index: u32| RecvMeta {
-        source: SocketAddr::new(source, PORT),
-        destination: Some(group),
-        interface: Some(index),
-    };
-    let [us, other] =
-        ["us", "other"].map(|name| NodeName::parse(&format!("{name}@host")).expect("a node name"));
-    let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(2));
-    engine.set_identity(Time::ZERO, Some(other.clone()));
-    let heartbeat = engine.heartbeat(Time::ZERO).expect("due at once");
-
-    let mut now = Now::default();
-    node.set_identity(now, Some(us));
-    while now.time < Time::after(secs(60)) {
-        node.advance(now, &mut network);
-        for (index, packet) in std::mem::take(&mut network.sent) {
-            node.receive(now, &meta("fe80::1".parse().expect("an address"), index), &packet);
-        }
-        if now == Now::default() {
-            node.receive(now, &meta(source.parse().expect("an address"), index), &heartbeat);
-            node.report(now, &other, Report::Connected);
-        }
-        node.check_liveness(now, &mut network);
-        now.time += millis(10);
-    }
-    network.left
+#[test]
+fn each_interface_is_joined_by_the_address_that_lasts() {
+    let joined = Echoing::new().joined();
+    assert_eq!(joined, [(2, address("fe80::1")), (3, address("fe80::2"))]);
 }
 
 #[test]
 fn a_host_whose_link_local_address_is_one_of_ours_on_another_interface_is_another_host() {
-    assert_eq!(missed_after("fe80::2", 2), [2, 2]);
+    assert_eq!(missed_after("fe80::2", 2), [2]);
     assert_eq!(missed_after("fe80::2", 3), []);
 }
 
@@ -120,5 +35,59 @@ fn a_host_whose_link_local_address_is_one_of_ours_on_another_interface_is_anothe
 fn what_has_any_other_address_of_ours_is_ours_whatever_it_came_by() {
     assert_eq!(missed_after("2001:db8::2", 2), []);
     assert_eq!(missed_after("2001:db8::2", 3), []);
-    assert_eq!(missed_after("2001:db8::3", 3), [3, 3]);
+    assert_eq!(missed_after("2001:db8::3", 3), [3]);
+}
+
+#[test]
+fn a_heartbeat_is_told_with_the_name_of_the_interface_that_it_came_by() {
+    let mut echoing = Echoing::new();
+    echoing.node.set_debug(true);
+    echoing.node.take_events();
+    let received = |interface: Option<&str>| {
+        let interface = interface.map(str::to_owned);
+        Event::HeartbeatReceived { node: name("other"), interface }
+    };
+    for (index, named) in [(2, Some("eth2")), (3, Some("eth3")), (4, None)] {
+        echoing.hear("other", "fe80::9", index);
+        assert_eq!(echoing.node.take_events(), [received(named)]);
+    }
+}
+
+/// Whether the group is rejoined once these were heard, in this order, while those that end in `!`
+/// were not connected; and the one that is still connected is this.
+fn is_missed(heard: &[String], connected: &str) -> bool {
+    let mut echoing = Echoing::new();
+    for node in heard {
+        let is_connected = !node.ends_with('!');
+        let node = node.trim_end_matches('!');
+        if is_connected {
+            // It is known, and connected, before it is heard on the interface in question.
+            echoing.hear(node, "fe80::9", 3);
+            echoing.report(node, Report::Connected);
+        }
+        echoing.hear(node, "fe80::9", 2);
+        echoing.pass(millis(10));
+    }
+    for node in heard.iter().filter(|node| *node != connected) {
+        echoing.report(node.trim_end_matches('!'), Report::Down);
+    }
+    echoing.pass(millis(12_500) + SCAN);
+    echoing.left().contains(&2)
+}
+
+fn nodes(numbers: std::ops::Range<usize>, mark: &str) -> Vec<String> {
+    numbers.map(|n| format!("n{n}{mark}")).collect()
+}
+
+#[test]
+fn of_the_peers_that_were_heard_the_last_eight_are_missed() {
+    let heard = nodes(0..20, "");
+    let missed: Vec<_> = heard.iter().filter(|node| is_missed(&heard, node)).collect();
+    assert_eq!(missed, nodes(12..20, "").iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn who_is_not_connected_takes_no_place_of_one_who_is() {
+    let heard = [nodes(0..8, ""), nodes(8..30, "!")].concat();
+    assert!(nodes(0..8, "").iter().all(|node| is_missed(&heard, node)));
 }
