@@ -238,4 +238,11 @@ mod tests {
         engine.receive(heard_at + Duration::from_secs(1), [10, 0, 0, 1].into(), &datagram);
         assert_eq!(engine.deadline(), due);
     }
+    #[test]
+    fn a_datagram_of_1500_bytes_is_read_and_a_longer_one_is_refused_unread() {
+        let mut engine = hasty();
+        let mut receive = |len| engine.receive(secs(1), [10, 0, 0, 1].into(), &vec![0; len]);
+        assert_eq!(receive(1500), Received::Refused(Refusal::Malformed));
+        assert_eq!(receive(1501), Received::Refused(Refusal::OverLimit));
+    }
 }
