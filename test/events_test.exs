@@ -28,9 +28,15 @@ defmodule NativeGossip.EventsTest do
        },
        "packets refused as unsealed: 3, the last one from 10.0.0.9:45892 on eth0; its sender has no " <>
          "secret, while this node has one. Give it the same (option secret)"},
-    group_joined: {%{group: @group, interface: @eth0}, "joined 233.252.1.32 on eth0 (10.0.0.5)"},
     group_joined:
-      {%{group: @group_v6, interface: @eth0_v6}, "joined ff02::1:32 on eth0 (fe80::5)"},
+      {%{group: @group, interface: @eth0, heartbeats: :sealed},
+       "joined 233.252.1.32 on eth0 (10.0.0.5), heartbeats sealed"},
+    group_joined:
+      {%{group: @group_v6, interface: @eth0_v6, heartbeats: :plain},
+       "joined ff02::1:32 on eth0 (fe80::5), heartbeats plain"},
+    broadcast_chosen:
+      {%{target: {{10, 0, 0, 255}, 45_892}, heartbeats: :sealed},
+       "sending to 10.0.0.255:45892 by broadcast, heartbeats sealed"},
     group_left: {%{group: @group, interface: @eth0}, "left 233.252.1.32 on eth0 (10.0.0.5)"},
     peers_silent:
       {%{group: @group, interface: @eth0},

@@ -198,6 +198,26 @@ defmodule NativeGossip.StrategyTest do
     refute_received {:connect, _}
   end
 
+  test "each start says whether heartbeats are sealed or plain", %{port: port} do
+    :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
+    on_exit(&LogLines.detach/0)
+    joined = "joined 233.252.1.32 on lo (127.0.0.1), heartbeats "
+    broadcast = [broadcast_only: true, multicast_addr: "127.255.255.255"]
+
+    for {options, said} <- [
+          {[], joined <> "plain"},
+          {[secret: "s3cret"], joined <> "sealed"},
+          {broadcast, "sending to 127.255.255.255:#{port} by broadcast, heartbeats plain"},
+          {[secret: "s3cret"] ++ broadcast,
+           "sending to 127.255.255.255:#{port} by broadcast, heartbeats sealed"}
+        ] do
+      start(port, options)
+      assert_receive {:line, :info, ^said}, 5_000
+      stop_supervised!(Cluster.Supervisor)
+      refute_received {:line, :info, _}
+    end
+  end
+
   test "with the debug flag, set at any time, the stock strategy's lines are logged", %{
     port: port
   } do

@@ -21,6 +21,11 @@ defmodule NativeGossip.Events do
       telemetry: [:group, :joined],
       doc: "the group is heard on an interface from now on"
     ],
+    broadcast_chosen: [
+      level: :info,
+      telemetry: [:broadcast, :chosen],
+      doc: "heartbeats go to a broadcast address, and no group is joined"
+    ],
     group_left: [
       level: :info,
       telemetry: [:group, :left],
@@ -180,8 +185,9 @@ defmodule NativeGossip.Events do
   The event in a sentence for a person, with what to do where something is to be done.
 
       iex> eth0 = %{name: "eth0", index: 2, address: {10, 0, 0, 5}}
-      iex> NativeGossip.Events.sentence(:group_joined, %{group: {233, 252, 1, 32}, interface: eth0})
-      "joined 233.252.1.32 on eth0 (10.0.0.5)"
+      iex> fields = %{group: {233, 252, 1, 32}, interface: eth0, heartbeats: :sealed}
+      iex> NativeGossip.Events.sentence(:group_joined, fields)
+      "joined 233.252.1.32 on eth0 (10.0.0.5), heartbeats sealed"
   """
   @spec sentence(name, fields :: map) :: String.t()
   def sentence(:heartbeat_sent, _), do: "heartbeat"
@@ -195,8 +201,11 @@ defmodule NativeGossip.Events do
       "#{on(fields.interface)}; #{elem(@refusals[cause], 1)}"
   end
 
-  def sentence(:group_joined, %{group: group, interface: interface}),
-    do: "joined #{address(group)} on #{interface(interface)}"
+  def sentence(:group_joined, %{group: group, interface: interface, heartbeats: form}),
+    do: "joined #{address(group)} on #{interface(interface)}, heartbeats #{form}"
+
+  def sentence(:broadcast_chosen, %{target: target, heartbeats: form}),
+    do: "sending to #{socket_address(target)} by broadcast, heartbeats #{form}"
 
   def sentence(:group_left, %{group: group, interface: interface}),
     do: "left #{address(group)} on #{interface(interface)}"

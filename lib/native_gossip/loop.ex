@@ -14,12 +14,15 @@ defmodule NativeGossip.Loop do
   # Where loops hold every dirty IO scheduler, files and code loading wait for the end of a slice.
   @crowded_slice 100
 
+  @typedoc "What is told of the topology: its name, and whether a secret seals its heartbeats."
+  @type about :: %{topology: atom, heartbeats: :sealed | :plain}
+
   @doc """
   Starts the process, linked to the owner of the loop.
   """
-  @spec start_link(Native.t(), topology :: atom) :: {:ok, pid}
-  def start_link(loop, topology) do
-    Task.start_link(__MODULE__, :serve, [loop, topology, NodeWatch.new(now())])
+  @spec start_link(Native.t(), about) :: {:ok, pid}
+  def start_link(loop, about) do
+    Task.start_link(__MODULE__, :serve, [loop, about, NodeWatch.new(now())])
   end
 
   @doc """
@@ -29,21 +32,27 @@ defmodule NativeGossip.Loop do
   def crowded?, do: Native.loops() >= :erlang.system_info(:dirty_io_schedulers)
 
   @doc false
-  @spec serve(Native.t(), topology :: atom, NodeWatch.t()) :: no_return
-  def serve(loop, topology, watch) do
+  @spec serve(Native.t(), about, NodeWatch.t()) :: no_return
+  def serve(loop, %{topology: topology} = about, watch) do
     {news, watch} = NodeWatch.look(watch, Node.alive?(), now())
     if news, do: Events.log(topology, {news, %{node: node()}})
 
     slice = if crowded?(), do: @crowded_slice, else: @slice
     {state, events} = Native.serve(loop, node(), debug(), slice)
-    Enum.each(events, &Events.log(topology, &1))
+    Enum.each(events, &Events.log(topology, completed(&1, about)))
 
     case state do
       # By the module's name: when it is loaded again, the new one goes on.
-      :serving -> __MODULE__.serve(loop, topology, watch)
+      :serving -> __MODULE__.serve(loop, about, watch)
       :stopped -> exit({:shutdown, :stopped})
     end
   end
+
+  # The Rust half need not tell what the options say.
+  defp completed({:group_joined, fields}, about),
+    do: {:group_joined, Map.put(fields, :heartbeats, about.heartbeats)}
+
+  defp completed(event, _about), do: event
 
   defp now, do: System.monotonic_time(:millisecond)
 

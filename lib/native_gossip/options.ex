@@ -151,6 +151,13 @@ defmodule NativeGossip.Options do
     end
   end
 
+  @doc """
+  Whether heartbeats are sealed by a secret, or plain.
+  """
+  @spec heartbeats(t) :: :sealed | :plain
+  def heartbeats(%__MODULE__{secret: []}), do: :plain
+  def heartbeats(%__MODULE__{}), do: :sealed
+
   # What follows from another option where nothing is given.
   defp complete(options, config) do
     family = Address.family(options.multicast_addr)

@@ -46,7 +46,9 @@ defmodule NativeGossip.Strategy do
     :ok = :net_kernel.monitor_nodes(true, node_type: :all)
     native = open(options)
     warn_if_crowded(topology)
-    {:ok, loop} = Loop.start_link(native, topology)
+    about = %{topology: topology, heartbeats: Options.heartbeats(options)}
+    tell_broadcast(options, about)
+    {:ok, loop} = Loop.start_link(native, about)
     parts = [loop, start_seeds(options, topology, native), Topologies.register(topology, native)]
     connector = Connector.new(cluster)
     {:ok, %__MODULE__{native: native, loop: loop, parts: parts, connector: connector}}
@@ -110,6 +112,14 @@ defmodule NativeGossip.Strategy do
 
   @impl GenServer
   def handle_cast(_stray, state), do: {:noreply, state}
+
+  # What is told of a group when it is joined.
+  defp tell_broadcast(%{broadcast_only: false}, _about), do: :ok
+
+  defp tell_broadcast(%{multicast_addr: address, port: port}, about) do
+    event = {:broadcast_chosen, %{target: {address, port}, heartbeats: about.heartbeats}}
+    Events.log(about.topology, event)
+  end
 
   defp warn_if_crowded(topology) do
     if Loop.crowded?() do
