@@ -65,7 +65,7 @@ defmodule NativeGossip.OptionsTest do
       ~c"233.252.1.32"
     ],
     multicast_ttl: [-1, 256, "1", nil],
-    broadcast_only: [nil, "true", 1],
+    broadcast_only: ["true", 1, :no],
     secret: [:secret, ~c"secret", [], ["a", :b], ["a" | "b"], 1, {"a"}],
     seeds: [
       nil,
@@ -149,6 +149,29 @@ defmodule NativeGossip.OptionsTest do
 
       assert message =~ ~s(got: "#{culprit}", in ["eth0", "#{culprit}"])
     end
+  end
+
+  test "a charlist is called one, wherever a string is expected" do
+    for {option, given} <- [
+          multicast_if: ~c"eth0",
+          multicast_if: ["eth0", ~c"größe"],
+          multicast_addr: ~c"233.252.1.32",
+          if_addr: ~c"127.0.0.1",
+          seeds: ~c"app",
+          seeds: ["app", ~c"db"],
+          port: ~c"45892"
+        ] do
+      message = refusal([{option, given}])
+      culprit = if is_binary(hd(given)), do: List.last(given), else: given
+      shown = inspect(culprit, charlists: :as_charlists)
+      assert message =~ "got: #{shown}, a charlist: write a string, in double quotes"
+    end
+
+    refute refusal(multicast_if: [1, 2]) =~ "charlist"
+  end
+
+  test "broadcast_only: nil is false, as the stock strategy takes it" do
+    assert Options.validate!([broadcast_only: nil], :lan) == Options.validate!([], :lan)
   end
 
   test "more than 256 seeds are refused, and 256 are not" do

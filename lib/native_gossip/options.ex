@@ -174,7 +174,7 @@ defmodule NativeGossip.Options do
 
     case Type.parse(spec[:type], given) do
       {:ok, value} -> value
-      :error -> refuse!(topology, option(name), Type.expected(spec[:type]), inspect(given))
+      :error -> refuse!(topology, option(name), Type.expected(spec[:type]), Type.written(given))
       {:error, shown} -> refuse!(topology, option(name), Type.expected(spec[:type]), shown)
     end
   end

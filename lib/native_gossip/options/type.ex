@@ -49,7 +49,7 @@ defmodule NativeGossip.Options.Type do
   def parse_each(given, parse) do
     cond do
       not is_list(given) -> parse_each([given], given, parse)
-      List.improper?(given) -> :error
+      List.improper?(given) or charlist?(given) -> :error
       true -> parse_each(given, given, parse)
     end
   end
@@ -58,10 +58,33 @@ defmodule NativeGossip.Options.Type do
     parsed = Enum.map(values, &{&1, parse.(&1)})
 
     case List.keyfind(parsed, :error, 1) do
-      {culprit, :error} -> {:error, shown(inspect(culprit), given)}
+      {culprit, :error} -> {:error, shown(written(culprit), given)}
       nil -> {:ok, Enum.uniq(for {_, {:ok, value}} <- parsed, do: value)}
     end
   end
+
+  @doc """
+  What was refused, as a person writes it. A charlist looks like a string, so it is called by its name.
+
+      iex> NativeGossip.Options.Type.written("eth0")
+      ~S("eth0")
+      iex> NativeGossip.Options.Type.written(String.to_charlist("eth0")) =~ "a charlist: write a string"
+      true
+  """
+  @spec written(term) :: String.t()
+  def written(refused) do
+    if charlist?(refused),
+      do: inspect(refused, charlists: :as_charlists) <> ", " <> a_charlist(),
+      else: inspect(refused)
+  end
+
+  @doc "Whether a term is a charlist that somebody wrote for a string."
+  @spec charlist?(term) :: boolean
+  def charlist?(term), do: term != [] and :io_lib.printable_unicode_list(term)
+
+  @doc "What follows where a charlist is refused, for a person."
+  @spec a_charlist() :: String.t()
+  def a_charlist, do: "a charlist: write a string, in double quotes"
 
   @doc "The wrong element of what was given, for a person, with the list in which it stands."
   @spec shown(culprit :: String.t(), given :: term) :: String.t()
