@@ -93,6 +93,14 @@ defmodule NativeGossip.EventsTest do
        "broadcast_only is set, and multicast_addr is the multicast group 233.252.1.32, which is not " <>
          "joined: set multicast_addr to the broadcast address of the network"},
     option_warning:
+      {%{warning: :secret_nil},
+       "secret is nil, so heartbeats are plain. If it should come from the environment, take it with " <>
+         "System.fetch_env!/1; if plain is meant, leave the option out"},
+    option_warning:
+      {%{warning: :secret_padded},
+       "a secret begins or ends with white space, which is part of it, so a node that has it without " <>
+         "is not found. Files often end with a newline; String.trim/1 takes it away, on all nodes"},
+    option_warning:
       {%{warning: :unused_interfaces},
        "broadcast_only is set, and multicast_if has no effect on broadcasts: multicast_addr, the " <>
          "broadcast address of one network, says which interface sends"}

@@ -144,7 +144,7 @@ defmodule NativeGossip.MishapsTest do
 
     stack =
       try do
-        Strategy.init({cluster, %{options | port: -1}})
+        Strategy.init({cluster, %{options | port: -1}, []})
       rescue
         ErlangError -> __STACKTRACE__
       end

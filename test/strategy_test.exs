@@ -40,7 +40,7 @@ defmodule NativeGossip.StrategyTest do
     )
   end
 
-  for {what, secret} <- [plain: nil, sealed: "s3cret", sealed_with_nothing: ""] do
+  for {what, secret} <- [plain: nil, sealed: "s3cret", sealed_with_a_newline: "s3cret\n"] do
     test "a reference peer and the strategy hear each other, #{what}", %{port: port} do
       secret = unquote(secret)
       {:ok, peer} = ReferencePeer.start_link(port: port, secret: secret)

@@ -257,6 +257,16 @@ defmodule NativeGossip.Events do
       "rest. Name fewer hosts, or a broadcast address"
   end
 
+  def sentence(:option_warning, %{warning: :secret_nil}) do
+    "secret is nil, so heartbeats are plain. If it should come from the environment, take it with " <>
+      "System.fetch_env!/1; if plain is meant, leave the option out"
+  end
+
+  def sentence(:option_warning, %{warning: :secret_padded}) do
+    "a secret begins or ends with white space, which is part of it, so a node that has it without is not " <>
+      "found. Files often end with a newline; String.trim/1 takes it away, on all nodes"
+  end
+
   def sentence(:option_warning, %{warning: :bound_to_one_address, address: address}) do
     "bound to #{address(address)} (option if_addr), and on Linux such a socket hears no multicast: " <>
       "leave if_addr out, and name the interface with multicast_if"

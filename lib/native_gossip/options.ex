@@ -50,7 +50,7 @@ defmodule NativeGossip.Options do
       type: Secret,
       default: nil,
       doc:
-        "heartbeats are sealed with it; of a list the first seals and every one opens, " <>
+        "heartbeats are sealed with it, and plain without; of a list the first seals and every one opens, " <>
           "so that it can be changed node by node"
     ],
     seeds: [

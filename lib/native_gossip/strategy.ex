@@ -7,7 +7,7 @@ defmodule NativeGossip.Strategy do
         topologies: [
           lan: [
             strategy: NativeGossip.Strategy,
-            config: [secret: "…"]
+            config: [secret: System.fetch_env!("GOSSIP_SECRET")]
           ]
         ]
 
@@ -34,15 +34,16 @@ defmodule NativeGossip.Strategy do
   @impl Cluster.Strategy
   def start_link([%State{config: config, topology: topology} = cluster]) do
     options = Options.validate!(config, topology)
-    GenServer.start_link(__MODULE__, {%{cluster | config: []}, options})
+    warnings = Options.Rules.warnings(options, config)
+    GenServer.start_link(__MODULE__, {%{cluster | config: []}, options, warnings})
   end
 
   # It traps exits so that a connection attempt, which is linked to it, may crash. What it cannot do
   # without ends it, as a link does: its parts.
   @impl GenServer
-  def init({%State{topology: topology} = cluster, options}) do
+  def init({%State{topology: topology} = cluster, options, warnings}) do
     Process.flag(:trap_exit, true)
-    Enum.each(Options.Rules.warnings(options), &Events.log(topology, &1))
+    Enum.each(warnings, &Events.log(topology, &1))
     :ok = :net_kernel.monitor_nodes(true, node_type: :all)
     native = open(options)
     warn_if_crowded(topology)

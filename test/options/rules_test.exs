@@ -5,8 +5,6 @@ defmodule NativeGossip.Options.RulesTest do
   alias NativeGossip.Options
   alias NativeGossip.Options.Rules
 
-  @group_v6 {0xFF02, 0, 0, 0, 0, 0, 0, 0x4747}
-
   test "an address of another family than the group's is refused by its option" do
     for {option, {v4, v6}} <- [
           if_addr: {"10.0.0.5", "fd00::5"},
@@ -43,15 +41,15 @@ defmodule NativeGossip.Options.RulesTest do
   test "with broadcast_only any address may be the target" do
     options = Options.validate!([broadcast_only: true, multicast_addr: "10.0.0.255"], :lan)
     assert %{multicast_addr: {10, 0, 0, 255}} = options
-    assert Rules.warnings(options) == []
+    assert Rules.warnings(options, []) == []
   end
 
   test "a unicast bind that hears no multicast on Linux is warned of" do
     options = Options.validate!([if_addr: "127.0.0.1"], :lan)
     expected = {:option_warning, %{warning: :bound_to_one_address, address: {127, 0, 0, 1}}}
-    assert Rules.warnings(options, {:unix, :linux}) == [expected]
-    assert Rules.warnings(options, {:win32, :nt}) == []
-    assert Rules.warnings(Options.validate!([], :lan), {:unix, :linux}) == []
+    assert Rules.warnings(options, [], {:unix, :linux}) == [expected]
+    assert Rules.warnings(options, [], {:win32, :nt}) == []
+    assert Rules.warnings(Options.validate!([], :lan), [], {:unix, :linux}) == []
   end
 
   test "a link-local address, which leads nowhere without a zone, is refused by its option" do
@@ -67,12 +65,12 @@ defmodule NativeGossip.Options.RulesTest do
 
   test "a unicast bind is warned of with an IPv6 group as well" do
     options = Options.validate!([multicast_addr: "ff02::4747", if_addr: "fd00::5"], :lan)
-    assert [{:option_warning, warning}] = Rules.warnings(options, {:unix, :linux})
+    assert [{:option_warning, warning}] = Rules.warnings(options, [], {:unix, :linux})
     assert warning == %{warning: :bound_to_one_address, address: {0xFD00, 0, 0, 0, 0, 0, 0, 5}}
 
     for if_addr <- ["::", "ff02::4747"] do
       options = Options.validate!([multicast_addr: "ff02::4747", if_addr: if_addr], :lan)
-      assert Rules.warnings(options, {:unix, :linux}) == []
+      assert Rules.warnings(options, [], {:unix, :linux}) == []
     end
   end
 
@@ -81,20 +79,35 @@ defmodule NativeGossip.Options.RulesTest do
 
     for interfaces <- [:all, "eth0", ["10.0.0.5", "10.0.0.6"]] do
       options = Options.validate!([multicast_if: interfaces] ++ config, :lan)
-      assert Rules.warnings(options) == [{:option_warning, %{warning: :unused_interfaces}}]
+      assert Rules.warnings(options, []) == [{:option_warning, %{warning: :unused_interfaces}}]
     end
 
     options = Options.validate!([multicast_if: "10.0.0.5"] ++ config, :lan)
-    assert Rules.warnings(options) == []
+    assert Rules.warnings(options, []) == []
   end
 
   test "a broadcast to a group that nobody joins is warned of" do
     options = Options.validate!([broadcast_only: true], :lan)
     expected = {:option_warning, %{warning: :broadcast_to_group, group: {233, 252, 1, 32}}}
-    assert Rules.warnings(options) == [expected]
+    assert Rules.warnings(options, []) == [expected]
   end
 
-  defp refusal(config) do
-    assert_raise(ArgumentError, fn -> Options.validate!(config, :lan) end).message
+  test "a secret that is nil is taken and warned of, one that is left out is not" do
+    assert warnings(secret: nil) == [{:option_warning, %{warning: :secret_nil}}]
+    assert warnings([]) == []
+    assert warnings(secret: "s3cret") == []
   end
+
+  test "a secret with white space at its ends is taken as it is, and warned of" do
+    for secret <- ["s3cret\n", "s3cret\r\n", " s3cret", "\ts3cret", ["s3cret", "other "]] do
+      assert Options.validate!([secret: secret], :lan).secret == List.wrap(secret)
+      assert warnings(secret: secret) == [{:option_warning, %{warning: :secret_padded}}]
+    end
+
+    # Not text: bytes at its ends that look like white space are none.
+    assert warnings(secret: <<0x20, 0xFF, 0x80, 0x0A>>) == []
+    assert warnings(secret: "a phrase of words") == []
+  end
+
+  defp warnings(config), do: Rules.warnings(Options.validate!(config, :lan), config)
 end

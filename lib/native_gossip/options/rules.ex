@@ -4,7 +4,7 @@ defmodule NativeGossip.Options.Rules do
   """
 
   alias NativeGossip.{Events, Options}
-  alias NativeGossip.Options.{Address, Type}
+  alias NativeGossip.Options.{Address, Secret, Type}
 
   @typedoc "The option that is refused, what it should be, and what was given, both for a person."
   @type refusal :: {option :: atom, expected :: String.t(), shown :: String.t()}
@@ -86,22 +86,35 @@ defmodule NativeGossip.Options.Rules do
   end
 
   @doc """
-  What is allowed and may yet surprise.
+  What is allowed and may yet surprise. `config` is what the options were made of.
   """
-  @spec warnings(Options.t(), {family :: atom, name :: atom}) :: [Events.t()]
-  def warnings(options, os \\ :os.type())
+  @spec warnings(Options.t(), config :: keyword, {family :: atom, name :: atom}) :: [Events.t()]
+  def warnings(options, config, os \\ :os.type()) do
+    unsealed(config) ++ padded_secret(options.secret) ++ network(options, os)
+  end
 
-  def warnings(%{broadcast_only: true} = options, _os) do
+  # As System.get_env/1 returns where the variable is not set.
+  defp unsealed(config) do
+    if Keyword.has_key?(config, :secret) and config[:secret] == nil,
+      do: [warning(:secret_nil, %{})],
+      else: []
+  end
+
+  defp padded_secret(secrets) do
+    if Enum.any?(secrets, &Secret.padded?/1), do: [warning(:secret_padded, %{})], else: []
+  end
+
+  defp network(%{broadcast_only: true} = options, _os) do
     unjoined_group(options.multicast_addr) ++ unused_interfaces(options.multicast_if)
   end
 
-  def warnings(%{if_addr: bound, multicast_addr: group}, {:unix, :linux}) do
+  defp network(%{if_addr: bound, multicast_addr: group}, {:unix, :linux}) do
     if bound in [Address.unspecified(Address.family(group)), group],
       do: [],
       else: [warning(:bound_to_one_address, %{address: bound})]
   end
 
-  def warnings(_options, _os), do: []
+  defp network(_options, _os), do: []
 
   defp unjoined_group({first, _, _, _} = group) when first in 224..239,
     do: [warning(:broadcast_to_group, %{group: group})]

@@ -1,23 +1,58 @@
 defmodule NativeGossip.Options.Secret do
   @moduledoc """
   One secret, several, or none: always a list once it is checked. No refusal shows what was given.
+
+  An empty or blank secret is refused: anyone can compute its key. White space at the ends is part of a
+  secret, as with the stock strategy.
   """
   @behaviour NativeGossip.Options.Type
 
+  alias NativeGossip.Options.Type
+
   @impl true
   def parse(nil), do: {:ok, []}
-  def parse(secret) when is_binary(secret), do: {:ok, [secret]}
 
-  def parse([_ | _] = secrets) do
-    if not List.improper?(secrets) and Enum.all?(secrets, &is_binary/1),
-      do: {:ok, secrets},
-      else: refuse()
+  def parse(given) do
+    secrets = if proper_list?(given), do: given, else: [given]
+
+    cond do
+      given == [] -> refuse("an empty list")
+      Type.charlist?(given) -> refuse(wrong(given))
+      culprit = Enum.find_value(secrets, &wrong/1) -> refuse(culprit)
+      true -> {:ok, secrets}
+    end
   end
 
-  def parse(_given), do: refuse()
+  # What is wrong with one secret, in words that do not show it.
+  defp wrong(""), do: "an empty string"
 
-  defp refuse, do: {:error, "another term, not shown"}
+  defp wrong(secret) when is_binary(secret),
+    do: if(trimmed(secret) == "", do: "a string of white space alone")
+
+  defp wrong(given) do
+    if Type.charlist?(given),
+      do: "not shown, #{Type.a_charlist()}",
+      else: "another term, not shown"
+  end
+
+  defp refuse(shown), do: {:error, shown}
 
   @impl true
-  def expected, do: "nil, a string, or a list of strings that is not empty"
+  def expected, do: "nil, a string, or a list of strings that is not empty; no string is blank"
+
+  @doc """
+  Whether a secret begins or ends with white space, as the content of a file that ends in a newline.
+
+      iex> NativeGossip.Options.Secret.padded?("s3cret\\n")
+      true
+      iex> NativeGossip.Options.Secret.padded?("a phrase of words")
+      false
+  """
+  @spec padded?(binary) :: boolean
+  def padded?(secret), do: trimmed(secret) != secret
+
+  # Random bytes are no text, and what looks like white space at their ends is none.
+  defp trimmed(secret), do: if(String.valid?(secret), do: String.trim(secret), else: secret)
+
+  defp proper_list?(given), do: is_list(given) and not List.improper?(given)
 end
