@@ -74,6 +74,19 @@ defmodule NativeGossip.Dev.Beam do
     :peer.call(beam.peer, module, function, arguments, timeout)
   end
 
+  @doc """
+  Calls a function in all of these nodes at the same moment, and returns the results in their order.
+  `arguments` are one list for all, or a function of the node.
+  """
+  @spec call_all([t], module, atom, [term] | (t -> [term]), timeout) :: [term]
+  def call_all(beams, module, function, arguments, timeout \\ @call_ms) do
+    of = if is_function(arguments), do: arguments, else: fn _beam -> arguments end
+
+    beams
+    |> Enum.map(&Task.async(__MODULE__, :call, [&1, module, function, of.(&1), timeout]))
+    |> Task.await_many(timeout)
+  end
+
   @doc "The nodes this one is connected to, in order."
   @spec connected(t) :: [node]
   def connected(beam), do: beam |> call(Node, :list, []) |> Enum.sort()

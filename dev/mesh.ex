@@ -22,4 +22,11 @@ defmodule NativeGossip.Dev.Mesh do
   def await(beams, options \\ []) do
     Await.until("the nodes are a full mesh", fn -> seen(beams) end, &full?/1, options)
   end
+
+  @doc "Waits until none of these nodes is connected to anybody."
+  @spec await_none([Beam.t()]) :: t
+  def await_none(beams) do
+    none? = fn mesh -> Enum.all?(mesh, fn {_, connected} -> connected == [] end) end
+    Await.until("nobody is connected", fn -> seen(beams) end, none?)
+  end
 end

@@ -115,6 +115,13 @@ defmodule NativeGossip.Dev.OsProcess do
     1024 * String.to_integer(kilobytes)
   end
 
+  @doc "Memory that programs may still take on this machine, in bytes."
+  @spec memory_available() :: pos_integer
+  def memory_available do
+    [_, kilobytes] = Regex.run(~r/^MemAvailable:\s+(\d+) kB/m, File.read!("/proc/meminfo"))
+    1024 * String.to_integer(kilobytes)
+  end
+
   @doc "True where a socket in the network namespace of this process has joined the group."
   @spec joined?(id, :inet.ip_address()) :: boolean
   def joined?(id, {a, b, c, d}) do

@@ -5,7 +5,7 @@ defmodule NativeGossip.Test.Lan do
   The nodes are started with `-connect_all false`: they connect to whom their strategy tells them,
   and never because a third node knows both. A mesh is then the strategy's work alone.
   """
-  alias NativeGossip.Dev.{Await, Beam, Epmd, Inside, Mesh}
+  alias NativeGossip.Dev.{Beam, Epmd, Inside, Mesh}
   alias NativeGossip.Test.{Network, Requirement}
 
   @epmd_port 4369
@@ -97,10 +97,7 @@ defmodule NativeGossip.Test.Lan do
       Beam.call(one, Node, :disconnect, [other.name])
     end
 
-    Await.until("nobody is connected", fn -> Mesh.seen(beams) end, fn mesh ->
-      Enum.all?(mesh, fn {_, connected} -> connected == [] end)
-    end)
-
+    %{} = Mesh.await_none(beams)
     :ok
   end
 
