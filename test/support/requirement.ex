@@ -16,6 +16,14 @@ defmodule NativeGossip.Test.Requirement do
     unmet("losing packets needs nft and its numgen", ["nft"], ["nft", rule])
   end
 
+  @doc "A packet filter that refuses connections, tried in the same way."
+  @spec refusing_filter :: String.t() | nil
+  def refusing_filter do
+    chain = "add chain inet t c { type filter hook input priority 0; }"
+    rule = "add table inet t; #{chain}; add rule inet t c tcp flags syn reject with tcp reset"
+    unmet("refusing connections needs nft and its reject", ["nft"], ["nft", rule])
+  end
+
   defp unmet(need, programs, command) do
     with [] <- Enum.filter(["unshare" | programs], &(System.find_executable(&1) == nil)),
          {_, 0} <- System.cmd("unshare", ["--net" | command], stderr_to_stdout: true) do

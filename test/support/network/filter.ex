@@ -23,6 +23,17 @@ defmodule NativeGossip.Test.Network.Filter do
     ])
   end
 
+  @doc "No other host can connect to this one by TCP: it is told so at once. It can connect to others."
+  @spec refuse_connections(Host.t()) :: :ok
+  def refuse_connections(host) do
+    Namespace.run(host.enter, [
+      "nft",
+      "add table inet refuse; " <>
+        "add chain inet refuse input { type filter hook input priority 0; }; " <>
+        "add rule inet refuse input iifname != lo tcp flags & (syn | ack) == syn reject with tcp reset"
+    ])
+  end
+
   @doc "No multicast reaches the host from others any more, as in most clouds; broadcast does."
   @spec drop_multicast(Host.t()) :: :ok
   def drop_multicast(host) do
