@@ -86,7 +86,7 @@ defmodule NativeGossip.MixProject do
 
   # `mix docs`, where Hex is installed.
   defp docs do
-    guides = ~w(docs/configuration.md docs/upgrading.md SECURITY.md)
+    guides = ~w(docs/configuration.md docs/upgrading.md docs/performance.md SECURITY.md)
     internals = ~w(docs/protocol.md ARCHITECTURE.md CONTRIBUTING.md)
 
     [

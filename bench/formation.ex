@@ -87,12 +87,12 @@ defmodule NativeGossip.Bench.Formation do
   defp form(beams, way) do
     names = Enum.map(beams, & &1.name)
     at = Encounters.now() + @notice_ms + @notice_per_node_ms * length(beams)
-    all(beams, Member, :begin, &[way.(&1.name, names), at])
-    all(beams, Encounters, :fetch, [length(beams) - 2])
-    Mesh.await(beams, within: @within_ms)
+    _ = all(beams, Member, :begin, &[way.(&1.name, names), at])
+    _ = all(beams, Encounters, :fetch, [length(beams) - 2])
+    %{} = Mesh.await(beams, within: @within_ms)
     found = beams |> all(Member, :finish, &[way.(&1.name, names)]) |> Enum.concat()
-    all(beams, Member, :leave, [])
-    Mesh.await_none(beams)
+    _ = all(beams, Member, :leave, [])
+    %{} = Mesh.await_none(beams)
     Enum.max(for {_, at} <- found, do: at) - at
   end
 

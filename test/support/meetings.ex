@@ -14,11 +14,11 @@ defmodule NativeGossip.Test.Meetings do
   """
   @spec full_mesh_ms([Beam.t()], found :: pos_integer, (() -> term)) :: integer
   def full_mesh_ms(beams, found, begin) do
-    Beam.call_all(beams, Encounters, :start, [])
+    _ = Beam.call_all(beams, Encounters, :start, [])
     began = Encounters.now()
     begin.()
-    Beam.call_all(beams, Encounters, :fetch, [found - 1], @within_ms)
-    Mesh.await(beams, within: @within_ms)
+    _ = Beam.call_all(beams, Encounters, :fetch, [found - 1], @within_ms)
+    %{} = Mesh.await(beams, within: @within_ms)
     notes = beams |> Beam.call_all(Encounters, :stop, []) |> Enum.concat()
     Enum.max(for {:found, _, at} <- notes, do: at) - began
   end
@@ -38,7 +38,7 @@ defmodule NativeGossip.Test.Meetings do
   @doc "Ends the strategies of these nodes, and their connections: they are strangers again."
   @spec part([Beam.t()]) :: :ok
   def part(beams) do
-    Beam.call_all(beams, Inside, :stop_cluster, [])
+    _ = Beam.call_all(beams, Inside, :stop_cluster, [])
     Lan.disconnect(beams)
   end
 
