@@ -181,8 +181,12 @@ mod tests {
             connect(&mut engine, peers);
             let nodes = u32::try_from(peers).expect("few") + 1;
             assert_eq!(engine.longest_gap(), Duration::from_millis(10) * nodes);
-            while let Some(now) = engine.deadline().filter(|now| *now < secs(100)) {
-                engine.heartbeat(now);
+            let mut now = Time::ZERO;
+            while now < secs(100) {
+                assert!(engine.heartbeat(now).is_some());
+                let next = engine.deadline().expect("a running engine");
+                assert!(next > now);
+                now = next;
             }
             let rate = engine.counters().sent as f64 / 100.0;
             let share = 200.0 / f64::from(nodes);
