@@ -35,7 +35,7 @@ defmodule NativeGossip.Dev.Await do
 
       System.monotonic_time(:millisecond) >= deadline ->
         raise TimeoutError,
-              "waited #{within} ms in vain until #{what}; last seen:\n" <>
+              "waited #{within} ms until #{what}, and it did not; last seen:\n" <>
                 inspect(seen, pretty: true, limit: 200, printable_limit: 4000)
 
       true ->

@@ -125,7 +125,8 @@ defmodule NativeGossip.Events do
 
   @moduledoc """
   What happens, told to people. Whoever finds something out makes an event, `{name, fields}`: the Rust half
-  and the modules beside this one. Level, sentence and name for telemetry stand here and nowhere else.
+  and the modules beside this one. Level, sentence and name for telemetry stand here, the sentences of faults in
+  `NativeGossip.Events.Fault`. Telemetry is not emitted yet: its names are kept for it.
 
   | event | level | telemetry | meaning |
   |---|---|---|---|

@@ -75,7 +75,7 @@ pub struct Interface {
 pub struct InterfaceAddress {
     /// The interface with this address.
     pub interface: Interface,
-    /// Whether it is up. Where the system does not tell, true: a send will.
+    /// Whether it is up. Where the system does not tell, true: a send will tell.
     pub is_up: bool,
 }
 

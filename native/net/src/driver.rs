@@ -10,7 +10,7 @@ use crate::{
     handle::{self, Command, CommandQueue, Handle},
     poller::Poller,
     sys,
-    system_network::SystemNetwork,
+    system_network::{Arrival, SystemNetwork},
 };
 
 /// Datagrams received in one turn, so that a flood keeps no heartbeat and no report waiting.
@@ -135,8 +135,9 @@ impl Driver {
                 return Ok(true);
             }
             let (meta, datagram) = match self.network.receive() {
-                Ok(Some(received)) => received,
-                Ok(None) => return Ok(true),
+                Ok(Arrival::Datagram(meta, datagram)) => (meta, datagram),
+                Ok(Arrival::News) => continue,
+                Ok(Arrival::Nothing) => return Ok(true),
                 Err(error) => {
                     self.node.receive_failed(now, &mut self.network, error);
                     return Ok(true);

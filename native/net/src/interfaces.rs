@@ -16,11 +16,20 @@ pub(crate) fn list() -> io::Result<Vec<InterfaceAddress>> {
     let found = if_addrs::get_if_addrs()?.into_iter().filter_map(|found| {
         let interface =
             Interface { index: found.index?, address: found.addr.ip(), name: found.name };
-        // Where the system does not tell, a send will.
-        let is_up = matches!(found.oper_status, IfOperStatus::Up | IfOperStatus::Unknown);
+        let is_up = is_up(&found.oper_status, cfg!(windows));
         Some(InterfaceAddress { interface, is_up })
     });
     Ok(found.collect())
+}
+
+/// Whether an interface is up. `Unknown` is what if-addrs calls a Unix interface that does not run, as
+/// one that is down or without a carrier; on Windows it is what it says, and a send will tell.
+fn is_up(status: &IfOperStatus, is_windows: bool) -> bool {
+    match status {
+        IfOperStatus::Up => true,
+        IfOperStatus::Unknown => is_windows,
+        _ => false,
+    }
 }
 
 /// The address from which the system would send to an IPv4 group, by its routes.
@@ -37,6 +46,15 @@ pub(crate) fn route(group: SocketAddr) -> io::Result<Option<IpAddr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interface_of_unix_that_does_not_run_is_down() {
+        for is_windows in [true, false] {
+            assert!(is_up(&IfOperStatus::Up, is_windows));
+            assert!(!is_up(&IfOperStatus::Down, is_windows));
+            assert_eq!(is_up(&IfOperStatus::Unknown, is_windows), is_windows);
+        }
+    }
 
     #[test]
     fn this_host_has_a_loopback() {

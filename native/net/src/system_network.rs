@@ -19,6 +19,15 @@ use crate::{
     sys::{self, Receiver},
 };
 
+/// What a socket has for us.
+pub(crate) enum Arrival<'a> {
+    Datagram(RecvMeta, &'a [u8]),
+    /// What ICMP said of a seed, which is of no concern to the next datagram.
+    News,
+    /// Nothing, for now.
+    Nothing,
+}
+
 /// The socket, and what is done with it.
 pub(crate) struct SystemNetwork {
     config: NetworkConfig,
@@ -55,24 +64,21 @@ impl SystemNetwork {
         self.poller.wait(timeout)
     }
 
-    /// The next datagram; `None` where there is none for now.
+    /// What comes next.
     ///
     /// # Errors
     /// The socket is of no use any more.
-    pub(crate) fn receive(&mut self) -> Result<Option<(RecvMeta, &[u8])>, SystemError> {
-        let Some(socket) = &self.socket else { return Ok(None) };
-        loop {
-            match self.receiver.receive(socket) {
-                Ok(meta) => return Ok(Some((meta, self.receiver.datagram()))),
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => return Ok(None),
-                    // What ICMP said of a seed is of no concern to the next datagram.
-                    ErrorKind::Interrupted
-                    | ErrorKind::ConnectionRefused
-                    | ErrorKind::ConnectionReset => {}
-                    _ => return Err(system_error(&error)),
-                },
-            }
+    pub(crate) fn receive(&mut self) -> Result<Arrival<'_>, SystemError> {
+        let Some(socket) = &self.socket else { return Ok(Arrival::Nothing) };
+        match self.receiver.receive(socket) {
+            Ok(meta) => Ok(Arrival::Datagram(meta, self.receiver.datagram())),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => Ok(Arrival::Nothing),
+                ErrorKind::Interrupted
+                | ErrorKind::ConnectionRefused
+                | ErrorKind::ConnectionReset => Ok(Arrival::News),
+                _ => Err(system_error(&error)),
+            },
         }
     }
 

@@ -51,10 +51,6 @@ defmodule NativeGossip.Test.Network.Interface do
     await_carrier(host, lan)
   end
 
-  @doc "Sets it down: it keeps its address and loses its routes."
-  @spec down(Host.t(), lan) :: :ok
-  def down(host, lan \\ 0), do: Namespace.ip(host.enter, ["link set eth#{lan} down"])
-
   @doc "Gives it an address, the host's own on that LAN or another; if it is up, with its routes."
   @spec add_address(Host.t(), lan, String.t() | true) :: :ok
   def add_address(host, lan \\ 0, address \\ true)
