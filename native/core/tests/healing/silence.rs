@@ -102,6 +102,30 @@ fn a_silence_counts_as_the_first_again_after_eight_times_its_length_without_one(
 }
 
 #[test]
+fn a_flood_that_drowns_the_peers_is_no_silence() {
+    for seed in SEEDS {
+        let mut mesh = hearing(seed);
+        deafen(&mut mesh, true);
+        mesh.pass(SILENCE + SCAN);
+        assert_eq!(mesh.rejoined(0).len(), 1);
+        deafen(&mut mesh, false);
+        mesh.pass(secs(60));
+        // None of theirs comes through.
+        deafen(&mut mesh, true);
+        crate::sockets::flood(&mut mesh, 3000);
+        deafen(&mut mesh, false);
+        assert_eq!(mesh.rejoined(0).len(), 1, "seed {seed}");
+        mesh.pass(secs(60));
+        deafen(&mut mesh, true);
+        let from = last_heard(&mesh, 0, |_| true);
+        mesh.calls.clear();
+        mesh.until(secs(100), |mesh| !mesh.rejoined(0).is_empty()).expect("it is met");
+        let waited = mesh.net.now - from;
+        assert!((SILENCE..=SILENCE + SCAN).contains(&waited), "seed {seed}: {waited:?}");
+    }
+}
+
+#[test]
 fn nobody_is_missed_who_is_not_connected() {
     for seed in SEEDS {
         let mut mesh = hearing(seed);

@@ -79,7 +79,7 @@ fn a_node_that_loses_its_name_is_silent_and_hears_and_is_back_at_once() {
 }
 
 /// A flood of four times the limit, for so many hundredths of a second.
-fn flood(mesh: &mut Mesh, hundredths: u32) {
+pub(crate) fn flood(mesh: &mut Mesh, hundredths: u32) {
     for _ in 0..hundredths {
         mesh.net.flood(0, 4 * RECEIVE_LIMIT as usize / 100);
         mesh.pass(millis(10));
@@ -98,6 +98,19 @@ fn of_a_flood_no_more_is_looked_at_than_the_limit_and_one_burst_a_second_goes_ou
         assert!((most * 95 / 100..=most + 100).contains(&received), "seed {seed}: {received}");
         let sent = after.sent - before.sent;
         assert!((26..=40).contains(&sent), "seed {seed}: {sent}");
+    }
+}
+
+#[test]
+fn what_waits_because_of_the_limit_is_looked_at_as_soon_as_there_is_more_of_it() {
+    for seed in SEEDS {
+        let mut mesh = settled(2, seed);
+        let before = mesh.counters(0);
+        // Of 200 the limit takes 50 in a hundredth of a second.
+        mesh.net.flood(0, 100);
+        mesh.pass(millis(40));
+        let received = mesh.counters(0).received - before.received;
+        assert!(received >= 200, "seed {seed}: {received}");
     }
 }
 

@@ -33,7 +33,7 @@ fn each_heartbeat_is_an_event_with_its_interface_where_debug_asks_for_it() {
 #[test]
 fn what_is_refused_is_told_with_its_source_and_after_a_minute_with_its_number() {
     let mut mesh = settled(2, 0);
-    mesh.net.flood(0, 7);
+    mesh.net.flood(0, 4);
     mesh.pass(secs(61));
     mesh.net.flood(0, 1);
     mesh.pass(secs(1));
@@ -43,7 +43,7 @@ fn what_is_refused_is_told_with_its_source_and_after_a_minute_with_its_number() 
         source: ([10, 9, 9, 9], crate::simulation::PORT).into(),
         interface: None,
     };
-    assert_eq!(mesh.said(0), [&refused(1), &refused(7)]);
+    assert_eq!(mesh.said(0), [&refused(1), &refused(8)]);
 }
 
 #[test]

@@ -183,7 +183,6 @@ impl Hour {
         }
         for node in self.net.nodes_of(host) {
             self.net.flood(node, FLOOD_DATAGRAMS);
-            self.sending[node].flooded(self.net.now);
         }
         self.after(FLOOD_TURN, Timer::Flood { host, turns: turns - 1 });
     }

@@ -221,7 +221,10 @@ impl Hour {
                     self.note_call(node, &call);
                 }
                 Happening::Said(event) => self.note_event(node, event),
-                Happening::Overrun => self.healing.overrun(self.net.now, node),
+                Happening::Overrun => {
+                    self.healing.overrun(self.net.now, node);
+                    self.sending[node].overrun(self.net.now);
+                }
             }
         }
         self.net.log = log;

@@ -31,12 +31,12 @@ pub(crate) struct Sending {
     /// Bursts that there was a reason for.
     reasons: u64,
     outages: [Option<Time>; SLOTS + 1],
-    flooded_at: Option<Time>,
+    overrun_at: Option<Time>,
 }
 
 impl Sending {
     pub(crate) fn new(now: Time) -> Self {
-        Self { since: now, reasons: 1, outages: [None; SLOTS + 1], flooded_at: None }
+        Self { since: now, reasons: 1, outages: [None; SLOTS + 1], overrun_at: None }
     }
 
     pub(crate) fn booted(&mut self) {
@@ -44,10 +44,10 @@ impl Sending {
     }
 
     /// One burst a second, for as long as not all is looked at.
-    pub(crate) fn flooded(&mut self, now: Time) {
-        if self.flooded_at.is_none_or(|at| now >= at + Duration::from_secs(1)) {
-            self.flooded_at = Some(now);
-            self.reasons += 2;
+    pub(crate) fn overrun(&mut self, now: Time) {
+        if self.overrun_at.is_none_or(|at| now >= at + Duration::from_secs(1)) {
+            self.overrun_at = Some(now);
+            self.reasons += 1;
         }
     }
 

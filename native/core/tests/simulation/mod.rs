@@ -187,13 +187,16 @@ impl Simulation {
         }
     }
 
-    /// This many datagrams that say nothing come to a node at once.
+    /// This many datagrams that say nothing come to a node at once, and as many again when it has
+    /// taken what it may: of what else comes, most finds no room.
     pub(crate) fn flood(&mut self, n: usize, datagrams: usize) {
         let source = SocketAddr::from(([10, 9, 9, 9], PORT));
         let meta = RecvMeta { source, destination: None, interface: None };
         let arrived = Rc::new(Arrived { from: STRANGER, meta, bytes: Rc::from(&b"noise"[..]) });
         (0..datagrams).for_each(|_| self.socket(n).push(Rc::clone(&arrived)));
         self.receive(n);
+        (0..datagrams).for_each(|_| self.socket(n).push(Rc::clone(&arrived)));
+        self.wake(n);
     }
 
     /// Lets the next thing happen, if it does until `until`. What happened is in the log.
