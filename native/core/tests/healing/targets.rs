@@ -121,6 +121,19 @@ fn who_broadcasts_joins_nothing_and_is_heard_by_all() {
 }
 
 #[test]
+fn who_broadcasts_tells_everybody_at_once_that_its_socket_is_open_again() {
+    for seed in SEEDS {
+        let config = Config { heartbeat_interval: secs(100_000), ..Config::default() };
+        let plans = (0..2).map(broadcasting).collect();
+        let mut mesh = settle(Mesh::of(plans, seed, &config), seed);
+        mesh.net.break_socket(0, ENETUNREACH);
+        mesh.pass(secs(2));
+        let told = mesh.heard.iter().filter(|(_, to, from)| (*to, *from) == (1, 0)).count();
+        assert_eq!(told, 3, "seed {seed}");
+    }
+}
+
+#[test]
 fn a_broadcast_that_fails_is_told_once_and_its_end() {
     for seed in SEEDS {
         let plans = (0..2).map(broadcasting).collect();

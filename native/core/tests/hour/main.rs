@@ -51,7 +51,7 @@ use simulation::{
 };
 
 /// As many as pass an hour within seconds.
-const NODES: usize = 150;
+const NODES: usize = 120;
 
 /// What was deaf for two minutes may take as long again to look whether it still is.
 const HEALING: Duration = secs(150);

@@ -72,6 +72,11 @@ pub(super) struct Port<'a> {
 }
 
 impl Port<'_> {
+    fn assert_open(&self) {
+        let is_open = self.host.sockets[self.socket].is_open;
+        assert!(is_open, "n{} has no socket to act with", self.node);
+    }
+
     fn log(&mut self, call: Call) {
         self.log.push((self.node, Happening::Called(call)));
     }
@@ -112,6 +117,7 @@ impl Network for Port<'_> {
 
     fn join(&mut self, group: IpAddr, interface: &Interface) -> Result<(), SystemError> {
         assert_eq!(group, GROUP);
+        self.assert_open();
         let joined = self.host.join(self.socket, interface);
         self.log(Call::Join { interface: interface.clone(), works: joined.is_ok() });
         joined.map_err(error)
@@ -119,6 +125,7 @@ impl Network for Port<'_> {
 
     fn leave(&mut self, group: IpAddr, interface: &Interface) {
         assert_eq!(group, GROUP);
+        self.assert_open();
         self.host.leave(self.socket, interface.index);
         self.log(Call::Leave { interface: interface.clone() });
     }
@@ -130,6 +137,7 @@ impl Network for Port<'_> {
         target: SocketAddr,
     ) -> Result<(), SystemError> {
         assert_eq!(target.ip(), GROUP);
+        self.assert_open();
         let sent = self.host.send_by(interface);
         let slot = Host::named(&interface.name);
         self.log(Call::SendBy { slot, works: sent.is_ok() });
@@ -140,6 +148,7 @@ impl Network for Port<'_> {
     }
 
     fn send_to(&mut self, packet: &[u8], target: SocketAddr) -> Result<(), SystemError> {
+        self.assert_open();
         let refused = self.host.refuses.send_to;
         self.log(Call::SendTo { target, works: refused.is_none() });
         refused.map_or(Ok(()), |code| Err(error(code)))?;
