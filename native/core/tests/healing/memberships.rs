@@ -62,7 +62,7 @@ fn all_nodes_of_a_host_whose_interface_is_made_again_hear_again_and_go_on_when_o
         mesh.pass(THREE_ECHOES);
         assert!((0..3).all(|n| mesh.is_member(n)), "seed {seed}");
         // The system has counted those who left what they had lost, and counts them again.
-        mesh.strike(0, |host| host.close(2));
+        mesh.net.stop(2);
         mesh.pass(THREE_ECHOES);
         assert!((0..2).all(|n| mesh.is_member(n)), "seed {seed}");
     }

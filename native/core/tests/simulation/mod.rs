@@ -67,6 +67,7 @@ pub(crate) struct Simulation {
     plans: Vec<Plan>,
     queue: BinaryHeap<Reverse<Queued>>,
     queued: u64,
+    is_stopped: Vec<bool>,
     /// For when each node's next turn was queued.
     due: Vec<Option<Time>>,
     turns_at_once: Vec<(Time, usize)>,
@@ -126,6 +127,7 @@ impl Simulation {
             now: Time::ZERO,
             lans: Lans::new(&hosts),
             hosts,
+            is_stopped: vec![false; nodes.len()],
             due: vec![None; nodes.len()],
             turns_at_once: vec![(Time::ZERO, 0); nodes.len()],
             nodes,
@@ -158,6 +160,13 @@ impl Simulation {
         self.hosts[host].close(self.socket_of[n]);
         self.nodes[n] = node(config, &self.plans[host], &mut self.rng);
         self.wake(n);
+    }
+
+    /// A node is no more.
+    pub(crate) fn stop(&mut self, n: usize) {
+        self.hosts[self.host_of[n]].close(self.socket_of[n]);
+        self.is_stopped[n] = true;
+        self.due[n] = None;
     }
 
     pub(crate) fn set_seeds(&mut self, n: usize, seeds: &[Ipv4Addr]) {
@@ -233,6 +242,9 @@ impl Simulation {
 
     /// The node receives all that it may.
     fn receive(&mut self, n: usize) {
+        if self.is_stopped[n] {
+            return;
+        }
         let now = self.moment();
         while self.nodes[n].is_open() {
             if !self.nodes[n].may_receive(now) {
