@@ -163,7 +163,7 @@ mod tests {
         engine
     }
 
-    /// Connects to so many peers.
+    /// Connects to this many peers.
     fn connect(engine: &mut Engine<StdRng>, peers: usize) {
         for n in 0..peers {
             let peer = name(&format!("peer{n}@host"));

@@ -4,7 +4,7 @@ defmodule NativeGossip.Test.Network.Filter do
   """
   alias NativeGossip.Test.Network.{Host, Interface, Namespace}
 
-  # In hundredths of a second: long beyond any test, so that the bridge does not ask anew.
+  # In hundredths of a second: long beyond any test, so that the bridge does not ask again.
   @never 600_000
 
   @forgotten_ms 1_500

@@ -78,7 +78,7 @@ fn a_node_that_loses_its_name_is_silent_and_hears_and_is_back_at_once() {
     assert!(mesh.has_heard(1, 0));
 }
 
-/// A flood of four times the limit, for so many hundredths of a second.
+/// A flood of four times the limit, for this many hundredths of a second.
 pub(crate) fn flood(mesh: &mut Mesh, hundredths: u32) {
     for _ in 0..hundredths {
         mesh.net.flood(0, 4 * RECEIVE_LIMIT as usize / 100);

@@ -19,7 +19,7 @@ const SEGMENTS: usize = 10;
 /// The second network is a small one.
 const SECOND_SEGMENTS: usize = 2;
 
-/// Of so many hosts that follow each other, each kind has one.
+/// Of this many hosts that follow each other, each kind has one.
 const KINDS: usize = 8;
 
 /// What ails a host, beside what the simulation knows of it.
@@ -55,7 +55,7 @@ fn crowds(nodes: usize) -> Vec<usize> {
     [crowd].into_iter().chain(std::iter::repeat_n(2, pairs)).collect()
 }
 
-/// Hosts with so many nodes. Each is on the first network, by its first interface; some are on the
+/// Hosts with these numbers of nodes. Each is on the first network, by its first interface; some are on the
 /// second one too, and use both, or the one that they are told to, or that of the route.
 pub(crate) fn plans(nodes: usize) -> Vec<Plan> {
     let crowds = crowds(nodes);

@@ -8,10 +8,10 @@ use rand::RngExt;
 
 use crate::{Hour, Timer};
 
-/// Erlang's time for setting up a connection: after that a connect has failed.
+/// Erlang's time for setting up a connection: after that an attempt has failed.
 const SETUP_TIME: Duration = Duration::from_secs(7);
 const HANDSHAKE: Duration = Duration::from_millis(300);
-/// What a connect to a connected node takes, which is none.
+/// What an attempt to reach a connected node takes, which is none.
 const NO_CONNECT: Duration = Duration::from_millis(5);
 
 /// Erlang's net tick: a silent connection is given up after that.
@@ -19,11 +19,11 @@ const NET_TICK: Duration = Duration::from_secs(60);
 /// A BEAM that stops closes its connections, and who can be reached learns of it.
 const CLOSE: Duration = Duration::from_secs(1);
 
-/// One report in so many finds no place in the queue to the node.
+/// One report in 500 finds no place in the queue to the node.
 const LOST_REPORTS: u32 = 500;
 
-/// A connect that is under way.
-pub(crate) struct Connect {
+/// A connection attempt in flight.
+pub(crate) struct Attempt {
     number: u64,
     is_answered: bool,
     /// The node went down meanwhile.
@@ -39,26 +39,26 @@ impl Hour {
             (false, true) => HANDSHAKE,
             (false, false) => SETUP_TIME,
         };
-        self.connects_begun += 1;
-        let connect = Connect { number: self.connects_begun, is_answered, went_down: false };
-        let number = connect.number;
-        let connects = &mut self.connects[from];
-        assert!(connects.len() < ATTEMPTS_AT_ONCE, "over budget: n{from} has no task left");
-        assert!(connects.insert(to, connect).is_none(), "n{from} connects to n{to} already");
+        self.attempts_begun += 1;
+        let attempt = Attempt { number: self.attempts_begun, is_answered, went_down: false };
+        let number = attempt.number;
+        let attempts = &mut self.attempts[from];
+        assert!(attempts.len() < ATTEMPTS_AT_ONCE, "over budget: n{from} has no task left");
+        assert!(attempts.insert(to, attempt).is_none(), "n{from} connects to n{to} already");
         self.after_up_to(longest, Timer::ConnectEnds { from, to, number });
     }
 
     pub(crate) fn connect_ends(&mut self, from: usize, to: usize, number: u64) {
         // A node that restarted has forgotten what it was about.
-        let connect = match self.connects[from].entry(to) {
-            Entry::Occupied(connect) if connect.get().number == number => connect.remove(),
+        let attempt = match self.attempts[from].entry(to) {
+            Entry::Occupied(attempt) if attempt.get().number == number => attempt.remove(),
             _ => return,
         };
         let is_connected = self.is_connected[(from, to)];
-        if !is_connected && connect.is_answered && self.can_connect(from, to) {
+        if !is_connected && attempt.is_answered && self.can_connect(from, to) {
             self.establish(from, to);
         }
-        let report = match (self.is_connected[(from, to)], connect.went_down) {
+        let report = match (self.is_connected[(from, to)], attempt.went_down) {
             (true, false) => Report::Connected,
             (true, true) => Report::Down,
             (false, _) => Report::Unreachable,
@@ -92,7 +92,7 @@ impl Hour {
 
     /// Whatever a node that stops was connected or about to connect to.
     pub(crate) fn drop_connections(&mut self, node: usize) {
-        self.connects[node].clear();
+        self.attempts[node].clear();
         for peer in 0..self.size() {
             self.is_connected[(node, peer)] = false;
             self.lose_later(peer, node, self.can_connect(node, peer));
@@ -105,8 +105,8 @@ impl Hour {
             return;
         }
         self.count("connections lost");
-        match self.connects[node].get_mut(&peer) {
-            Some(connect) => connect.went_down = true,
+        match self.attempts[node].get_mut(&peer) {
+            Some(attempt) => attempt.went_down = true,
             None => self.report(node, peer, Report::Down),
         }
     }

@@ -29,12 +29,12 @@ const WORST_DELAY: Duration = Duration::from_millis(300);
 /// What ails one host at a time, at most.
 const FAULTS: usize = 2;
 
-/// A flood comes in turns: so many, each of so many datagrams.
+/// A flood comes in turns: their number, and the datagrams of each.
 const FLOOD_TURN: Duration = Duration::from_millis(10);
 const FLOOD_TURNS: u32 = 500;
 const FLOOD_DATAGRAMS: usize = 100;
 
-/// Of the sockets of a host where none can be opened, one in so many fails, at the least.
+/// Of the sockets of a host where none can be opened, one in this many fails, at the least.
 const BREAKS: usize = 3;
 
 impl Hour {

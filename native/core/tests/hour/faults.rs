@@ -1,4 +1,4 @@
-//! What can befall a host.
+//! What can happen to a host.
 
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Most of it lasts for a while, in which it cannot befall the host again.
+/// Most of it lasts for a while, in which it cannot happen to the host again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
     /// Its interface is removed, and made again later.
@@ -63,7 +63,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// One of those that may befall a host with these interfaces.
+    /// One of those that may happen to a host with these interfaces.
     pub(crate) fn random(slots: usize, rng: &mut StdRng) -> Self {
         let slot = rng.random_range(1..=slots);
         let faults = [

@@ -35,7 +35,7 @@ use std::{
 
 use alerts::Alerts;
 use cluster::{Ailing, plans, segments};
-use connections::Connect;
+use connections::Attempt;
 use faults::Fault;
 use grid::Grid;
 use healing::Healing;
@@ -105,8 +105,8 @@ struct Hour {
     is_calm: bool,
     /// Whether the first takes itself to be connected to the second.
     is_connected: Grid<bool>,
-    connects: Vec<BTreeMap<usize, Connect>>,
-    connects_begun: u64,
+    attempts: Vec<BTreeMap<usize, Attempt>>,
+    attempts_begun: u64,
     /// What each node reaches, and is reached by.
     reach: Vec<Reach>,
     pairs: Grid<Pair>,
@@ -147,8 +147,8 @@ impl Hour {
             is_alive: vec![true; size],
             is_calm: false,
             is_connected: Grid::new(size, false),
-            connects: (0..size).map(|_| BTreeMap::new()).collect(),
-            connects_begun: 0,
+            attempts: (0..size).map(|_| BTreeMap::new()).collect(),
+            attempts_begun: 0,
             reach: vec![Reach::default(); size],
             pairs: Grid::new(size, Pair::default()),
             rules: Rules::new(size),
@@ -306,9 +306,9 @@ impl Hour {
         for (why, count) in &self.rules.announcements {
             println!("announcements permitted by {why}: {count}");
         }
-        println!("announcements put off by connects under way: {}", self.rules.put_off);
-        let [all, of_source, retries] = self.rules.most_connects;
-        println!("most connects under way: {all}, {of_source} of one source, {retries} retries");
+        println!("announcements put off by attempts in flight: {}", self.rules.put_off);
+        let [all, of_source, retries] = self.rules.most_attempts;
+        println!("most attempts in flight: {all}, {of_source} of one source, {retries} retries");
         println!("a pair met {}", spread(&mut self.waits));
         for (what, waits) in &mut self.healing.waits {
             println!("{what}: {} times, {}", waits.len(), spread(waits));

@@ -99,7 +99,7 @@ impl Hour {
     }
 
     /// Something has changed on a host: packets go other ways, connections break, pairs begin to
-    /// meet anew.
+    /// meet again.
     pub(crate) fn reconsider(&mut self, host: usize) {
         let nodes: Range<usize> = self.net.nodes_of(host);
         for node in nodes.clone() {
@@ -141,7 +141,7 @@ impl Hour {
     }
 
     /// Who has been able to hear each other for long enough has met, or is kept by a firewall and
-    /// still announced. Two behind firewalls wait for their connects, which all fail slowly.
+    /// still announced. Two behind firewalls wait for their attempts, which all fail slowly.
     pub(crate) fn check(&mut self) {
         let now = self.net.now;
         let is_over =

@@ -17,7 +17,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 /// A pair that can hear each other has met after this time. The longest that a peer is left alone is
 /// the minute after it was connected, where the report that it went down was lost. The rest is
 /// eighteen heartbeats at the longest gap of five seconds: with 40 % of them lost, one time in ten
-/// million none arrives; some of those that do find all connects under way.
+/// million none arrives; some of those that do find all attempts in flight.
 pub(crate) const MEETING_TIMEOUT: Duration = Duration::from_secs(60 + 90);
 
 /// What an engine and its peer are to each other.
@@ -29,8 +29,8 @@ struct Pair {
     failures: u32,
 }
 
-/// A connect that an engine has to count: announced, and not reported on.
-struct Connect {
+/// An attempt that an engine has to count: announced, and not reported on.
+struct Attempt {
     peer: usize,
     source: IpAddr,
     is_retry: bool,
@@ -43,11 +43,11 @@ pub(crate) struct Rules {
     /// The next announcement is due from here on: the jitter of a back-off is the engine's business.
     /// By peer and then by engine, because one packet is heard by many, and for all of them.
     due: Grid<Time>,
-    connects: Vec<Vec<Connect>>,
+    attempts: Vec<Vec<Attempt>>,
     /// Announcements by what permitted them.
     pub(crate) announcements: BTreeMap<&'static str, u64>,
-    /// The most connects under way: all, of one source, retries.
-    pub(crate) most_connects: [usize; 3],
+    /// The most attempts in flight: all, of one source, retries.
+    pub(crate) most_attempts: [usize; 3],
     pub(crate) put_off: u64,
 }
 
@@ -57,23 +57,23 @@ impl Rules {
             size,
             pairs: Grid::new(size, Pair::of_strangers()),
             due: Grid::new(size, Time::ZERO),
-            connects: (0..size).map(|_| Vec::new()).collect(),
+            attempts: (0..size).map(|_| Vec::new()).collect(),
             announcements: BTreeMap::new(),
-            most_connects: [0; 3],
+            most_attempts: [0; 3],
             put_off: 0,
         }
     }
 
     /// A node's engine begins without a past.
     pub(crate) fn restarted(&mut self, node: usize) {
-        self.connects[node].clear();
+        self.attempts[node].clear();
         for peer in 0..self.size {
             self.pairs[(node, peer)] = Pair::of_strangers();
             self.due[(peer, node)] = Time::ZERO;
         }
     }
 
-    /// None is announced more often than the design allows, and no more connects are under way.
+    /// None is announced more often than the design allows, and no more attempts are in flight.
     pub(crate) fn announced(&mut self, now: Time, to: usize, peer: usize, source: IpAddr) {
         let pair = &mut self.pairs[(to, peer)];
         let (from, why) = pair.permitted;
@@ -91,18 +91,18 @@ impl Rules {
         pair.announced = Some(now);
         let is_retry = pair.failures > 0;
 
-        let connects = &mut self.connects[to];
-        connects.retain(|connect| connect.peer != peer && connect.ends > now);
-        connects.push(Connect { peer, source, is_retry, ends: now + REPORT_TIMEOUT });
+        let attempts = &mut self.attempts[to];
+        attempts.retain(|attempt| attempt.peer != peer && attempt.ends > now);
+        attempts.push(Attempt { peer, source, is_retry, ends: now + REPORT_TIMEOUT });
         let (all, of_source, retries) = self.count(to, source);
-        for (most, count) in self.most_connects.iter_mut().zip([all, of_source, retries]) {
+        for (most, count) in self.most_attempts.iter_mut().zip([all, of_source, retries]) {
             *most = count.max(*most);
         }
         assert!(
             all <= ATTEMPTS_AT_ONCE
                 && of_source <= ATTEMPTS_OF_ONE_SOURCE
                 && (!is_retry || retries <= ATTEMPTS_OF_RETRIES),
-            "over budget: n{to} at {now:?} has {all} connects under way, {of_source} of {source}, \
+            "over budget: n{to} at {now:?} has {all} attempts in flight, {of_source} of {source}, \
              {retries} retries"
         );
     }
@@ -117,22 +117,22 @@ impl Rules {
         );
     }
 
-    /// A peer is kept waiting by connects alone: of names there are fewer than are taken in at once.
+    /// A peer is kept waiting by attempts alone: of names there are fewer than are taken in at once.
     pub(crate) fn put_off(&mut self, now: Time, to: usize, peer: usize, source: IpAddr) {
         self.put_off += 1;
-        self.connects[to].retain(|connect| connect.peer != peer && connect.ends > now);
+        self.attempts[to].retain(|attempt| attempt.peer != peer && attempt.ends > now);
         let (all, of_source, retries) = self.count(to, source);
         assert!(
             all >= ATTEMPTS_AT_ONCE
                 || of_source >= ATTEMPTS_OF_ONE_SOURCE
                 || self.pairs[(to, peer)].failures > 0 && retries >= ATTEMPTS_OF_RETRIES,
-            "put off without need: n{peer} by n{to} at {now:?}, {all} connects under way, \
+            "put off without need: n{peer} by n{to} at {now:?}, {all} attempts in flight, \
              {of_source} of {source}, {retries} retries"
         );
     }
 
     pub(crate) fn reported(&mut self, now: Time, by: usize, peer: usize, report: Report) {
-        self.connects[by].retain(|connect| connect.peer != peer);
+        self.attempts[by].retain(|attempt| attempt.peer != peer);
         let pair = &mut self.pairs[(by, peer)];
         if pair.announced.is_none() {
             return;
@@ -164,10 +164,10 @@ impl Rules {
     }
 
     fn count(&self, to: usize, source: IpAddr) -> (usize, usize, usize) {
-        let connects = &self.connects[to];
-        let of_source = connects.iter().filter(|connect| connect.source == source).count();
-        let retries = connects.iter().filter(|connect| connect.is_retry).count();
-        (connects.len(), of_source, retries)
+        let attempts = &self.attempts[to];
+        let of_source = attempts.iter().filter(|attempt| attempt.source == source).count();
+        let retries = attempts.iter().filter(|attempt| attempt.is_retry).count();
+        (attempts.len(), of_source, retries)
     }
 }
 
