@@ -1,4 +1,4 @@
-//! A few nodes on hosts that something befalls, in virtual time: they hear again, and are heard,
+//! A few nodes on hosts to which something happens, in virtual time: they hear again, and are heard,
 //! within the bounds of docs/protocol.md.
 
 #![allow(clippy::indexing_slicing)]
@@ -85,7 +85,7 @@ fn attempts(mesh: &Mesh, node: usize) -> usize {
     mesh.called(node, |call| matches!(call, Call::SendBy { .. })).len()
 }
 
-/// The interface that nearly everything befalls.
+/// The interface to which nearly everything happens.
 fn replace(host: &mut Host, is_same_address: bool, is_same_index: bool) {
     let slot = simulation::host::ETH0;
     let address = match is_same_address {

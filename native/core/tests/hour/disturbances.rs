@@ -1,4 +1,4 @@
-//! What befalls the hosts and the network between them, and when.
+//! What happens to the hosts and the network between them, and when.
 
 use std::time::Duration;
 

@@ -77,7 +77,7 @@ impl Mesh {
         }
     }
 
-    /// Something befalls a host.
+    /// Something happens to a host.
     pub(crate) fn strike(&mut self, host: usize, strike: impl FnOnce(&mut Host)) {
         strike(&mut self.net.hosts[host]);
     }
