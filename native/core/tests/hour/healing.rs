@@ -303,17 +303,12 @@ impl Ear {
 
     /// The group was left and joined. Says why; there is no third reason.
     fn rejoined(&mut self, now: Time) -> &'static str {
-        // A flood has many moments at which more comes, and the node takes note of some.
-        let missed = self.missed + u32::from(self.is_blurred);
-        let rounds = missed / 3;
-        let allowed = match rounds {
-            0 => 0,
-            rounds => 1 + rounds.min(32).ilog2() + rounds.saturating_sub(32) / 32,
-        };
         let silence = SILENCE * (1 << self.silences);
         let is_silent = now >= self.silent_since + silence;
-        let is_missed = now >= self.missed_at + ECHO || self.is_blurred && !is_silent;
-        if self.rejoins < allowed && is_missed {
+        let is_missed = now >= self.missed_at + ECHO && self.rejoins < rejoins_after(self.missed);
+        // A flood has many moments at which more comes, and the node counts from one of them.
+        let is_about = self.is_blurred && self.rejoins < rejoins_after(self.missed + 1);
+        if is_missed || is_about && !is_silent {
             self.rejoins += 1;
             return "rejoins for want of an echo";
         }
@@ -330,6 +325,15 @@ impl Ear {
 
     fn echoes_within(&self) -> Duration {
         THREE_ECHOES + (LONGEST_GAP + ECHO) * self.missed.min(MOST_ECHOES)
+    }
+}
+
+/// How often the group is rejoined while no echo comes: after 1, 2, 4 … 32 rounds of three heartbeats,
+/// and then every 32.
+fn rejoins_after(missed: u32) -> u32 {
+    match missed / 3 {
+        0 => 0,
+        rounds => 1 + rounds.min(32).ilog2() + rounds.saturating_sub(32) / 32,
     }
 }
 
