@@ -23,6 +23,7 @@
 //! ```
 
 mod alerts;
+mod broadcast;
 pub mod budget;
 mod config;
 mod context;
@@ -38,7 +39,7 @@ pub mod packet;
 mod peers;
 mod refusal;
 mod schedule;
-mod targets;
+mod seeds;
 mod time;
 
 pub use config::{Config, InterfaceName, Interfaces, NetworkConfig, Secret};
