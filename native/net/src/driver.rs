@@ -144,7 +144,7 @@ impl Driver {
                 }
             };
             let received = self.node.receive(now, &meta, datagram);
-            if let Received::Peer { heartbeat, announce: true } = received {
+            if let Some(Received::Peer { heartbeat, announce: true }) = received {
                 announce(&heartbeat.node);
             }
         }
