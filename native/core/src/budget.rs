@@ -12,18 +12,27 @@ pub const MAX_DATAGRAM: usize = 1500;
 /// taken in after this time: a forger gains 8,640 atoms a day of the 1,048,576 that a BEAM has.
 pub const NEW_NAME_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Connection attempts in flight: peers announced of which nothing was reported yet. A host that
-/// accepts and never answers holds one for seven seconds, so one at a time would keep every other
-/// peer waiting; and each is a process. A peer beyond it is announced when it is heard again.
-pub const ATTEMPTS_AT_ONCE: usize = 16;
+/// Connection attempts in flight: peers announced of which nothing was reported yet. Each is a
+/// process and a socket. A host that accepts and never answers holds one for seven seconds: so 36 of
+/// such hosts are tried in a second, and the peers among them that do answer are found.
+pub const ATTEMPTS_AT_ONCE: usize = 256;
 
-/// The most of them to peers that one source named. A host that names more silent ones than there
-/// are places would take up each that gets free, and no peer of another host would be connected.
-pub const ATTEMPTS_OF_ONE_SOURCE: usize = ATTEMPTS_AT_ONCE / 2;
+/// The most of them that have just begun. As many as a busy machine sets up at a time; what takes
+/// longer than usual waits for a host, and keeps nobody else waiting.
+pub const FRESH_ATTEMPTS: usize = 16;
 
-/// The most of them to peers of which the last attempt failed. Silent hosts, forged or behind a
-/// firewall, would take up each place that gets free, and nobody new would be connected.
-pub const ATTEMPTS_OF_RETRIES: usize = ATTEMPTS_AT_ONCE * 3 / 4;
+/// The most of all attempts to peers that one source named. A host that names more silent ones than
+/// there are places would take up each that gets free, and no peer of another host would be
+/// connected.
+pub const ATTEMPTS_OF_ONE_SOURCE: usize = ATTEMPTS_AT_ONCE / 4;
+
+/// The most of all attempts to peers of which the last attempt failed, and of those that have just
+/// begun. Silent hosts, forged or behind a firewall, would take up each place that gets free, and
+/// nobody new would be connected.
+pub const ATTEMPTS_OF_RETRIES: usize = ATTEMPTS_AT_ONCE / 2;
+
+/// See [`ATTEMPTS_OF_RETRIES`].
+pub const FRESH_ATTEMPTS_OF_RETRIES: usize = FRESH_ATTEMPTS * 3 / 4;
 
 /// Heartbeats that the whole cluster sends in a second, about: at 1,000 nodes a gap of five
 /// seconds would cost every one of them 400 packets a second.
@@ -35,6 +44,7 @@ const RECEIVE_WINDOW: Duration = Duration::from_millis(10);
 
 /// One host that forges names may use up a quarter of the tokens for new names, and does not keep
 /// those of other hosts out; but 16 BEAMs on one host are taken in where there are few tokens too.
+/// A name that was connected to does not count: behind one address there may be many nodes.
 const PART_OF_ONE_SOURCE: (usize, usize) = (4, 16);
 
 /// Sources that are told apart; beyond it some share a part. Those of one /24 network never do.
@@ -69,6 +79,14 @@ impl NewNames {
         }
         taken
     }
+
+    /// A name that came from `source` has proved to be a node's: its source may name another one.
+    /// What it cost the whole is spent.
+    pub fn give_back(&mut self, source: IpAddr) {
+        if let Some(part) = self.by_source.get_mut(place(source)) {
+            part.give_back();
+        }
+    }
 }
 
 /// Addresses that differ in their last byte alone have places of their own.
@@ -102,6 +120,10 @@ impl TokenBucket {
 
     fn take(&mut self) {
         self.left = self.left.saturating_sub(1);
+    }
+
+    fn give_back(&mut self) {
+        self.left = self.capacity.min(self.left + 1);
     }
 
     fn refill(&mut self, now: Time) {
@@ -229,8 +251,22 @@ mod tests {
         let mut limit = ReceiveLimit::new(100);
         assert!((0..100).all(|_| limit.check(Time::ZERO).is_ok()));
     }
+
     #[test]
-    fn of_sixteen_attempts_eight_are_of_one_source_and_twelve_are_retries() {
-        assert_eq!((ATTEMPTS_AT_ONCE, ATTEMPTS_OF_ONE_SOURCE, ATTEMPTS_OF_RETRIES), (16, 8, 12));
+    fn a_name_that_was_proved_gives_its_source_another_one_and_the_whole_none() {
+        let mut names = NewNames::new(100);
+        assert_eq!(taken(&mut names, Time::ZERO, 1, 1000), 25);
+        (0..10).for_each(|_| names.give_back(source(1)));
+        assert_eq!(taken(&mut names, Time::ZERO, 1, 1000), 10);
+        (0..1000).for_each(|_| names.give_back(source(1)));
+        assert_eq!(taken(&mut names, Time::ZERO, 1, 1000), 25);
+        assert_eq!(taken(&mut names, Time::ZERO, 2, 1000), 25);
+        assert_eq!(taken(&mut names, Time::ZERO, 3, 1000), 15);
+    }
+
+    #[test]
+    fn of_256_attempts_a_quarter_is_of_one_source_and_half_are_retries() {
+        assert_eq!((ATTEMPTS_AT_ONCE, ATTEMPTS_OF_ONE_SOURCE, ATTEMPTS_OF_RETRIES), (256, 64, 128));
+        assert_eq!((FRESH_ATTEMPTS, FRESH_ATTEMPTS_OF_RETRIES), (16, 12));
     }
 }

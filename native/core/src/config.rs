@@ -17,11 +17,20 @@ pub struct Config {
     pub heartbeat_interval: Duration,
     /// Distinct names remembered, and the number of new ones taken in at once.
     pub max_peers: usize,
+    /// A connected peer is announced again after this time, where nobody reports that it is no
+    /// longer connected. `None` where each connection that begins or ends is reported; then the
+    /// other side may dial first.
+    pub refresh_interval: Option<Duration>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { secrets: Vec::new(), heartbeat_interval: Duration::from_secs(5), max_peers: 4096 }
+        Self {
+            secrets: Vec::new(),
+            heartbeat_interval: Duration::from_secs(5),
+            max_peers: 4096,
+            refresh_interval: None,
+        }
     }
 }
 

@@ -40,10 +40,7 @@ impl Counters {
     pub(crate) fn count(&mut self, received: &Received) {
         self.received += 1;
         match received {
-            Received::Peer { announce, .. } => {
-                self.accepted += 1;
-                self.announced += u64::from(*announce);
-            }
+            Received::Peer(_) => self.accepted += 1,
             Received::Echo => self.echoed += 1,
             Received::Refused(cause) => {
                 if let Some(count) = self.refused.get_mut(*cause as usize) {

@@ -8,7 +8,7 @@ use crate::{
     Config, Counters, NodeName, PeerChange, Refusal, Report, Time,
     budget::MAX_DATAGRAM,
     packet::{self, Heartbeat, Keyring},
-    peers::Peers,
+    peers::{Heard, Peers},
     schedule::Schedule,
 };
 
@@ -26,13 +26,7 @@ pub struct Engine<R> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// The heartbeat of another node.
-    Peer {
-        /// What it says.
-        heartbeat: Heartbeat,
-        /// Whether somebody should connect to the node, and [report](Engine::report) what became
-        /// of it.
-        announce: bool,
-    },
+    Peer(Heartbeat),
     /// Our own heartbeat came back: the echo, by which a node knows that it hears.
     Echo,
     /// Not a heartbeat for us, for this cause.
@@ -47,7 +41,7 @@ impl<R: CryptoRng> Engine<R> {
         Self {
             identity: None,
             keyring: Keyring::new(&config.secrets),
-            peers: Peers::new(config.max_peers),
+            peers: Peers::new(config.max_peers, config.refresh_interval),
             schedule: Schedule::new(config.heartbeat_interval),
             counters: Counters::default(),
             rng,
@@ -81,9 +75,31 @@ impl<R: CryptoRng> Engine<R> {
         received
     }
 
+    /// The next peer that somebody should connect to now, and [report](Self::report) what became of
+    /// it. To be asked until there is none, whenever something was received or reported, and when
+    /// its [deadline](Self::announcement_deadline) has come.
+    pub fn next_announcement(&mut self, now: Time) -> Option<NodeName> {
+        // Who is not alive cannot connect.
+        self.identity.as_ref()?;
+        let node = self.peers.next_announcement(now)?;
+        self.counters.announced += 1;
+        Some(node)
+    }
+
+    /// When there may be another announcement, if nothing happens.
+    pub fn announcement_deadline(&self) -> Option<Time> {
+        self.identity.as_ref()?;
+        self.peers.next_turn()
+    }
+
     /// Takes note of what became of a peer that was announced, and says whether that is news.
     pub fn report(&mut self, now: Time, node: &NodeName, report: Report) -> Option<PeerChange> {
         self.peers.report(now, node, report, &mut self.rng)
+    }
+
+    /// Takes note that reports did not come, so that some peers are not what they are taken for.
+    pub fn reports_lost(&mut self, now: Time) {
+        self.peers.reports_lost(now);
     }
 
     /// The heartbeat to be sent now, if one is due.
@@ -129,14 +145,14 @@ impl<R: CryptoRng> Engine<R> {
             return Ok(Received::Echo);
         }
         // Who is not alive cannot connect, and would spend names that it needs later.
-        if self.identity.is_none() {
-            return Ok(Received::Peer { heartbeat, announce: false });
+        if let Some(identity) = &self.identity {
+            let longest_gap = self.schedule.longest_gap(self.peers.connected() + 1);
+            let heard = Heard { node: &heartbeat.node, source, by: identity, longest_gap };
+            if self.peers.see(now, heard)?.answer {
+                self.schedule.answer(now, &mut self.rng);
+            }
         }
-        let sighting = self.peers.see(now, source, &heartbeat.node)?;
-        if sighting.is_new {
-            self.schedule.answer(now, &mut self.rng);
-        }
-        Ok(Received::Peer { heartbeat, announce: sighting.announce })
+        Ok(Received::Peer(heartbeat))
     }
 }
 
@@ -169,6 +185,7 @@ mod tests {
             let peer = name(&format!("peer{n}@host"));
             let datagram = packet::encode(&peer, &Keyring::default(), [0; 16]);
             engine.receive(Time::ZERO, [10, 0, 0, 1].into(), &datagram);
+            // The other side connected.
             engine.report(Time::ZERO, &peer, Report::Connected);
             assert!(engine.is_connected(&peer));
         }
@@ -222,7 +239,25 @@ mod tests {
     }
 
     #[test]
-    fn a_new_peer_is_answered_and_one_that_is_known_is_not() {
+    fn who_is_not_alive_announces_nobody_and_whom_it_has_heard_before_when_it_is_again() {
+        let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(1));
+        let datagram = packet::encode(&name("peer@host"), &Keyring::default(), [0; 16]);
+        engine.receive(Time::ZERO, [10, 0, 0, 1].into(), &datagram);
+        assert_eq!(engine.announcement_deadline(), None);
+        engine.set_identity(Time::ZERO, Some(name("me@host")));
+        engine.receive(Time::ZERO, [10, 0, 0, 1].into(), &datagram);
+        assert!(engine.announcement_deadline().is_some());
+        engine.set_identity(Time::ZERO, None);
+        assert_eq!(engine.announcement_deadline(), None);
+        assert_eq!(engine.next_announcement(secs(1)), None);
+        engine.set_identity(secs(1), Some(name("me@host")));
+        assert_eq!(engine.next_announcement(secs(1)), Some(name("peer@host")));
+        assert_eq!(engine.next_announcement(secs(1)), None);
+        assert_eq!(engine.counters().announced, 1);
+    }
+
+    #[test]
+    fn a_new_peer_is_answered_and_one_that_is_connected_is_not() {
         let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(1));
         let mut now = Time::ZERO;
         engine.set_identity(now, Some(name("me@host")));
@@ -238,6 +273,7 @@ mod tests {
         let answer = engine.deadline().expect("an answer");
         assert!(answer < heard_at + Duration::from_millis(200));
         engine.heartbeat(answer);
+        engine.report(answer, &name("peer@host"), Report::Connected);
         let due = engine.deadline();
         engine.receive(heard_at + Duration::from_secs(1), [10, 0, 0, 1].into(), &datagram);
         assert_eq!(engine.deadline(), due);

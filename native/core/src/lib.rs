@@ -15,10 +15,12 @@
 //! bob.set_identity(now, Some(NodeName::parse("bob@10.0.0.2")?));
 //!
 //! let heartbeat = alice.heartbeat(now).expect("the first heartbeat is due at once");
-//! let Received::Peer { heartbeat, announce } = bob.receive(now, [10, 0, 0, 1].into(), &heartbeat)
+//! let Received::Peer(heartbeat) = bob.receive(now, [10, 0, 0, 1].into(), &heartbeat)
 //! else { panic!("a heartbeat as the protocol has it") };
 //! assert_eq!(heartbeat.node.as_str(), "alice@10.0.0.1");
-//! assert!(announce, "a peer that is heard for the first time is announced");
+//! // A peer that is heard for the first time is announced, at once or when it had time to dial.
+//! let later = now + std::time::Duration::from_millis(200);
+//! assert_eq!(bob.next_announcement(later), Some(heartbeat.node));
 //! # Ok::<(), native_gossip_core::InvalidName>(())
 //! ```
 

@@ -17,7 +17,7 @@ named! {
         Undecryptable = "undecryptable",
         /// A plain heartbeat, where we have a secret.
         Unsealed = "unsealed",
-        /// Beyond a [budget](crate::budget): too long, one name too many, or one attempt too many.
+        /// Beyond a [budget](crate::budget): too long, or one name too many.
         OverLimit = "over_limit",
     }
 }

@@ -5,6 +5,7 @@
 mod simulation;
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
@@ -52,15 +53,21 @@ fn loss_and_delay_put_a_full_mesh_off_and_do_not_prevent_it() {
 }
 
 #[test]
-fn a_connected_peer_is_announced_once_a_minute_and_no_more() {
-    let mut mesh = Mesh::new(10, 3, &Config::default()).lossy(0.1, millis(50));
-    mesh.pass(secs(600));
-    let announced = mesh.announced.clone();
-    for (at, to, peer) in &announced {
-        let again = announced.iter().filter(|(other, to_, peer_)| {
-            (to_, peer_) == (to, peer) && other > at && *other < *at + Duration::from_secs(60)
-        });
-        assert_eq!(again.count(), 0, "{peer} at {at:?}");
+fn a_connected_peer_is_announced_at_the_pace_of_a_list_that_may_forget_it_or_never_again() {
+    for interval in [Some(secs(5)), None] {
+        let config = Config { refresh_interval: interval, ..Config::default() };
+        let mut mesh = Mesh::new(10, 3, &config).lossy(0.1, millis(50));
+        mesh.pass(secs(600));
+        assert!(mesh.is_full_mesh());
+        let mut last = BTreeMap::new();
+        for (at, to, peer) in &mesh.announced {
+            if let Some(before) = last.insert((to, peer), *at) {
+                assert!(
+                    interval.is_some_and(|interval| *at - before >= interval),
+                    "{peer} at {at:?}"
+                );
+            }
+        }
     }
 }
 

@@ -24,8 +24,9 @@ const SHORTEST_SILENCE: Duration = Duration::from_secs(10);
 /// may act on the network takes the [`Network`].
 ///
 /// The driver calls [`advance`](Self::advance) whenever the [`deadline`](Self::deadline) has come;
-/// it receives while it [may](Self::may_receive), and calls
-/// [`check_liveness`](Self::check_liveness) when there is nothing left to receive.
+/// it receives while it [may](Self::may_receive), announces [whom it is
+/// told](Self::next_announcement), and calls [`check_liveness`](Self::check_liveness) when there is
+/// nothing left to receive.
 pub struct Node<R> {
     engine: Engine<R>,
     /// The address that the socket is bound to.
@@ -85,6 +86,17 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
+    /// Takes note that reports did not come, so that some peers are not what they are taken for.
+    pub fn reports_lost(&mut self, now: Now) {
+        self.engine.reports_lost(now.time);
+    }
+
+    /// The next peer that somebody should connect to now, and [report](Self::report) what became of
+    /// it. To be asked until there is none, after all else that is done at a moment.
+    pub fn next_announcement(&mut self, now: Now) -> Option<NodeName> {
+        self.engine.next_announcement(now.time)
+    }
+
     /// Does what is due: opens the socket, follows the interfaces, sends.
     pub fn advance(&mut self, now: Now, network: &mut impl Network) {
         self.open(now.time, network);
@@ -129,7 +141,7 @@ impl<R: CryptoRng> Node<R> {
         let group = self.group.as_ref();
         let interface = || group.and_then(|group| group.interface_name(meta));
         match &received {
-            Received::Peer { heartbeat, .. } => {
+            Received::Peer(heartbeat) => {
                 let node = &heartbeat.node;
                 self.effects.alerts.received(node, interface);
                 if let Some(group) = &mut self.group {
@@ -170,12 +182,14 @@ impl<R: CryptoRng> Node<R> {
 
     /// When there is something to do, if nothing happens.
     pub fn deadline(&self) -> Option<Time> {
+        let announcement = self.engine.announcement_deadline();
         let deadlines = match self.socket.retry_at() {
-            Some(retry_at) => [Some(retry_at), None, None, None],
+            Some(retry_at) => [Some(retry_at), announcement, None, None, None],
             None => {
                 let group = self.group.as_ref().map(Group::deadline);
                 [
                     self.engine.deadline(),
+                    announcement,
                     group,
                     self.overload.deadline(),
                     self.effects.bursts.deadline(),

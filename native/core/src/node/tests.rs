@@ -62,6 +62,10 @@ impl Host {
         self.node.report(now, &name(node), Report::Connected);
     }
 
+    fn announced(&mut self, now: Now) -> Vec<NodeName> {
+        std::iter::from_fn(|| self.node.next_announcement(now)).collect()
+    }
+
     fn check(&mut self, now: Now) -> Vec<String> {
         self.node.check_liveness(now, &mut self.network);
         self.network.take_calls()
@@ -76,6 +80,7 @@ impl Host {
                 self.receive(moment(at), &from(1), "me@host");
             }
             calls.extend(advanced.into_iter().map(|call| (at, call)));
+            self.announced(moment(at));
             assert!(self.node.deadline().is_none_or(|next| next > at), "what is due is not done");
         }
         calls
@@ -206,6 +211,28 @@ fn heartbeats_go_to_seeds_too_and_other_seeds_are_worth_a_burst() {
     let deadline = host.node.deadline();
     host.node.set_seeds(secs(200), seeds);
     assert_eq!(host.node.deadline(), deadline, "the same ones are not");
+}
+
+#[test]
+fn who_waits_is_announced_when_its_time_has_come_also_while_the_socket_is_closed() {
+    let mut host = Host::joined();
+    host.live(secs(1));
+    host.advance(secs(1));
+    let names = ["a@host", "b@host", "c@host", "d@host"].map(name);
+    for node in &names {
+        host.receive(secs(1), &from(9), node.as_str());
+    }
+    let at_once = host.announced(secs(1));
+    assert_eq!(at_once.len(), 2, "the others dial first");
+    host.node.receive_failed(secs(1), &mut host.network, error());
+    host.network.refuse(&["open"]);
+    let deadline = host.node.deadline();
+    assert_eq!(deadline, Some(millis(1140).time), "before the socket is opened again");
+    let later = host.announced(millis(1140));
+    let mut all = [at_once, later].concat();
+    all.sort();
+    assert_eq!(all, names);
+    assert_eq!(host.node.deadline(), Some(millis(1250).time));
 }
 
 #[test]

@@ -1,24 +1,35 @@
 //! The nodes that were heard, and when each is announced.
 
 mod in_flight;
+mod order;
+mod queue;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use rand_core::Rng;
 
 use self::{
     in_flight::InFlight,
-    state::{Attempt, State},
+    queue::Queue,
+    state::{State, Wanted},
 };
 use crate::{NodeName, Refusal, Time, budget::NewNames};
+
+/// A peer that went down is missed for this time: until then it has restarted, or will not soon.
+const MISSING: Duration = Duration::from_secs(60);
+
+/// A peer that was silent for this many of its longest gaps may have restarted, and is answered. After
+/// two gaps, a network that loses a tenth of the packets made a settled cluster of 150 send a fifth
+/// more, and a larger one a larger part.
+const SILENT_GAPS: u32 = 4;
 
 /// What became of a peer that was announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// It is connected.
+    /// It is connected, whoever connected.
     Connected,
     /// The connection attempt failed.
     Unreachable,
@@ -39,6 +50,12 @@ pub enum PeerChange {
 struct Peer {
     heard_at: Time,
     state: State,
+    /// The last attempt failed.
+    is_unreachable: bool,
+    /// When it went down, if it is not back yet.
+    missing_since: Option<Time>,
+    /// Whose token it has, until it turns out to be a node.
+    named_by: Option<IpAddr>,
 }
 
 /// A bounded table of peers. Its order is that of the names, so that no hash can be forced to
@@ -47,28 +64,47 @@ struct Peer {
 pub(crate) struct Peers {
     table: BTreeMap<NodeName, Peer>,
     capacity: usize,
+    /// From when on a connected peer is announced again. Where it is not, the other side may dial
+    /// first, because it is reported who is connected, and who no more.
+    refresh_interval: Option<Duration>,
     new_names: NewNames,
+    queue: Queue,
     in_flight: InFlight,
     connected: usize,
+    /// When the queue is to be looked at, if ever.
+    next_turn: Option<Time>,
 }
 
-/// What a heartbeat changed.
+/// A heartbeat, as the peers see it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard<'a> {
+    pub(crate) node: &'a NodeName,
+    /// Where it came from.
+    pub(crate) source: IpAddr,
+    /// Who heard it.
+    pub(crate) by: &'a NodeName,
+    /// The longest that a node lets pass between two heartbeats.
+    pub(crate) longest_gap: Duration,
+}
+
+/// What a heartbeat means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sighting {
-    /// The name was not in the table.
-    pub(crate) is_new: bool,
-    /// The peer is to be announced.
-    pub(crate) announce: bool,
+    /// The peer should hear us soon: it is new or back, or there is no connection to it yet.
+    pub(crate) answer: bool,
 }
 
 impl Peers {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, refresh_interval: Option<Duration>) -> Self {
         Self {
             table: BTreeMap::new(),
             capacity,
+            refresh_interval,
             new_names: NewNames::new(capacity),
+            queue: Queue::default(),
             in_flight: InFlight::default(),
             connected: 0,
+            next_turn: None,
         }
     }
 
@@ -82,41 +118,56 @@ impl Peers {
         self.table.get(node).is_some_and(|peer| peer.state.is_connected())
     }
 
+    /// Whether a peer went down lately, and is not back.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the schedule does not ask yet"))]
+    pub(crate) fn is_missing_somebody(&self, now: Time) -> bool {
+        let is_missed = |since: Time| now < since + MISSING;
+        self.table.values().any(|peer| peer.missing_since.is_some_and(is_missed))
+    }
+
     /// Takes note of a heartbeat.
     ///
     /// # Errors
-    /// [`Refusal::OverLimit`] where the peer is to be announced and there is no room for another
-    /// connection attempt, or where the name is new and there is no token or no place for it.
-    pub(crate) fn see(
-        &mut self,
-        now: Time,
-        source: IpAddr,
-        node: &NodeName,
-    ) -> Result<Sighting, Refusal> {
-        let known = self.table.get_mut(node);
-        let is_new = known.is_none();
-        let kind = match known {
-            Some(peer) => {
-                peer.heard_at = now;
-                peer.state.asks_for(now)
-            }
-            None => State::Down.asks_for(now),
-        };
-        let Some(kind) = kind else { return Ok(Sighting { is_new, announce: false }) };
-
-        let attempt = Attempt::new(now, source, kind);
-        self.in_flight.expire(now);
-        if !self.in_flight.has_room(node, &attempt)
-            || is_new && !(self.has_room() && self.new_names.take(now, source))
-        {
-            return Err(Refusal::OverLimit);
-        }
+    /// [`Refusal::OverLimit`] where the name is new and there is no token or no place for it.
+    pub(crate) fn see(&mut self, now: Time, heard: Heard<'_>) -> Result<Sighting, Refusal> {
+        self.end_delays(now);
+        let is_new = !self.table.contains_key(heard.node);
         if is_new {
-            self.make_room(now);
-            self.table.insert(node.clone(), Peer { heard_at: now, state: State::Down });
+            self.take_in(now, heard)?;
         }
-        self.change(node, |_| State::Announced(attempt));
-        Ok(Sighting { is_new, announce: true })
+        let Some(peer) = self.table.get_mut(heard.node) else { return Err(Refusal::OverLimit) };
+        let is_back = peer.heard_at + heard.longest_gap * SILENT_GAPS <= now;
+        peer.heard_at = now;
+        let answer = is_new || is_back || peer.state.is_hopeful();
+        if let Some(kind) = peer.state.asks_for(now) {
+            // A peer that failed is tried after a random pause, which no other side keeps to.
+            let may_wait = self.refresh_interval.is_none() && matches!(kind, state::Kind::First);
+            let is_delayed = may_wait && !order::dials_first(heard.by, heard.node);
+            let wanted = Wanted { since: now, source: heard.source, kind, is_delayed };
+            self.change(now, heard.node, |_| State::Waiting(wanted));
+        }
+        Ok(Sighting { answer })
+    }
+
+    /// The next peer that is to be announced now, if there is one.
+    pub(crate) fn next_announcement(&mut self, now: Time) -> Option<NodeName> {
+        if self.next_turn.is_none_or(|at| at > now) {
+            return None;
+        }
+        self.end_delays(now);
+        self.in_flight.expire(now);
+        let Some(node) = self.queue.next(now, &self.in_flight) else {
+            let patience = order::patience(self.table.len());
+            self.next_turn = self.queue.deadline(now, patience, &self.in_flight);
+            return None;
+        };
+        self.change(now, &node, |state| state.announced(now));
+        Some(node)
+    }
+
+    /// When [`next_announcement`](Self::next_announcement) may have one, if nothing happens.
+    pub(crate) fn next_turn(&self) -> Option<Time> {
+        self.next_turn
     }
 
     /// Takes note of what became of a peer, and says whether that is news. A name that is not in
@@ -128,33 +179,82 @@ impl Peers {
         report: Report,
         rng: &mut impl Rng,
     ) -> Option<PeerChange> {
-        let before = &self.table.get(node)?.state;
+        self.end_delays(now);
+        let peer = self.table.get_mut(node)?;
+        let was_connected = peer.state.is_connected();
+        let was_unreachable = peer.is_unreachable;
         let change = match report {
-            Report::Connected => (!before.is_connected()).then_some(PeerChange::Connected),
-            Report::Unreachable => (before.failures() == 0).then_some(PeerChange::Unreachable),
-            Report::Down => None,
+            Report::Connected => {
+                peer.is_unreachable = false;
+                peer.missing_since = None;
+                // Who has proved to be a node keeps no other name of its host out.
+                peer.named_by
+                    .take()
+                    .into_iter()
+                    .for_each(|source| self.new_names.give_back(source));
+                (!was_connected).then_some(PeerChange::Connected)
+            }
+            Report::Unreachable => {
+                peer.is_unreachable = true;
+                (!was_unreachable).then_some(PeerChange::Unreachable)
+            }
+            Report::Down => {
+                peer.missing_since = peer.missing_since.or(was_connected.then_some(now));
+                None
+            }
         };
-        self.change(node, |state| state.reported(now, report, rng));
+        let refresh_interval = self.refresh_interval;
+        self.change(now, node, |state| state.reported(now, report, refresh_interval, rng));
         change
     }
 
+    /// Reports were lost: whoever is connected is announced again when it is heard.
+    pub(crate) fn reports_lost(&mut self, now: Time) {
+        self.table.values_mut().for_each(|peer| peer.state = peer.state.unsure(now));
+    }
+
     /// The only place where the state of a peer changes: what is counted follows it.
-    fn change(&mut self, node: &NodeName, next: impl FnOnce(&State) -> State) {
+    fn change(&mut self, now: Time, node: &NodeName, next: impl FnOnce(&State) -> State) {
         let Some(peer) = self.table.get_mut(node) else { return };
-        self.connected -= usize::from(peer.state.is_connected());
-        peer.state = next(&peer.state);
+        let before = peer.state;
+        peer.state = next(&before);
+        self.connected -= usize::from(before.is_connected());
         self.connected += usize::from(peer.state.is_connected());
         self.in_flight.follow(node, &peer.state);
+        self.queue.follow(node, &before, &peer.state);
+        self.next_turn = Some(now);
+    }
+
+    fn end_delays(&mut self, now: Time) {
+        self.queue.end_delays(now, order::patience(self.table.len()));
+    }
+
+    /// Gives a new name a place in the table.
+    fn take_in(&mut self, now: Time, heard: Heard<'_>) -> Result<(), Refusal> {
+        self.in_flight.expire(now);
+        if !self.has_room() || !self.new_names.take(now, heard.source) {
+            return Err(Refusal::OverLimit);
+        }
+        self.make_room(now);
+        let peer = Peer {
+            heard_at: now,
+            state: State::Down,
+            is_unreachable: false,
+            missing_since: None,
+            named_by: Some(heard.source),
+        };
+        self.table.insert(heard.node.clone(), peer);
+        Ok(())
     }
 
     /// Whether a new name finds a place, or there is a peer that can be forgotten for it.
     fn has_room(&self) -> bool {
-        let kept = self.connected + self.in_flight.to_unconnected();
+        let kept = self.connected + self.in_flight.to_unconnected() + self.queue.unconnected();
         self.table.len() < self.capacity || kept < self.table.len()
     }
 
-    /// Forgets the longest-silent peer that is neither connected nor being connected to, if the
-    /// table is full.
+    /// Forgets the longest-silent peer that is neither connected nor about to be, if the table is
+    /// full.
     fn make_room(&mut self, now: Time) {
         if self.table.len() < self.capacity {
             return;

@@ -10,73 +10,94 @@ use crate::{Time, time::random_below};
 /// A peer that brought no report is announced again: the message may have died with its receiver.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A connected peer is announced again after this time, for a `list_nodes` of the user's own that
-/// forgot it without a `:nodedown`.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
+/// A connection that ends sooner counts as an attempt that failed. Where two nodes hear each other
+/// and something ends each of their connections, an attempt at each heartbeat would never end.
+const LASTING: Duration = Duration::from_secs(30);
 
 /// How long a peer is left alone after a first attempt that failed, and at most after many.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// ```text
-///                heartbeat                 Connected
-///     Down ───────────────────> Announced ───────────> Connected
-///      ^                         │  ^  ^                │    │
-///      │                         │  │  └── heartbeat ───┘    │ Down
-///      │             Unreachable │  │ heartbeat, from        │
-///      │                         v  │ `until` on             │
-///      │                       BackingOff                    │
-///      └─────────────────────────────────────────────────────┘
+///             heartbeat             its turn                Connected
+///       Down ──────────> Waiting ──────────────> Announced ──────────> Connected
+///        ^                ^  ^                      │                   │  │  │
+///        │   from `until` │  │ from `refresh_at` on │ Unreachable       │  │  │
+///        │   on heartbeat │  └─────── heartbeat ────│───────────────────┘  │  │
+///        │                │                         v                      │  │
+///        │                └────────────────────── BackingOff <─────────────┘  │
+///        │                                                Down, within 30 s   │
+///        └────────────────────────────────────────────────────────────────────┘
+///                                        Down
 /// ```
 ///
-/// A report may come in any state, since it may be late: it leads where it would from `Announced`.
-#[derive(Clone, Debug)]
+/// A report may come in any state, since it may be late, and since the other side may connect
+/// first: it leads where it would from `Announced`.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum State {
+    /// It asked for a connection attempt, and waits for its turn.
+    Waiting(Wanted),
     /// Somebody was asked to connect to it, and has not reported yet.
     Announced(Attempt),
-    Connected {
-        refresh_at: Time,
-    },
+    Connected(Connection),
     BackingOff {
         until: Time,
-        /// Attempts that failed since the last one that did not; at least 1.
+        /// Attempts that failed since the last connection that lasted; at least 1.
         failures: u32,
     },
-    /// It is announced when it is heard.
+    /// It asks for an attempt when it is heard.
     Down,
 }
 
-/// A connection attempt.
+/// A connection attempt that was asked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attempt {
+pub(super) struct Wanted {
+    pub(super) since: Time,
     /// Whose packet asked for it.
     pub(super) source: IpAddr,
     pub(super) kind: Kind,
-    pub(super) expires: Time,
+    /// The other side dials first, and is given a moment.
+    pub(super) is_delayed: bool,
+}
+
+/// A connection attempt that was made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    pub(super) source: IpAddr,
+    pub(super) kind: Kind,
+    pub(super) began: Time,
 }
 
 /// What an attempt is made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     /// The peer is new, or went down.
     First,
     /// The attempts before failed.
     Retry { failures: u32 },
     /// The peer is connected as far as we know.
-    Refresh,
+    Refresh(Connection),
 }
 
-impl Attempt {
-    pub(super) fn new(now: Time, source: IpAddr, kind: Kind) -> Self {
-        Self { source, kind, expires: now + REPORT_TIMEOUT }
-    }
+/// A connection that is there as far as we know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Connection {
+    since: Time,
+    /// Attempts that failed before it, which count until it has lasted.
+    failures: u32,
+    /// From when on a heartbeat asks for another attempt, if ever.
+    refresh_at: Option<Time>,
 }
 
 impl State {
     /// The attempt that a heartbeat of the peer asks for now, if it asks for one.
     pub(super) fn asks_for(&self, now: Time) -> Option<Kind> {
         match self {
-            Self::Announced(attempt) => (attempt.expires <= now).then_some(attempt.kind),
-            Self::Connected { refresh_at } => (*refresh_at <= now).then_some(Kind::Refresh),
+            Self::Waiting(_) => None,
+            Self::Announced(attempt) => attempt.has_expired(now).then_some(attempt.kind),
+            Self::Connected(connection) => {
+                let is_due = connection.refresh_at.is_some_and(|at| at <= now);
+                is_due.then_some(Kind::Refresh(*connection))
+            }
             Self::BackingOff { until, failures } => {
                 (*until <= now).then_some(Kind::Retry { failures: *failures })
             }
@@ -84,43 +105,128 @@ impl State {
         }
     }
 
-    /// The state after a report.
-    pub(super) fn reported(&self, now: Time, report: Report, rng: &mut impl Rng) -> Self {
-        match report {
-            Report::Connected => Self::Connected { refresh_at: now + REFRESH_INTERVAL },
-            Report::Unreachable => {
-                let failures = self.failures();
-                let until = now + back_off(failures, rng);
-                Self::BackingOff { until, failures: failures.saturating_add(1) }
+    /// The state of a peer that waits and has its turn.
+    pub(super) fn announced(&self, now: Time) -> Self {
+        match *self {
+            Self::Waiting(Wanted { source, kind, .. }) => {
+                Self::Announced(Attempt { source, kind, began: now })
             }
-            Report::Down => Self::Down,
+            other => other,
         }
+    }
+
+    /// The state after a report. Where there is a `refresh_interval`, a connected peer is announced
+    /// again after it.
+    pub(super) fn reported(
+        &self,
+        now: Time,
+        report: Report,
+        refresh_interval: Option<Duration>,
+        rng: &mut impl Rng,
+    ) -> Self {
+        let connection = self.connection();
+        match report {
+            Report::Connected => Self::Connected(Connection {
+                since: connection.map_or(now, |connection| connection.since),
+                failures: self.failures(),
+                refresh_at: refresh_interval.map(|interval| now + interval),
+            }),
+            Report::Unreachable => Self::backing_off(now, self.failures(), rng),
+            Report::Down => match (connection, self) {
+                (Some(connection), _) if connection.since + LASTING <= now => Self::Down,
+                // An attempt that ends so had made a connection.
+                (Some(_), _) | (None, Self::Announced(_)) => {
+                    Self::backing_off(now, self.failures(), rng)
+                }
+                (None, _) => *self,
+            },
+        }
+    }
+
+    /// The state after reports were lost: what is connected is asked about again.
+    pub(super) fn unsure(&self, now: Time) -> Self {
+        match *self {
+            Self::Connected(connection) => {
+                Self::Connected(Connection { refresh_at: Some(now), ..connection })
+            }
+            other => other,
+        }
+    }
+
+    fn backing_off(now: Time, failures: u32, rng: &mut impl Rng) -> Self {
+        let until = now + back_off(failures, rng);
+        Self::BackingOff { until, failures: failures.saturating_add(1) }
     }
 
     pub(super) fn is_connected(&self) -> bool {
+        self.connection().is_some()
+    }
+
+    fn connection(&self) -> Option<Connection> {
         match self {
-            Self::Announced(attempt) => attempt.kind == Kind::Refresh,
-            Self::Connected { .. } => true,
-            Self::BackingOff { .. } | Self::Down => false,
+            Self::Connected(connection) => Some(*connection),
+            _ => match self.kind() {
+                Some(Kind::Refresh(connection)) => Some(connection),
+                _ => None,
+            },
         }
     }
 
-    /// Whether it is neither connected nor being connected to.
+    /// Whether it is neither connected nor being connected to, and does not wait for that.
     pub(super) fn is_idle(&self, now: Time) -> bool {
         match self {
-            Self::Announced(attempt) => attempt.expires <= now && !self.is_connected(),
-            Self::Connected { .. } => false,
+            Self::Announced(attempt) => attempt.has_expired(now) && !self.is_connected(),
+            Self::Waiting(_) | Self::Connected(_) => false,
             Self::BackingOff { .. } | Self::Down => true,
         }
     }
 
-    /// Attempts that failed since the last one that did not.
-    pub(super) fn failures(&self) -> u32 {
+    /// Whether nothing speaks against a connection, and there is none yet.
+    pub(super) fn is_hopeful(&self) -> bool {
+        matches!(self, Self::Down) || matches!(self.kind(), Some(Kind::First))
+    }
+
+    /// Attempts that failed since the last connection that lasted.
+    fn failures(&self) -> u32 {
         match self {
-            Self::Announced(Attempt { kind: Kind::Retry { failures }, .. })
-            | Self::BackingOff { failures, .. } => *failures,
-            Self::Announced(_) | Self::Connected { .. } | Self::Down => 0,
+            Self::BackingOff { failures, .. } => *failures,
+            Self::Connected(connection) => connection.failures,
+            Self::Waiting(_) | Self::Announced(_) | Self::Down => match self.kind() {
+                Some(Kind::Retry { failures }) => failures,
+                Some(Kind::Refresh(connection)) => connection.failures,
+                Some(Kind::First) | None => 0,
+            },
         }
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Waiting(Wanted { kind, .. }) | Self::Announced(Attempt { kind, .. }) => {
+                Some(*kind)
+            }
+            Self::Connected(_) | Self::BackingOff { .. } | Self::Down => None,
+        }
+    }
+}
+
+impl Attempt {
+    /// When it counts no more, if nothing is reported.
+    pub(super) fn expires(&self) -> Time {
+        self.began + REPORT_TIMEOUT
+    }
+
+    fn has_expired(&self, now: Time) -> bool {
+        self.expires() <= now
+    }
+}
+
+impl Kind {
+    pub(super) fn is_retry(self) -> bool {
+        matches!(self, Self::Retry { .. })
+    }
+
+    pub(super) fn is_refresh(self) -> bool {
+        matches!(self, Self::Refresh(_))
     }
 }
 

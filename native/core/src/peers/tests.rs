@@ -3,14 +3,29 @@ use std::time::Duration;
 use rand::{SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::budget::{ATTEMPTS_AT_ONCE, ATTEMPTS_OF_ONE_SOURCE, ATTEMPTS_OF_RETRIES};
+use crate::budget::{
+    ATTEMPTS_AT_ONCE, ATTEMPTS_OF_ONE_SOURCE, ATTEMPTS_OF_RETRIES, FRESH_ATTEMPTS,
+    FRESH_ATTEMPTS_OF_RETRIES,
+};
+
+const GAP: Duration = Duration::from_secs(5);
 
 fn node(n: usize) -> NodeName {
     NodeName::parse(&format!("n{n}@host")).expect("a node name")
 }
 
+/// A node that waits for no other to dial: its name is before all of theirs, or after.
+fn me(peer: &NodeName) -> NodeName {
+    let names = ["a@host", "y@host"].map(|name| NodeName::parse(name).expect("a node name"));
+    names.into_iter().find(|name| order::dials_first(name, peer)).expect("one of the two")
+}
+
 fn secs(s: u64) -> Time {
     Time::after(length(s))
+}
+
+fn millis(ms: u64) -> Time {
+    Time::after(Duration::from_millis(ms))
 }
 
 fn length(secs: u64) -> Duration {
@@ -21,132 +36,264 @@ fn rng() -> StdRng {
     StdRng::seed_from_u64(7)
 }
 
-/// Hears a peer from an address of its own.
-fn hear(peers: &mut Peers, now: Time, node: &NodeName) -> Result<Sighting, Refusal> {
-    let last = node.as_str().bytes().fold(0, u8::wrapping_add);
-    peers.see(now, IpAddr::from([10, 0, 0, last]), node)
+fn peers(capacity: usize) -> Peers {
+    Peers::new(capacity, None)
+}
+
+/// An address of its own for each peer.
+fn address(n: usize) -> IpAddr {
+    IpAddr::from(u32::try_from(n).expect("few").to_be_bytes())
+}
+
+fn hear_from(
+    peers: &mut Peers,
+    now: Time,
+    source: IpAddr,
+    node: &NodeName,
+) -> Result<Sighting, Refusal> {
+    peers.see(now, Heard { node, source, by: &me(node), longest_gap: GAP })
+}
+
+fn hear(peers: &mut Peers, now: Time, n: usize) -> Result<Sighting, Refusal> {
+    hear_from(peers, now, address(n), &node(n))
+}
+
+/// Hears a peer to which the other side dials first.
+fn hear_later_side(peers: &mut Peers, now: Time, n: usize) {
+    let both = ["a@host", "y@host"].map(|name| NodeName::parse(name).expect("a node name"));
+    let by = both.into_iter().find(|name| !order::dials_first(name, &node(n)));
+    let by = &by.expect("one of the two");
+    let heard = Heard { node: &node(n), source: address(n), by, longest_gap: GAP };
+    peers.see(now, heard).expect("within the budgets");
+}
+
+/// All whose turn it is.
+fn announced(peers: &mut Peers, now: Time) -> Vec<NodeName> {
+    std::iter::from_fn(|| peers.next_announcement(now)).collect()
+}
+
+fn report(peers: &mut Peers, now: Time, n: usize, report: Report) -> Option<PeerChange> {
+    peers.report(now, &node(n), report, &mut rng())
+}
+
+/// Whether a peer that is heard is announced.
+fn is_announced(peers: &mut Peers, now: Time, n: usize) -> bool {
+    hear(peers, now, n).expect("within the budgets");
+    announced(peers, now).contains(&node(n))
 }
 
 /// Hears a peer to which a connection attempt succeeds.
-fn meet(peers: &mut Peers, now: Time, node: &NodeName) -> Result<(), Refusal> {
-    hear(peers, now, node)?;
-    peers.report(now, node, Report::Connected, &mut rng());
-    Ok(())
-}
-
-fn announced_of(peers: &mut Peers, now: Time, n: usize) -> bool {
-    hear(peers, now, &node(n)).is_ok_and(|heard| heard.announce)
-}
-
-fn announced(peers: &mut Peers, now: Time) -> bool {
-    hear(peers, now, &node(1)).expect("within the budgets").announce
+fn meet(peers: &mut Peers, now: Time, n: usize) {
+    assert!(is_announced(peers, now, n));
+    report(peers, now, n, Report::Connected);
 }
 
 #[test]
 fn a_peer_is_announced_once_until_something_is_reported() {
-    let mut peers = Peers::new(8);
-    assert_eq!(hear(&mut peers, secs(0), &node(1)), Ok(Sighting { is_new: true, announce: true }));
-    assert!((1..30).all(|s| !announced(&mut peers, secs(s))));
+    let mut peers = peers(8);
+    assert!(is_announced(&mut peers, secs(0), 1));
+    assert!((1..30).all(|s| !is_announced(&mut peers, secs(s), 1)));
 }
 
 #[test]
 fn a_peer_without_a_report_is_announced_again_after_30_s() {
-    let mut peers = Peers::new(8);
-    announced(&mut peers, secs(0));
-    assert!(announced(&mut peers, secs(30)));
-    assert!(!announced(&mut peers, secs(31)));
+    let mut peers = peers(8);
+    assert!(is_announced(&mut peers, secs(0), 1));
+    assert!(is_announced(&mut peers, secs(30), 1));
+    assert!(!is_announced(&mut peers, secs(31), 1));
 }
 
 #[test]
-fn a_connected_peer_is_refreshed_after_60_s() {
-    let mut peers = Peers::new(8);
-    announced(&mut peers, secs(0));
-    peers.report(secs(1), &node(1), Report::Connected, &mut rng());
-    assert!((2..61).all(|s| !announced(&mut peers, secs(s))));
-    assert!(announced(&mut peers, secs(61)));
-}
-
-#[test]
-fn a_peer_that_went_down_is_announced_when_it_is_heard_again() {
-    let mut peers = Peers::new(8);
-    announced(&mut peers, secs(0));
-    peers.report(secs(1), &node(1), Report::Connected, &mut rng());
-    peers.report(secs(2), &node(1), Report::Down, &mut rng());
-    assert!(announced(&mut peers, secs(2)));
-}
-
-#[test]
-fn the_back_off_doubles_from_1_s_to_30_s_and_a_connection_ends_it() {
-    let mut peers = Peers::new(8);
-    let mut rng = rng();
-    let mut now = secs(0);
-    announced(&mut peers, now);
-    for longest in [1, 2, 4, 8, 16, 30, 30, 30] {
-        peers.report(now, &node(1), Report::Unreachable, &mut rng);
-        let early = length(longest) * 3 / 4 - Duration::from_nanos(1);
-        assert!(!announced(&mut peers, now + early), "{longest}");
-        now += length(longest);
-        assert!(announced(&mut peers, now), "{longest}");
+fn a_connected_peer_is_announced_again_at_the_pace_of_a_list_that_may_forget_it() {
+    let mut peers = Peers::new(8, Some(length(5)));
+    meet(&mut peers, secs(1), 1);
+    for round in 0..10 {
+        assert!((2..6).all(|s| !is_announced(&mut peers, secs(5 * round + s), 1)));
+        assert!(is_announced(&mut peers, secs(5 * round + 6), 1));
+        assert_eq!(peers.connected(), 1);
+        assert_eq!(report(&mut peers, secs(5 * round + 6), 1, Report::Connected), None);
     }
-    peers.report(now, &node(1), Report::Connected, &mut rng);
-    peers.report(now, &node(1), Report::Unreachable, &mut rng);
-    assert!(announced(&mut peers, now + length(1)));
+}
+
+#[test]
+fn where_each_end_of_a_connection_is_reported_it_is_never_asked_for() {
+    let mut peers = peers(8);
+    meet(&mut peers, secs(1), 1);
+    assert!((2..10_000).all(|s| !is_announced(&mut peers, secs(s), 1)));
+}
+
+#[test]
+fn after_reports_were_lost_who_is_connected_is_asked_for_once() {
+    let mut peers = peers(8);
+    meet(&mut peers, secs(1), 1);
+    peers.reports_lost(secs(9));
+    assert_eq!(peers.connected(), 1);
+    assert!(is_announced(&mut peers, secs(9), 1));
+    report(&mut peers, secs(9), 1, Report::Connected);
+    assert!((10..1000).all(|s| !is_announced(&mut peers, secs(s), 1)));
+}
+
+#[test]
+fn a_peer_that_went_down_after_30_s_is_announced_when_it_is_heard_again() {
+    let mut peers = peers(8);
+    meet(&mut peers, secs(1), 1);
+    report(&mut peers, secs(31), 1, Report::Down);
+    assert!(is_announced(&mut peers, secs(31), 1));
+}
+
+#[test]
+fn a_connection_that_lasted_less_than_30_s_counts_as_a_failed_attempt() {
+    let mut peers = peers(8);
+    let mut now = secs(0);
+    for pause in [1, 2, 4, 8, 16, 30, 30] {
+        meet(&mut peers, now, 1);
+        now += Duration::from_millis(29_999);
+        // What is said once more is no other connection.
+        report(&mut peers, now, 1, Report::Connected);
+        report(&mut peers, now, 1, Report::Down);
+        assert_eq!(peers.connected(), 0);
+        let early = length(pause) * 3 / 4 - Duration::from_nanos(1);
+        assert!(!is_announced(&mut peers, now + early, 1), "{pause}");
+        now += length(pause);
+    }
+    meet(&mut peers, now, 1);
+    now += length(30);
+    report(&mut peers, now, 1, Report::Down);
+    meet(&mut peers, now, 1);
+    report(&mut peers, now, 1, Report::Down);
+    assert!(is_announced(&mut peers, now + length(1), 1), "one that lasted ends the back-off");
+}
+
+#[test]
+fn an_attempt_whose_connection_went_down_at_once_has_failed() {
+    let mut peers = peers(8);
+    assert!(is_announced(&mut peers, secs(0), 1));
+    assert_eq!(report(&mut peers, secs(0), 1, Report::Down), None);
+    assert!(!is_announced(&mut peers, millis(749), 1));
+    assert!(is_announced(&mut peers, secs(1), 1));
+}
+
+#[test]
+fn the_back_off_doubles_from_1_s_to_30_s() {
+    let mut peers = peers(8);
+    let mut now = secs(0);
+    assert!(is_announced(&mut peers, now, 1));
+    for longest in [1, 2, 4, 8, 16, 30, 30, 30] {
+        report(&mut peers, now, 1, Report::Unreachable);
+        let early = length(longest) * 3 / 4 - Duration::from_nanos(1);
+        assert!(!is_announced(&mut peers, now + early, 1), "{longest}");
+        now += length(longest);
+        assert!(is_announced(&mut peers, now, 1), "{longest}");
+    }
 }
 
 #[test]
 fn only_a_change_of_what_a_peer_is_to_us_is_news() {
     use Report::{Connected, Down, Unreachable};
-    let mut peers = Peers::new(8);
-    announced(&mut peers, secs(0));
+    let mut peers = peers(8);
+    assert!(is_announced(&mut peers, secs(0), 1));
     let reports =
         [Unreachable, Unreachable, Connected, Connected, Down, Unreachable, Unreachable, Connected];
     let mut news = Vec::new();
-    for report in reports {
-        news.push(peers.report(secs(1), &node(1), report, &mut rng()));
+    for (n, by) in (0..).zip(reports) {
+        news.push(report(&mut peers, secs(1000 * n), 1, by));
         // A peer that is announced again meanwhile is what it was.
-        hear(&mut peers, secs(1000), &node(1)).expect("within the budgets");
+        is_announced(&mut peers, secs(1000 * n + 999), 1);
     }
     let (connected, unreachable) = (Some(PeerChange::Connected), Some(PeerChange::Unreachable));
     let expected = [unreachable, None, connected, None, None, unreachable, None, connected];
     assert_eq!(news, expected);
-    assert_eq!(peers.report(secs(1), &node(9), Connected, &mut rng()), None);
+    assert_eq!(report(&mut peers, secs(9000), 9, Connected), None);
 }
 
 #[test]
 fn a_report_about_a_stranger_changes_nothing() {
-    let mut peers = Peers::new(8);
-    peers.report(secs(0), &node(1), Report::Connected, &mut rng());
+    let mut peers = peers(8);
+    report(&mut peers, secs(0), 1, Report::Connected);
     assert_eq!(peers.connected(), 0);
-    assert!(announced(&mut peers, secs(0)));
+    assert!(is_announced(&mut peers, secs(0), 1));
+}
+
+#[test]
+fn who_does_not_dial_first_waits_a_moment_for_the_other_side() {
+    for (known, patience) in [(0, 110), (9, 200), (100, 700)] {
+        let mut peers = peers(4096);
+        (1000..1000 + known).for_each(|n| {
+            meet(&mut peers, secs(0), n);
+        });
+        hear_later_side(&mut peers, secs(1), 1);
+        let ready = secs(1) + Duration::from_millis(patience);
+        assert_eq!(announced(&mut peers, secs(1)), []);
+        assert_eq!(peers.next_turn(), Some(ready));
+        hear_later_side(&mut peers, millis(1050), 1);
+        assert_eq!(
+            announced(&mut peers, ready),
+            [node(1)],
+            "it is heard no earlier than it speaks"
+        );
+    }
+}
+
+#[test]
+fn who_was_connected_by_the_other_side_is_not_announced() {
+    let mut peers = peers(8);
+    hear_later_side(&mut peers, secs(1), 1);
+    let change = report(&mut peers, millis(1050), 1, Report::Connected);
+    assert_eq!(change, Some(PeerChange::Connected));
+    assert_eq!(announced(&mut peers, secs(2)), []);
+    assert_eq!(peers.next_turn(), None);
+    assert!(peers.is_connected(&node(1)));
+}
+
+#[test]
+fn who_failed_and_who_is_known_from_a_list_alone_waits_for_no_other_side() {
+    let mut listed = Peers::new(8, Some(length(5)));
+    hear_later_side(&mut listed, secs(0), 1);
+    assert_eq!(announced(&mut listed, secs(0)), [node(1)]);
+
+    let mut peers = peers(8);
+    assert!(is_announced(&mut peers, secs(0), 1));
+    report(&mut peers, secs(0), 1, Report::Unreachable);
+    hear_later_side(&mut peers, secs(1), 1);
+    assert_eq!(announced(&mut peers, secs(1)), [node(1)]);
 }
 
 #[test]
 fn the_longest_silent_peer_that_is_not_connected_makes_room() {
-    let mut peers = Peers::new(3);
+    let mut peers = peers(3);
     for n in 0..3 {
-        hear(&mut peers, secs(n as u64), &node(n)).expect("room");
+        assert!(is_announced(&mut peers, secs(n as u64), n));
     }
-    peers.report(secs(3), &node(0), Report::Connected, &mut rng());
-    assert!(hear(&mut peers, secs(40), &node(9)).expect("a token by now").is_new);
+    report(&mut peers, secs(3), 0, Report::Connected);
+    assert!(hear(&mut peers, secs(40), 9).expect("a token by now").answer);
     let known: Vec<_> = peers.table.keys().cloned().collect();
     assert_eq!(known, [node(0), node(2), node(9)]);
 }
 
 #[test]
 fn a_table_of_connected_peers_takes_nobody_in() {
-    let mut peers = Peers::new(2);
-    for n in 0..2 {
-        meet(&mut peers, secs(0), &node(n)).expect("room");
-    }
-    assert_eq!(hear(&mut peers, secs(1000), &node(9)), Err(Refusal::OverLimit));
+    let mut peers = peers(2);
+    (0..2).for_each(|n| meet(&mut peers, secs(0), n));
+    assert_eq!(hear(&mut peers, secs(1000), 9), Err(Refusal::OverLimit));
+}
+
+#[test]
+fn while_every_peer_of_a_full_table_waits_or_is_being_connected_to_nobody_new_is_taken_in() {
+    let mut peers = peers(2);
+    hear(&mut peers, secs(0), 0).expect("room");
+    assert!(is_announced(&mut peers, secs(0), 1));
+    hear(&mut peers, secs(0), 0).expect("room");
+    assert_eq!(hear(&mut peers, secs(29), 9), Err(Refusal::OverLimit));
+    assert!(hear(&mut peers, secs(30), 9).expect("an idle one makes room").answer);
 }
 
 #[test]
 fn forged_names_use_up_the_tokens_and_no_more() {
-    let mut peers = Peers::new(100);
+    let mut peers = peers(100);
     let mut refuse = |n: &usize| {
-        let heard = hear(&mut peers, secs(0), &node(*n));
-        peers.report(secs(0), &node(*n), Report::Unreachable, &mut rng());
+        let heard = hear(&mut peers, secs(0), *n);
+        announced(&mut peers, secs(0));
+        report(&mut peers, secs(0), *n, Report::Unreachable);
         heard.is_ok()
     };
     let taken = (0..10_000).filter(&mut refuse).count();
@@ -155,93 +302,181 @@ fn forged_names_use_up_the_tokens_and_no_more() {
 }
 
 #[test]
-fn sixteen_attempts_are_in_flight_and_the_next_peer_waits_until_it_is_heard_again() {
-    let mut peers = Peers::new(100);
-    for n in 0..ATTEMPTS_AT_ONCE {
-        assert!(hear(&mut peers, secs(0), &node(n)).expect("room").announce);
+fn names_that_prove_to_be_nodes_keep_no_others_of_their_host_out() {
+    let mut peers = peers(100);
+    let host = address(1);
+    let taken = |peers: &mut Peers, names: std::ops::Range<usize>| {
+        names.filter(|n| hear_from(peers, secs(0), host, &node(*n)).is_ok()).count()
+    };
+    assert_eq!(taken(&mut peers, 0..50), 25);
+    for n in 0..25 {
+        report(&mut peers, secs(0), n, Report::Connected);
+        report(&mut peers, secs(0), n, Report::Down);
+        report(&mut peers, secs(0), n, Report::Connected);
     }
-    assert_eq!(hear(&mut peers, secs(0), &node(50)), Err(Refusal::OverLimit));
-    peers.report(secs(1), &node(3), Report::Unreachable, &mut rng());
-    assert_eq!(hear(&mut peers, secs(1), &node(50)), Ok(Sighting { is_new: true, announce: true }));
-    assert_eq!(hear(&mut peers, secs(3), &node(3)), Err(Refusal::OverLimit));
-    peers.report(secs(3), &node(50), Report::Connected, &mut rng());
-    assert!(hear(&mut peers, secs(3), &node(3)).expect("room").announce);
+    assert_eq!(taken(&mut peers, 25..100), 25);
 }
 
 #[test]
-fn half_of_the_attempts_in_flight_are_to_peers_of_one_source_and_others_have_the_rest() {
-    let mut peers = Peers::new(100);
-    let silent = IpAddr::from([10, 0, 0, 200]);
-    let taken = (0..50).filter(|n| peers.see(secs(0), silent, &node(*n)).is_ok()).count();
+fn sixteen_fresh_attempts_are_in_flight_and_the_next_peer_has_its_turn_when_one_ends() {
+    let mut peers = peers(100);
+    (0..20).for_each(|n| {
+        hear(&mut peers, secs(0), n).expect("room");
+    });
+    let expected: Vec<_> = (0..FRESH_ATTEMPTS).map(node).collect();
+    assert_eq!(announced(&mut peers, secs(0)), expected);
+    report(&mut peers, millis(1), 3, Report::Unreachable);
+    assert_eq!(announced(&mut peers, millis(1)), [node(16)]);
+    report(&mut peers, millis(2), 4, Report::Connected);
+    assert_eq!(announced(&mut peers, millis(2)), [node(17)]);
+}
+
+#[test]
+fn who_waits_keeps_its_place_whatever_comes_late() {
+    let mut peers = peers(100);
+    (0..18).for_each(|n| {
+        hear(&mut peers, secs(0), n).expect("room");
+    });
+    announced(&mut peers, secs(0));
+    report(&mut peers, secs(0), 16, Report::Down);
+    hear(&mut peers, secs(0), 16).expect("known");
+    assert_eq!(announced(&mut peers, millis(200)), [node(16), node(17)]);
+}
+
+#[test]
+fn an_attempt_that_takes_longer_than_usual_keeps_nobody_waiting() {
+    let mut peers = peers(4096);
+    (0..1000).for_each(|n| {
+        hear(&mut peers, secs(0), n).expect("room");
+    });
+    for round in 0..16 {
+        let now = millis(200 * round);
+        assert_eq!(announced(&mut peers, now).len(), FRESH_ATTEMPTS, "{round}");
+        assert_eq!(announced(&mut peers, now + Duration::from_millis(199)), [], "{round}");
+        if round < 15 {
+            assert_eq!(peers.next_turn(), Some(millis(200 * (round + 1))));
+        }
+    }
+    assert_eq!(16 * FRESH_ATTEMPTS, ATTEMPTS_AT_ONCE);
+    assert_eq!(announced(&mut peers, secs(29)), [], "all places are taken");
+    assert_eq!(peers.next_turn(), Some(secs(30)));
+    assert_eq!(announced(&mut peers, secs(30)).len(), FRESH_ATTEMPTS);
+}
+
+#[test]
+fn a_host_that_names_a_thousand_peers_keeps_another_one_waiting_for_one_turn() {
+    let mut peers = peers(4096);
+    let crowded = address(5000);
+    (0..1000).for_each(|n| {
+        hear_from(&mut peers, secs(0), crowded, &node(n)).expect("room");
+    });
+    let first = announced(&mut peers, secs(0));
+    assert_eq!(first, (0..FRESH_ATTEMPTS).map(node).collect::<Vec<_>>());
+    hear(&mut peers, secs(0), 2000).expect("room");
+    hear(&mut peers, secs(0), 2001).expect("room");
+    (0..4).for_each(|n| {
+        report(&mut peers, millis(1), n, Report::Connected);
+    });
+    let next = announced(&mut peers, millis(1));
+    assert_eq!(next, [node(16), node(2000), node(2001), node(17)]);
+}
+
+#[test]
+fn a_quarter_of_the_attempts_is_of_one_source_and_others_have_the_rest() {
+    let mut peers = peers(4096);
+    let crowded = address(5000);
+    (0..100).for_each(|n| {
+        hear_from(&mut peers, secs(0), crowded, &node(n)).expect("room");
+    });
+    let taken: usize = (0..20).map(|n| announced(&mut peers, millis(200 * n)).len()).sum();
     assert_eq!(taken, ATTEMPTS_OF_ONE_SOURCE);
-    assert!(hear(&mut peers, secs(0), &node(60)).expect("room").announce);
-    peers.report(secs(7), &node(0), Report::Unreachable, &mut rng());
-    assert!(peers.see(secs(7), silent, &node(70)).expect("room").announce);
-    assert_eq!(peers.see(secs(7), silent, &node(71)), Err(Refusal::OverLimit));
+    assert!(is_announced(&mut peers, secs(5), 2000));
+    report(&mut peers, secs(7), 0, Report::Unreachable);
+    assert_eq!(announced(&mut peers, secs(7)), [node(ATTEMPTS_OF_ONE_SOURCE)]);
 }
 
 #[test]
-fn retries_leave_some_attempts_to_peers_that_did_not_fail() {
-    let mut peers = Peers::new(100);
-    for n in 0..30 {
-        hear(&mut peers, secs(0), &node(n)).expect("room");
-        peers.report(secs(0), &node(n), Report::Unreachable, &mut rng());
+fn retries_leave_places_to_peers_that_did_not_fail_and_wait_for_those_that_did_not() {
+    let mut peers = peers(4096);
+    let failing = 0..300;
+    for n in failing.clone() {
+        assert!(is_announced(&mut peers, secs(0), n));
+        report(&mut peers, secs(0), n, Report::Unreachable);
     }
-    let retried = (0..30).filter(|n| hear(&mut peers, secs(9), &node(*n)).is_ok()).count();
-    assert_eq!(retried, ATTEMPTS_OF_RETRIES);
-    let new = (50..80).filter(|n| hear(&mut peers, secs(9), &node(*n)).is_ok()).count();
-    assert_eq!(new, ATTEMPTS_AT_ONCE - ATTEMPTS_OF_RETRIES);
-    peers.report(secs(9), &node(50), Report::Connected, &mut rng());
-    assert_eq!(
-        (0..30).filter(|n| announced_of(&mut peers, secs(9), *n)).count(),
-        0,
-        "a place that a peer left which did not fail is for another of its kind"
-    );
+    for n in failing.clone() {
+        hear(&mut peers, secs(9), n).expect("known");
+    }
+    assert_eq!(announced(&mut peers, secs(9)).len(), FRESH_ATTEMPTS_OF_RETRIES);
+    for n in 2000..2020 {
+        hear(&mut peers, secs(9), n).expect("room");
+    }
+    let others: Vec<_> = (2000..2004).map(node).collect();
+    assert_eq!(announced(&mut peers, secs(9)), others);
+    report(&mut peers, secs(9), 2000, Report::Connected);
+    assert_eq!(announced(&mut peers, secs(9)), [node(2004)]);
+
+    let retried = |peers: &mut Peers, now| {
+        announced(peers, now)
+            .iter()
+            .filter(|name| failing.clone().any(|n| node(n) == **name))
+            .count()
+    };
+    let retried: usize = (1..50).map(|n| retried(&mut peers, secs(9) + GAP * n / 25)).sum();
+    assert_eq!(retried + FRESH_ATTEMPTS_OF_RETRIES, ATTEMPTS_OF_RETRIES);
+    assert!(is_announced(&mut peers, secs(20), 3000));
 }
 
 #[test]
-fn an_attempt_that_is_never_reported_on_makes_way_after_30_s() {
-    let mut peers = Peers::new(100);
-    for n in 0..ATTEMPTS_AT_ONCE {
-        hear(&mut peers, secs(0), &node(n)).expect("room");
+fn a_heartbeat_of_a_known_peer_is_never_refused() {
+    let mut peers = Peers::new(500, Some(length(5)));
+    meet(&mut peers, secs(0), 0);
+    (1..500).for_each(|n| {
+        hear(&mut peers, secs(0), n).expect("room");
+    });
+    announced(&mut peers, secs(0));
+    for s in 0..100 {
+        assert!(hear(&mut peers, secs(s), 0).is_ok(), "connected, and to be asked for again");
+        assert!(hear(&mut peers, secs(s), 499).is_ok(), "waiting");
     }
-    assert_eq!(hear(&mut peers, secs(29), &node(50)), Err(Refusal::OverLimit));
-    assert!(hear(&mut peers, secs(30), &node(50)).expect("room").announce);
 }
 
 #[test]
-fn a_name_that_must_wait_for_an_attempt_costs_no_token() {
-    let mut peers = Peers::new(ATTEMPTS_AT_ONCE + 1);
-    for n in 0..ATTEMPTS_AT_ONCE {
-        hear(&mut peers, secs(0), &node(n)).expect("room");
-    }
-    assert!((100..200).all(|n| hear(&mut peers, secs(0), &node(n)) == Err(Refusal::OverLimit)));
-    peers.report(secs(0), &node(0), Report::Connected, &mut rng());
-    assert!(hear(&mut peers, secs(0), &node(50)).expect("a token").announce);
+fn a_peer_that_is_not_connected_yet_should_hear_us_and_one_that_is_or_failed_need_not() {
+    let answer = |peers: &mut Peers, now| hear(peers, now, 1).expect("room").answer;
+    let mut peers = peers(8);
+    assert!(answer(&mut peers, secs(0)), "new");
+    announced(&mut peers, secs(0));
+    assert!(answer(&mut peers, secs(1)), "being connected to");
+    report(&mut peers, secs(1), 1, Report::Unreachable);
+    assert!((2..100).all(|s| !answer(&mut peers, secs(s))), "failed");
+    announced(&mut peers, secs(100));
+    report(&mut peers, secs(100), 1, Report::Connected);
+    assert!((100..200).all(|s| !answer(&mut peers, secs(s))), "connected");
+    report(&mut peers, secs(200), 1, Report::Down);
+    assert!(answer(&mut peers, secs(200)), "back");
 }
 
 #[test]
-fn a_peer_that_is_being_connected_to_is_not_forgotten() {
-    let mut peers = Peers::new(ATTEMPTS_AT_ONCE);
-    for n in 0..ATTEMPTS_AT_ONCE {
-        hear(&mut peers, secs(0), &node(n)).expect("room");
-    }
-    peers.report(secs(10), &node(9), Report::Unreachable, &mut rng());
-    hear(&mut peers, secs(10), &node(50)).expect("the place of the only one that is idle");
-    let others = (0..ATTEMPTS_AT_ONCE).filter(|n| *n != 9);
-    for n in others {
-        let sighting = Sighting { is_new: false, announce: false };
-        assert_eq!(hear(&mut peers, secs(12), &node(n)), Ok(sighting), "{n}");
-    }
-    assert_eq!(hear(&mut peers, secs(12), &node(9)), Err(Refusal::OverLimit));
+fn whoever_was_silent_for_four_of_its_longest_gaps_should_hear_us() {
+    let mut peers = peers(8);
+    meet(&mut peers, secs(0), 1);
+    let mut answer = |now| hear(&mut peers, now, 1).expect("known").answer;
+    assert!(!answer(millis(19_999)));
+    assert!(answer(millis(39_999)));
+    assert!(!answer(millis(59_998)));
 }
 
 #[test]
-fn while_every_peer_of_a_full_table_is_being_connected_to_nobody_new_is_taken_in() {
-    let mut peers = Peers::new(2);
-    for n in 0..2 {
-        hear(&mut peers, secs(0), &node(n)).expect("room");
-    }
-    assert_eq!(hear(&mut peers, secs(29), &node(9)), Err(Refusal::OverLimit));
-    assert!(hear(&mut peers, secs(30), &node(9)).expect("an idle one makes room").is_new);
+fn who_went_down_is_missed_until_it_is_back_and_for_a_minute_at_most() {
+    let mut peers = peers(8);
+    (1..=2).for_each(|n| meet(&mut peers, secs(0), n));
+    assert!(!peers.is_missing_somebody(secs(100)));
+    report(&mut peers, secs(100), 1, Report::Down);
+    report(&mut peers, secs(130), 2, Report::Down);
+    assert!(peers.is_missing_somebody(secs(159)));
+    report(&mut peers, secs(159), 2, Report::Connected);
+    assert!(peers.is_missing_somebody(secs(159)));
+    assert!(!peers.is_missing_somebody(secs(160)));
+    report(&mut peers, secs(160), 1, Report::Down);
+    assert!(!peers.is_missing_somebody(secs(160)), "it was not connected");
 }

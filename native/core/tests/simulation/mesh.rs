@@ -113,8 +113,9 @@ impl Mesh {
         joined.into_iter().filter(|at| left.contains(at)).collect()
     }
 
+    /// Who are connected, each with the other.
     pub(crate) fn pairs(&self) -> BTreeSet<(usize, usize)> {
-        self.announced.iter().map(|(_, to, peer)| (*to, *peer)).collect()
+        self.announced.iter().flat_map(|(_, to, peer)| [(*to, *peer), (*peer, *to)]).collect()
     }
 
     pub(crate) fn counters(&self, n: usize) -> Counters {
@@ -139,12 +140,14 @@ impl Mesh {
         let now = self.net.now;
         for (n, happening) in std::mem::take(&mut self.net.log) {
             match happening {
-                Happening::Received { from, outcome: Outcome::Peer { announce }, .. } => {
+                Happening::Received { from, outcome: Outcome::Peer, .. } => {
                     self.heard.push((now, n, from));
-                    if announce {
-                        self.net.report(n, from, Report::Connected);
-                        self.announced.push((now, n, from));
-                    }
+                }
+                Happening::Announced { peer } => {
+                    self.announced.push((now, n, peer));
+                    // Each learns of the connection, whoever dialled.
+                    self.net.report(n, peer, Report::Connected);
+                    self.net.report(peer, n, Report::Connected);
                 }
                 Happening::Received { .. } | Happening::Overrun => {}
                 Happening::Called(call) => self.calls.push((now, n, call)),

@@ -182,6 +182,12 @@ impl Simulation {
         self.wake(n);
     }
 
+    pub(crate) fn reports_lost(&mut self, n: usize) {
+        let now = self.moment();
+        self.nodes[n].reports_lost(now);
+        self.wake(n);
+    }
+
     pub(crate) fn nodes_of(&self, host: usize) -> std::ops::Range<usize> {
         let first = self.first_node[host];
         first..first + self.hosts[host].sockets.len()
@@ -254,9 +260,9 @@ impl Simulation {
             let Some(arrived) = self.socket(n).pop() else { break };
             let (from, meta) = (arrived.from, arrived.meta);
             let outcome = match self.nodes[n].receive(now, &meta, &arrived.bytes) {
-                Received::Peer { heartbeat, announce } => {
-                    assert!(!announce || heartbeat.node == self.names[from], "another name");
-                    Outcome::Peer { announce }
+                Received::Peer(heartbeat) => {
+                    assert_eq!(heartbeat.node, self.names[from], "another name");
+                    Outcome::Peer
                 }
                 Received::Echo => Outcome::Echo,
                 Received::Refused(cause) => Outcome::Refused(cause),
@@ -267,6 +273,9 @@ impl Simulation {
             let slot = index.and_then(is_by);
             let source = meta.source.ip();
             self.log.push((n, Happening::Received { from, source, slot, outcome }));
+        }
+        while let Some(node) = self.nodes[n].next_announcement(now) {
+            self.log.push((n, Happening::Announced { peer: number(&node) }));
         }
         self.act(n, |node, port| node.check_liveness(now, port));
         self.wake(n);
@@ -311,6 +320,12 @@ impl Simulation {
     fn moment(&self) -> Now {
         Now { time: self.now, wall: WallTime::default() }
     }
+}
+
+/// The node that has this name.
+fn number(name: &NodeName) -> usize {
+    let digits = name.as_str().strip_prefix('n').and_then(|name| name.split('@').next());
+    digits.and_then(|digits| digits.parse().ok()).expect("a name of this simulation")
 }
 
 fn node(config: &Config, plan: &Plan, rng: &mut StdRng) -> Node<StdRng> {

@@ -23,6 +23,10 @@ pub(crate) enum Happening {
         slot: Option<usize>,
         outcome: Outcome,
     },
+    /// Somebody should connect to this peer.
+    Announced {
+        peer: usize,
+    },
     Said(Event),
     /// More comes than it may look at.
     Overrun,
@@ -42,7 +46,7 @@ pub(crate) enum Call {
 /// What a node made of a datagram. The simulation knows who sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    Peer { announce: bool },
+    Peer,
     Echo,
     Refused(Refusal),
 }

@@ -13,19 +13,22 @@ use native_gossip_core::{
 use rand_core::{TryCryptoRng, TryRng};
 
 use super::{
-    model::Model,
+    model::{Model, dials_first},
     sealing::{BLOCK, PLAIN, RING, seal, secrets},
 };
 
 /// Steps of one sequence; short, because a long one finds no more and costs many short ones.
 const MAX_STEPS: usize = 64;
 
-/// Below and above the bounds that matter: connects at once, and the part of one source.
-const MAX_PEERS: [usize; 8] = [1, 2, 3, 8, 17, 20, 40, 72];
+/// Below and above the bounds that matter: fresh attempts, the part of one source, all attempts.
+const MAX_PEERS: [usize; 8] = [1, 2, 3, 8, 17, 40, 300, 600];
 
 /// Names that come again and again, and names of floods.
 const KNOWN: usize = 16;
-const FORGED: usize = 128;
+const FORGED: usize = 512;
+
+/// Between two heartbeats of which one is asked for again, for a list that may forget.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The gap within a burst of heartbeats.
 const BURST_GAP: Duration = Duration::from_millis(500);
@@ -39,6 +42,7 @@ pub fn engine(input: &[u8]) {
             break;
         }
         trial.step(&mut script);
+        trial.announce();
         trial.check();
     }
 }
@@ -79,10 +83,11 @@ impl Trial {
     fn new(choice: u8) -> Self {
         let cast = if choice & 1 == 0 { &*UNSEALED_CAST } else { &*SEALED_CAST };
         let max_peers = MAX_PEERS[usize::from(choice >> 1 & 7)];
-        let dice = match choice >> 4 & 3 {
-            0 => Dice::Always(0),
-            1 => Dice::Always(u64::MAX),
-            seed => Dice::Weyl(seed.into()),
+        let (dice, refresh_interval) = match choice >> 4 & 3 {
+            0 => (0, None),
+            1 => (u64::MAX, None),
+            2 => (0x9e37_79b9_7f4a_7c15, None),
+            _ => (0x9e37_79b9_7f4a_7c15, Some(REFRESH_INTERVAL)),
         };
         let interval = match choice >> 6 {
             0 => Duration::from_millis(1),
@@ -90,12 +95,12 @@ impl Trial {
             2 => Duration::from_secs(5),
             _ => Duration::from_secs(86_400),
         };
-        let config =
-            Config { secrets: cast.secrets.clone(), heartbeat_interval: interval, max_peers };
+        let secrets = cast.secrets.clone();
+        let config = Config { secrets, heartbeat_interval: interval, max_peers, refresh_interval };
         Self {
             cast,
-            engine: Engine::new(config, dice),
-            model: Model::new(max_peers),
+            engine: Engine::new(config, Dice(dice)),
+            model: Model::new(max_peers, refresh_interval, dice),
             now: Time::ZERO,
             interval,
             identity: None,
@@ -117,10 +122,7 @@ impl Trial {
             0 => self.now += Duration::from_millis(4u64.pow(which.into())),
             1 => self.wait_for_something(which.into()),
             2 => self.hear_a_node(usize::from(which) % KNOWN, usize::from(which) / KNOWN),
-            3 => (0..=which % 8).for_each(|_| {
-                self.forged = (self.forged + 1) % FORGED;
-                self.hear_a_node(KNOWN + self.forged, which.into());
-            }),
+            3 => self.hear_a_flood(1 << (which % 8), which / 8),
             4 => self.hear_something_else(which, script),
             5 => self.report(which),
             6 => self.change(which),
@@ -130,12 +132,13 @@ impl Trial {
 
     /// To the moment at which something changes, and a nanosecond before and after.
     fn wait_for_something(&mut self, which: usize) {
-        let peer = self.model.peers.get(which / 6).map(|peer| peer.announced);
-        let moment = match (which / 3 % 2, peer) {
-            (0, Some((never_before, _))) => never_before,
-            (_, Some((_, always_from))) => always_from,
-            (_, None) => self.engine.deadline().unwrap_or(self.now),
+        let asks_from = |place: usize| self.model.peers.get(place).and_then(|peer| peer.asks_from);
+        let moment = match which / 3 {
+            0 => self.engine.deadline(),
+            1 | 2 => self.engine.announcement_deadline(),
+            place => asks_from(place - 3),
         };
+        let moment = moment.unwrap_or(self.now);
         let nanosecond = Duration::from_nanos(1);
         let moment = match which % 3 {
             0 => Time::after(moment.since_zero().saturating_sub(nanosecond)),
@@ -149,6 +152,20 @@ impl Trial {
         let player = &self.cast.players[name];
         let datagram = &player.heartbeats[sealed_with % player.heartbeats.len()];
         self.hear(datagram, Ok(name));
+    }
+
+    /// Names that were not heard before, all from one host, or each from one of many.
+    fn hear_a_flood(&mut self, names: usize, form: u8) {
+        let source = self.source;
+        for _ in 0..names {
+            self.forged = (self.forged + 1) % FORGED;
+            if form & 1 == 1 {
+                // Of one network, in which no two hosts share tokens.
+                self.source = IpAddr::from([10, 0, 0, 32 + (self.forged % 224) as u8]);
+            }
+            self.hear_a_node(KNOWN + self.forged, form.into());
+        }
+        self.source = source;
     }
 
     fn hear_something_else(&mut self, which: u8, script: &mut Script<'_>) {
@@ -191,21 +208,39 @@ impl Trial {
             Ok(node) => node,
             Err(cause) => return assert_eq!(verdict, Received::Refused(cause)),
         };
-        let announce = match verdict {
-            Received::Peer { heartbeat, announce } => {
+        let verdict = match verdict {
+            Received::Peer(heartbeat) => {
                 assert_eq!(heartbeat.node, self.cast.players[node].node);
                 self.accepted += 1;
-                self.announced += u64::from(announce);
-                Ok(announce)
+                Ok(())
             }
             Received::Refused(cause) => Err(cause),
             Received::Echo => unreachable!("of another node"),
         };
-        if self.identity.is_some() {
-            self.model.heard(self.now, self.source, node, announce);
+        if let Some(me) = self.name() {
+            let dials_first = dials_first(&self.cast.players[node].node, me);
+            self.model.heard(self.now, self.source, node, dials_first, verdict);
         } else {
-            assert_eq!(announce, Ok(false), "who is not alive cannot connect");
+            assert_eq!(verdict, Ok(()), "who is not alive remembers nobody");
         }
+    }
+
+    /// Whoever has a turn is announced, nobody else, and not without a deadline.
+    fn announce(&mut self) {
+        let is_due = self.engine.announcement_deadline().is_some_and(|due| due <= self.now);
+        loop {
+            let announced = self.engine.next_announcement(self.now);
+            let expected = if self.identity.is_some() { self.model.next(self.now) } else { None };
+            let expected = expected.map(|place| &self.cast.players[place].node);
+            assert_eq!(announced.as_ref(), expected);
+            if announced.is_none() {
+                break;
+            }
+            assert!(is_due, "nobody would have asked");
+            self.announced += 1;
+        }
+        let deadline = self.engine.announcement_deadline();
+        assert!(deadline.is_none_or(|deadline| deadline > self.now), "whoever has a turn has it");
     }
 
     fn report(&mut self, which: u8) {
@@ -215,7 +250,9 @@ impl Trial {
             _ => Report::Down,
         };
         let place = usize::from(which / 3);
-        let node = self.model.peers.get(place).map_or(place, |peer| peer.node);
+        let in_flight = || self.model.in_flight.get(place.saturating_sub(5)).map(|to| to.node);
+        let known = || self.model.peers.get(place).map(|peer| peer.node);
+        let node = if place < 5 { known() } else { in_flight() }.unwrap_or(place);
         self.engine.report(self.now, &self.cast.players[node].node, report);
         self.model.reported(self.now, node, report);
     }
@@ -225,6 +262,10 @@ impl Trial {
             0 => self.identity = None,
             1..=3 => self.identity = Some(usize::from(which)),
             4..=7 => self.source = IpAddr::from([10, 0, 0, which]),
+            8..=11 => {
+                self.engine.reports_lost(self.now);
+                self.model.reports_lost(self.now);
+            }
             _ => self.engine.burst(self.now),
         }
         self.engine.set_identity(self.now, self.name().cloned());
@@ -310,39 +351,31 @@ impl Cast {
 }
 
 fn name(number: usize) -> NodeName {
-    NodeName::parse(&format!("{number:02x}@h")).expect("a node name")
+    NodeName::parse(&format!("{number:03x}@h")).expect("a node name")
 }
 
 fn plain(node: &NodeName) -> Vec<u8> {
     packet::encode(node, &PLAIN, [0; BLOCK])
 }
 
-/// The randomness of an engine: the least and the most that it can be, and something between.
-enum Dice {
-    Always(u64),
-    Weyl(u64),
-}
+/// The randomness of an engine, which always comes to the same: the least that it can be, the most,
+/// or something between.
+struct Dice(u64);
 
 impl TryRng for Dice {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        self.try_next_u64().map(|number| (number >> 32) as u32)
+        Ok((self.0 >> 32) as u32)
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(match self {
-            Self::Always(number) => *number,
-            Self::Weyl(state) => {
-                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                (*state ^ (*state >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
-            }
-        })
+        Ok(self.0)
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
         for part in bytes.chunks_mut(8) {
-            part.copy_from_slice(&self.try_next_u64()?.to_ne_bytes()[..part.len()]);
+            part.copy_from_slice(&self.0.to_ne_bytes()[..part.len()]);
         }
         Ok(())
     }

@@ -3,92 +3,222 @@
 use std::{net::IpAddr, time::Duration};
 
 use native_gossip_core::{
-    Refusal, Report, Time,
-    budget::{ATTEMPTS_AT_ONCE, ATTEMPTS_OF_ONE_SOURCE, ATTEMPTS_OF_RETRIES, NEW_NAME_INTERVAL},
+    NodeName, Refusal, Report, Time,
+    budget::{
+        ATTEMPTS_AT_ONCE, ATTEMPTS_OF_ONE_SOURCE, ATTEMPTS_OF_RETRIES, FRESH_ATTEMPTS,
+        FRESH_ATTEMPTS_OF_RETRIES, NEW_NAME_INTERVAL,
+    },
 };
 
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
-const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
+const LASTING: Duration = Duration::from_secs(30);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
+const FRESH: Duration = Duration::from_millis(200);
 
 /// The peers that an engine remembers, each by its number, at most `max_peers` of them. That the
 /// engine remembers no more shows in what it says of a peer that was forgotten here.
 pub(super) struct Model {
     pub(super) peers: Vec<Peer>,
+    pub(super) in_flight: Vec<Attempt>,
     max_peers: usize,
+    refresh_interval: Option<Duration>,
+    /// What all randomness of the engine comes to.
+    dice: u64,
     new_names: TokenBucket,
     of_sources: Vec<(IpAddr, TokenBucket)>,
     taken_in: u32,
-    /// Who was announced and not reported on, by whose packet, whether it had failed before, and
-    /// until when a report is waited for.
-    in_flight: Vec<(usize, IpAddr, bool, Time)>,
+    /// Sources of which peers wait after a failure, or after none, with the number of their turn.
+    turns: Vec<(bool, IpAddr, u64)>,
+    last_turn: u64,
 }
 
 pub(super) struct Peer {
     pub(super) node: usize,
     heard_at: Time,
-    /// Heard before the first, it is not announced; from the second on, it is; and between them
-    /// it depends on the jitter of the back-off.
-    pub(super) announced: (Time, Time),
-    connected: bool,
+    /// From when on it asks for an attempt when it is heard, if ever.
+    pub(super) asks_from: Option<Time>,
+    waits: Option<Wait>,
+    is_announced: bool,
+    connected_since: Option<Time>,
     failures: u32,
+    /// Whose token it has, until it is connected.
+    named_by: Option<IpAddr>,
+}
+
+#[derive(Clone, Copy)]
+struct Wait {
+    since: Time,
+    source: IpAddr,
+    is_retry: bool,
+    /// The number under which it stands in line; none while the other side may dial.
+    place: Option<u64>,
+}
+
+/// Announced, and not reported on.
+pub(super) struct Attempt {
+    pub(super) node: usize,
+    source: IpAddr,
+    is_retry: bool,
+    began: Time,
 }
 
 impl Model {
-    pub(super) fn new(max_peers: usize) -> Self {
+    pub(super) fn new(max_peers: usize, refresh_interval: Option<Duration>, dice: u64) -> Self {
         Self {
             peers: Vec::new(),
+            in_flight: Vec::new(),
             max_peers,
+            refresh_interval,
+            dice,
             new_names: TokenBucket::new(max_peers),
             of_sources: Vec::new(),
             taken_in: 0,
-            in_flight: Vec::new(),
+            turns: Vec::new(),
+            last_turn: 0,
         }
     }
 
-    /// A heartbeat of `node` arrived. `verdict` is what the engine said: whether to announce it.
+    /// A heartbeat of `node` arrived, which dials first or leaves that to us. `verdict` is what the
+    /// engine said of it.
     pub(super) fn heard(
         &mut self,
         now: Time,
         source: IpAddr,
         node: usize,
-        verdict: Result<bool, Refusal>,
+        dials_first: bool,
+        verdict: Result<(), Refusal>,
     ) {
-        self.in_flight.retain(|(.., ends)| *ends > now);
-        let others = || self.in_flight.iter().filter(|(other, ..)| *other != node);
-        let of_source = others().filter(|(_, named_by, ..)| *named_by == source).count();
-        let retries = others().filter(|(_, _, had_failed, _)| *had_failed).count();
-        let has_failed = self.peers.iter().any(|peer| peer.node == node && peer.failures > 0);
-        let may_attempt = others().count() < ATTEMPTS_AT_ONCE
-            && of_source < ATTEMPTS_OF_ONE_SOURCE
-            && (!has_failed || retries < ATTEMPTS_OF_RETRIES);
-        let announcement = if may_attempt { Ok(true) } else { Err(Refusal::OverLimit) };
-
-        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) {
-            let (never_before, always_from) = peer.announced;
-            let is_early = now < always_from && verdict == Ok(false);
-            let is_late = now >= never_before && verdict == announcement;
-            assert!(is_early || is_late, "peer {node} in {:?}: {verdict:?}", now..always_from);
-            peer.heard_at = now;
-        } else {
-            let may_come = self.has_room() && may_attempt && self.is_allowed(now, source);
-            let expected = if may_come { Ok(true) } else { Err(Refusal::OverLimit) };
+        self.pass(now);
+        if !self.peers.iter().any(|peer| peer.node == node) {
+            let may_come = self.has_room() && self.is_allowed(now, source);
+            let expected = if may_come { Ok(()) } else { Err(Refusal::OverLimit) };
             assert_eq!(verdict, expected, "peer {node} is new");
-            if may_come {
-                self.take_in(now, source, node);
+            if !may_come {
+                return;
+            }
+            self.take_in(now, source, node);
+        }
+        assert_eq!(verdict, Ok(()), "peer {node} is known");
+        let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
+        peer.heard_at = now;
+        if peer.waits.is_some() || peer.asks_from.is_none_or(|from| now < from) {
+            return;
+        }
+        peer.is_announced = false;
+        let is_connected = peer.connected_since.is_some();
+        let is_retry = peer.failures > 0 && !is_connected;
+        let is_first = !is_retry && !is_connected;
+        peer.waits = Some(Wait { since: now, source, is_retry, place: None });
+        if !(is_first && dials_first && self.refresh_interval.is_none()) {
+            self.stand_in_line(node);
+        }
+        self.in_flight.retain(|attempt| attempt.node != node);
+    }
+
+    /// Whose turn it is.
+    pub(super) fn next(&mut self, now: Time) -> Option<usize> {
+        self.pass(now);
+        let fresh = |attempt: &&Attempt| now < attempt.began + FRESH;
+        let retries = || self.in_flight.iter().filter(|attempt| attempt.is_retry);
+        let has_place = self.in_flight.len() < ATTEMPTS_AT_ONCE
+            && self.in_flight.iter().filter(fresh).count() < FRESH_ATTEMPTS;
+        let has_place_for_retry = retries().count() < ATTEMPTS_OF_RETRIES
+            && retries().filter(fresh).count() < FRESH_ATTEMPTS_OF_RETRIES;
+        let of = |source| self.in_flight.iter().filter(|attempt| attempt.source == source).count();
+        let (is_retry, source, _) = *self
+            .turns
+            .iter()
+            .filter(|(is_retry, ..)| has_place && (!is_retry || has_place_for_retry))
+            .filter(|(_, source, _)| of(*source) < ATTEMPTS_OF_ONE_SOURCE)
+            .min_by_key(|(is_retry, _, turn)| (*is_retry, *turn))?;
+
+        let in_line = |peer: &&mut Peer| {
+            let wait = peer.waits.filter(|wait| (wait.is_retry, wait.source) == (is_retry, source));
+            wait.is_some_and(|wait| wait.place.is_some())
+        };
+        let line = self.peers.iter_mut().filter(in_line);
+        let peer = line.min_by_key(|peer| peer.waits.and_then(|wait| wait.place))?;
+        let node = peer.node;
+        (peer.is_announced, peer.asks_from) = (true, Some(now + REPORT_TIMEOUT));
+        self.in_flight.push(Attempt { node, source, is_retry, began: now });
+        self.leave_line(node);
+        self.last_turn += 1;
+        let turn = self.turns.iter_mut().find(|turn| (turn.0, turn.1) == (is_retry, source));
+        turn.into_iter().for_each(|turn| turn.2 = self.last_turn);
+        Some(node)
+    }
+
+    pub(super) fn reported(&mut self, now: Time, node: usize, report: Report) {
+        self.pass(now);
+        let (dice, refresh) = (self.dice, self.refresh_interval);
+        let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
+        let since = peer.connected_since;
+        match report {
+            Report::Connected => {
+                peer.connected_since = since.or(Some(now));
+                peer.asks_from = refresh.map(|interval| now + interval);
+            }
+            Report::Down if since.is_some_and(|since| since + LASTING <= now) => {
+                (peer.failures, peer.asks_from) = (0, Some(now));
+                peer.connected_since = None;
+            }
+            Report::Down if since.is_none() && !peer.is_announced => return,
+            Report::Down | Report::Unreachable => {
+                let pause = Duration::from_secs(1) * 2u32.pow(peer.failures.min(5));
+                let pause = pause.min(LONGEST_BACK_OFF);
+                let jitter = Duration::from_nanos(dice % (pause / 4).as_nanos() as u64);
+                peer.asks_from = Some(now + (pause - jitter));
+                peer.failures += 1;
+                peer.connected_since = None;
             }
         }
-        if verdict == Ok(true) {
-            self.announced(now, source, node, has_failed);
+        peer.is_announced = false;
+        let proved = if report == Report::Connected { peer.named_by.take() } else { None };
+        proved.into_iter().for_each(|source| self.of(source).give_back());
+        self.in_flight.retain(|attempt| attempt.node != node);
+        self.leave_line(node);
+    }
+
+    pub(super) fn reports_lost(&mut self, now: Time) {
+        let is_settled = |peer: &&mut Peer| peer.connected_since.is_some() && peer.waits.is_none();
+        let settled = self.peers.iter_mut().filter(is_settled);
+        settled.filter(|peer| !peer.is_announced).for_each(|peer| peer.asks_from = Some(now));
+    }
+
+    /// Time has passed: some attempts are given up, and some wait for the other side no more.
+    fn pass(&mut self, now: Time) {
+        self.in_flight.retain(|attempt| now < attempt.began + REPORT_TIMEOUT);
+        let patience = Duration::from_millis(700.min(100 + 10 * self.peers.len() as u64));
+        let ends = |wait: &Wait| wait.place.is_none() && wait.since + patience <= now;
+        let mut ended: Vec<_> = self
+            .peers
+            .iter()
+            .filter_map(|peer| peer.waits.filter(ends).map(|wait| (wait.since, peer.node)))
+            .collect();
+        ended.sort_unstable();
+        ended.into_iter().for_each(|(_, node)| self.stand_in_line(node));
+    }
+
+    fn stand_in_line(&mut self, node: usize) {
+        let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
+        let Some(wait) = &mut peer.waits else { return };
+        self.last_turn += 1;
+        wait.place = Some(self.last_turn);
+        let (is_retry, source) = (wait.is_retry, wait.source);
+        if !self.turns.iter().any(|turn| (turn.0, turn.1) == (is_retry, source)) {
+            self.turns.push((is_retry, source, self.last_turn));
         }
     }
 
-    fn announced(&mut self, now: Time, source: IpAddr, node: usize, has_failed: bool) {
-        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) {
-            peer.announced = at(now + REPORT_TIMEOUT);
-        }
-        self.in_flight.retain(|(other, ..)| *other != node);
-        self.in_flight.push((node, source, has_failed, now + REPORT_TIMEOUT));
+    fn leave_line(&mut self, node: usize) {
+        let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
+        peer.waits = None;
+        let peers = &self.peers;
+        self.turns.retain(|(is_retry, source, _)| {
+            let wait = |peer: &Peer| peer.waits.filter(|wait| wait.place.is_some());
+            let of_line = |wait: Wait| (wait.is_retry, wait.source) == (*is_retry, *source);
+            peers.iter().filter_map(wait).any(of_line)
+        });
     }
 
     fn take_in(&mut self, now: Time, source: IpAddr, node: usize) {
@@ -99,29 +229,16 @@ impl Model {
         self.peers.push(Peer {
             node,
             heard_at: now,
-            announced: at(now),
-            connected: false,
+            asks_from: Some(now),
+            waits: None,
+            is_announced: false,
+            connected_since: None,
             failures: 0,
+            named_by: Some(source),
         });
         assert!(self.peers.len() <= self.max_peers);
         let refilled = now.since_zero().as_nanos() / NEW_NAME_INTERVAL.as_nanos();
         assert!(u128::from(self.taken_in) <= self.max_peers as u128 + refilled);
-    }
-
-    pub(super) fn reported(&mut self, now: Time, node: usize, report: Report) {
-        self.in_flight.retain(|(other, ..)| *other != node);
-        let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
-        peer.connected = report == Report::Connected;
-        match report {
-            Report::Connected => peer.announced = at(now + REFRESH_INTERVAL),
-            Report::Down => peer.announced = at(now),
-            Report::Unreachable => {
-                let pause = Duration::from_secs(1) * 2u32.pow(peer.failures.min(5));
-                let pause = pause.min(LONGEST_BACK_OFF);
-                peer.announced = (now + pause * 3 / 4, now + pause);
-            }
-        }
-        peer.failures = if report == Report::Unreachable { peer.failures + 1 } else { 0 };
     }
 
     fn is_allowed(&mut self, now: Time, source: IpAddr) -> bool {
@@ -141,9 +258,10 @@ impl Model {
         self.peers.len() < self.max_peers || self.peers.iter().any(|peer| self.is_idle(peer))
     }
 
-    /// Whether it may be forgotten: nobody is connected or connecting to it.
+    /// Whether it may be forgotten: nobody is connected or connecting to it, and it waits for none.
     fn is_idle(&self, peer: &Peer) -> bool {
-        !peer.connected && self.in_flight.iter().all(|(node, ..)| *node != peer.node)
+        let is_in_flight = self.in_flight.iter().any(|attempt| attempt.node == peer.node);
+        peer.connected_since.is_none() && peer.waits.is_none() && !is_in_flight
     }
 
     fn make_room(&mut self) {
@@ -157,8 +275,11 @@ impl Model {
     }
 }
 
-fn at(time: Time) -> (Time, Time) {
-    (time, time)
+/// Whether the first of two nodes dials first. It does where its name is the smaller one and as many
+/// of the bytes of both are odd as come in pairs, or where neither is so.
+pub(super) fn dials_first(one: &NodeName, other: &NodeName) -> bool {
+    let odd = |node: &NodeName| node.as_str().bytes().filter(|byte| byte % 2 == 1).count();
+    (one < other) == ((odd(one) + odd(other)).is_multiple_of(2))
 }
 
 /// So many at once, and one more every [`NEW_NAME_INTERVAL`].
@@ -178,5 +299,10 @@ impl TokenBucket {
 
     fn take(&mut self, now: Time) {
         self.full_at = self.full_at.max(now) + NEW_NAME_INTERVAL;
+    }
+
+    fn give_back(&mut self) {
+        let since_zero = self.full_at.since_zero().saturating_sub(NEW_NAME_INTERVAL);
+        self.full_at = Time::after(since_zero);
     }
 }

@@ -1,0 +1,133 @@
+//! The peers that wait for a connection attempt, in the order in which they have their turns.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::IpAddr,
+    time::Duration,
+};
+
+use super::{
+    in_flight::InFlight,
+    state::{State, Wanted},
+};
+use crate::{NodeName, Time};
+
+/// An index of the peers that wait; the table bounds it. Those of which the last attempt did not
+/// fail go first. Among them each source has a turn in rotation, and of one source whoever waits
+/// longest: a host that names a thousand peers keeps another one waiting for one turn.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// Those to which the other side dials first, by the moment from which they wait.
+    delayed: BTreeMap<(Time, NodeName), Wanted>,
+    untroubled: Lines,
+    retries: Lines,
+    unconnected: usize,
+}
+
+/// A line of peers for each source.
+#[derive(Debug, Default)]
+struct Lines {
+    by_source: BTreeMap<IpAddr, VecDeque<NodeName>>,
+    /// The sources that have a line, in the order of their turns.
+    rotation: VecDeque<IpAddr>,
+}
+
+impl Queue {
+    /// Those that were delayed for this long wait in line from now on.
+    pub(super) fn end_delays(&mut self, now: Time, patience: Duration) {
+        while let Some(entry) = self.delayed.first_entry()
+            && entry.key().0 + patience <= now
+        {
+            let ((_, node), wanted) = entry.remove_entry();
+            self.lines(&wanted).push(wanted.source, node);
+        }
+    }
+
+    /// The peer that has its turn, if there is a place for any that waits in line.
+    pub(super) fn next(&mut self, now: Time, in_flight: &InFlight) -> Option<NodeName> {
+        let places = in_flight.places(now);
+        for (is_retry, lines) in [(false, &mut self.untroubled), (true, &mut self.retries)] {
+            if places.are_left(is_retry)
+                && let Some(node) = lines.next(|source| in_flight.has_room_for(source))
+            {
+                return Some(node);
+            }
+        }
+        None
+    }
+
+    /// When somebody may have a turn, if nothing happens.
+    pub(super) fn deadline(
+        &self,
+        now: Time,
+        patience: Duration,
+        in_flight: &InFlight,
+    ) -> Option<Time> {
+        let is_empty = self.untroubled.is_empty() && self.retries.is_empty();
+        let place = if is_empty { None } else { in_flight.deadline(now) };
+        let delayed = self.delayed.first_key_value().map(|((since, _), _)| *since + patience);
+        place.into_iter().chain(delayed).min()
+    }
+
+    /// How many wait that are not connected.
+    pub(super) fn unconnected(&self) -> usize {
+        self.unconnected
+    }
+
+    /// The peer was in one state, and is in another one now.
+    pub(super) fn follow(&mut self, node: &NodeName, before: &State, after: &State) {
+        // Who waits already keeps its place.
+        if matches!((before, after), (State::Waiting(_), State::Waiting(_))) {
+            return;
+        }
+        if let State::Waiting(wanted) = before {
+            self.unconnected -= usize::from(!wanted.kind.is_refresh());
+            if self.delayed.remove(&(wanted.since, node.clone())).is_none() {
+                self.lines(wanted).remove(wanted.source, node);
+            }
+        }
+        if let State::Waiting(wanted) = after {
+            self.unconnected += usize::from(!wanted.kind.is_refresh());
+            if wanted.is_delayed {
+                self.delayed.insert((wanted.since, node.clone()), *wanted);
+            } else {
+                self.lines(wanted).push(wanted.source, node.clone());
+            }
+        }
+    }
+
+    fn lines(&mut self, wanted: &Wanted) -> &mut Lines {
+        if wanted.kind.is_retry() { &mut self.retries } else { &mut self.untroubled }
+    }
+}
+
+impl Lines {
+    fn is_empty(&self) -> bool {
+        self.rotation.is_empty()
+    }
+
+    fn push(&mut self, source: IpAddr, node: NodeName) {
+        let line = self.by_source.entry(source).or_default();
+        if line.is_empty() {
+            self.rotation.push_back(source);
+        }
+        line.push_back(node);
+    }
+
+    fn remove(&mut self, source: IpAddr, node: &NodeName) {
+        let Some(line) = self.by_source.get_mut(&source) else { return };
+        line.retain(|other| other != node);
+        if line.is_empty() {
+            self.by_source.remove(&source);
+            self.rotation.retain(|other| *other != source);
+        }
+    }
+
+    /// The first one of the source whose turn it is; its next turn is after those of the others.
+    fn next(&mut self, has_room: impl Fn(IpAddr) -> bool) -> Option<NodeName> {
+        let place = self.rotation.iter().position(|source| has_room(*source))?;
+        let source = self.rotation.remove(place)?;
+        self.rotation.push_back(source);
+        self.by_source.get(&source)?.front().cloned()
+    }
+}
