@@ -67,12 +67,16 @@ impl Hour {
     }
 
     /// Both ends have a connection now. One that took an earlier connection to be alive learns that
-    /// it is not.
+    /// it is not, and then, by `:nodeup`, that there is one.
     fn establish(&mut self, from: usize, to: usize) {
         self.lose(to, from);
         self.is_connected[(from, to)] = true;
         self.is_connected[(to, from)] = true;
         self.note_meeting(from, to);
+        match self.attempts[to].get_mut(&from) {
+            Some(attempt) => attempt.went_down = false,
+            None => self.report(to, from, Report::Connected),
+        }
     }
 
     /// The time for a connection to be given up has come; it may have recovered, or be a new one.
@@ -105,6 +109,7 @@ impl Hour {
             return;
         }
         self.count("connections lost");
+        self.note_loss(node, peer);
         match self.attempts[node].get_mut(&peer) {
             Some(attempt) => attempt.went_down = true,
             None => self.report(node, peer, Report::Down),
@@ -113,6 +118,8 @@ impl Hour {
 
     fn report(&mut self, by: usize, peer: usize, report: Report) {
         if self.rng.random_ratio(1, LOST_REPORTS) {
+            self.net.reports_lost(by);
+            self.rules.reports_lost(self.net.now, by);
             return self.count("reports lost");
         }
         self.net.report(by, peer, report);

@@ -185,7 +185,7 @@ impl Hour {
         let ear = &mut self.healing.ears[node][slot];
         match outcome {
             Outcome::Echo => (ear.missed, ear.rejoins, ear.is_blurred) = (0, 0, false),
-            Outcome::Peer { .. } if !is_near(from) => {
+            Outcome::Peer if !is_near(from) => {
                 ear.heard(self.net.now);
                 if self.healing.connected[(node, from)] {
                     ear.peers.retain(|peer| *peer != from);

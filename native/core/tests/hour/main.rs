@@ -141,9 +141,12 @@ enum Timer {
 impl Hour {
     fn new(size: usize, seed: u64) -> Self {
         let plans = plans(size);
+        let ailing = plans.iter().map(Ailing::new).collect();
+        let net = Simulation::new(plans, &Config::default(), seed);
         let mut hour = Self {
-            ailing: plans.iter().map(Ailing::new).collect(),
-            net: Simulation::new(plans, &Config::default(), seed),
+            ailing,
+            rules: Rules::new(&net.names),
+            net,
             is_alive: vec![true; size],
             is_calm: false,
             is_connected: Grid::new(size, false),
@@ -151,7 +154,6 @@ impl Hour {
             attempts_begun: 0,
             reach: vec![Reach::default(); size],
             pairs: Grid::new(size, Pair::default()),
-            rules: Rules::new(size),
             healing: Healing::new(size),
             alerts: (0..size).map(|_| Alerts::default()).collect(),
             sending: vec![Sending::new(Time::ZERO); size],
@@ -207,11 +209,12 @@ impl Hour {
     /// Judges what happened, in its order.
     fn take_note(&mut self) {
         let mut log = std::mem::take(&mut self.net.log);
-        let mut changed = None;
+        let (mut changed, mut heard) = (None, Vec::new());
         for (node, happening) in log.drain(..) {
             match happening {
                 Happening::Received { from, source, slot, outcome } => {
                     self.heard(node, from, source, outcome);
+                    heard.push(node);
                     self.note_hearing(node, from, slot, outcome);
                 }
                 Happening::Called(call) => {
@@ -219,6 +222,10 @@ impl Hour {
                         changed = Some(node);
                     }
                     self.note_call(node, &call);
+                }
+                Happening::Announced { peer } => {
+                    self.rules.announced(self.net.now, node, peer);
+                    self.connect(node, peer);
                 }
                 Happening::Said(event) => self.note_event(node, event),
                 Happening::Overrun => {
@@ -228,6 +235,10 @@ impl Hour {
             }
         }
         self.net.log = log;
+        heard.dedup();
+        for node in heard {
+            self.rules.nobody_is_passed_over(self.net.now, node);
+        }
         // Calls are made by one node at a time, in its turn.
         if let Some(node) = changed {
             self.reconsider(self.net.host_of[node]);
@@ -237,13 +248,12 @@ impl Hour {
     fn heard(&mut self, to: usize, peer: usize, source: IpAddr, outcome: Outcome) {
         let now = self.net.now;
         match outcome {
-            Outcome::Peer { announce: true } => {
-                self.rules.announced(now, to, peer, source);
-                self.connect(to, peer);
+            Outcome::Peer if self.is_alive[to] => {
+                if self.rules.heard(now, to, peer, source) {
+                    self.sending[to].answered(now);
+                }
             }
-            Outcome::Peer { .. } if self.is_alive[to] => self.rules.not_announced(now, to, peer),
-            Outcome::Peer { .. } => {}
-            Outcome::Refused(Refusal::OverLimit) => self.rules.put_off(now, to, peer, source),
+            Outcome::Peer => {}
             Outcome::Echo => assert_eq!(to, peer),
             Outcome::Refused(Refusal::Malformed) if peer == STRANGER => {}
             Outcome::Refused(cause) => unreachable!("n{peer} is refused by n{to} as {cause}"),
@@ -306,9 +316,12 @@ impl Hour {
         for (why, count) in &self.rules.announcements {
             println!("announcements permitted by {why}: {count}");
         }
-        println!("announcements put off by attempts in flight: {}", self.rules.put_off);
-        let [all, of_source, retries] = self.rules.most_attempts;
-        println!("most attempts in flight: {all}, {of_source} of one source, {retries} retries");
+        println!("whoever asked was announced within {:.1?}", self.rules.longest_wait);
+        let [all, fresh, of_source, retries] = self.rules.most_attempts;
+        println!(
+            "most attempts in flight: {all}, {fresh} of them fresh, {of_source} of one source, \
+             {retries} retries"
+        );
         println!("a pair met {}", spread(&mut self.waits));
         for (what, waits) in &mut self.healing.waits {
             println!("{what}: {} times, {}", waits.len(), spread(waits));

@@ -27,6 +27,8 @@ pub(crate) struct Pair {
     /// Since when they can connect besides.
     meet_since: Option<Time>,
     has_met: bool,
+    /// When one of them lost the connection last.
+    lost_at: Option<Time>,
 }
 
 impl Hour {
@@ -130,6 +132,10 @@ impl Hour {
         }
     }
 
+    pub(crate) fn note_loss(&mut self, one: usize, other: usize) {
+        self.pairs[(one.min(other), one.max(other))].lost_at = Some(self.net.now);
+    }
+
     /// For the summary alone: how long those have waited that are connected now.
     pub(crate) fn note_meeting(&mut self, one: usize, other: usize) {
         let pair = &mut self.pairs[(one.min(other), one.max(other))];
@@ -157,7 +163,11 @@ impl Hour {
                         pair.meet_since
                     );
                     self.count("pairs found connected");
-                } else if is_over(pair.hear_since) && self.one_connects(one, other) {
+                } else if is_over(
+                    pair.hear_since.map(|since| since.max(pair.lost_at.unwrap_or(since))),
+                ) && self.one_connects(one, other)
+                    && !self.are_connected(one, other)
+                {
                     assert!(
                         self.rules.was_announced(now, one, other),
                         "not announced: n{one} and n{other} hear each other since {:?} and neither \

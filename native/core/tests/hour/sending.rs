@@ -32,11 +32,28 @@ pub(crate) struct Sending {
     reasons: u64,
     outages: [Option<Time>; SLOTS + 1],
     overrun_at: Option<Time>,
+    /// Answers to those that should hear us soon, one a second at most.
+    answers: u64,
+    answered_at: Option<Time>,
 }
 
 impl Sending {
     pub(crate) fn new(now: Time) -> Self {
-        Self { since: now, reasons: 1, outages: [None; SLOTS + 1], overrun_at: None }
+        Self {
+            since: now,
+            reasons: 1,
+            outages: [None; SLOTS + 1],
+            overrun_at: None,
+            answers: 0,
+            answered_at: None,
+        }
+    }
+
+    pub(crate) fn answered(&mut self, now: Time) {
+        if self.answered_at.is_none_or(|at| now >= at + Duration::from_secs(1)) {
+            self.answered_at = Some(now);
+            self.answers += 1;
+        }
     }
 
     pub(crate) fn booted(&mut self) {
@@ -64,16 +81,15 @@ impl Sending {
     }
 
     /// Heartbeats that there was a reason for until now, and six times the standard deviation.
-    fn most(&self, now: Time, nodes: usize) -> u64 {
+    fn most(&self, now: Time) -> u64 {
         let lasting = self.outages.iter().flatten().map(|since| retries(now - *since));
         let bursts = self.reasons + lasting.sum::<u64>();
         let mean = Config::default().heartbeat_interval / 2;
         let scheduled = (now - self.since).as_secs_f64() / mean.as_secs_f64();
         let scheduled = scheduled + 6.0 * 0.58 * scheduled.sqrt() + 3.0;
-        // Each name that is new is answered once.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let scheduled = scheduled as u64;
-        scheduled + bursts * HEARTBEATS + nodes as u64
+        scheduled + bursts * HEARTBEATS + self.answers
     }
 }
 
@@ -96,7 +112,7 @@ impl Hour {
 
     pub(crate) fn check_sending(&mut self, node: usize) {
         let (sending, sent) = (&self.sending[node], self.net.nodes[node].counters().sent);
-        let most = sending.most(self.net.now, self.size());
+        let most = sending.most(self.net.now);
         assert!(
             sent <= most,
             "over-sent: n{node} has sent {sent} heartbeats since {:?}, and there was reason for \
