@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use native_gossip_core::{Config, Event, NetworkConfig, Node, NodeName, Now, Received, Time};
+use native_gossip_core::{Config, Event, NetworkConfig, Node, NodeName, Now, Time};
 use rand::rngs::StdRng;
 
 use crate::{
@@ -103,10 +103,13 @@ impl Driver {
                 }
             }
             self.node.advance(now, &mut self.network);
-            let is_drained = self.receive(now, &mut |node| {
+            let is_drained = self.receive(now)?;
+            while announced < slice.announcements
+                && let Some(node) = self.node.next_announcement(now)
+            {
                 announced += 1;
-                listener.announce(node);
-            })?;
+                listener.announce(&node);
+            }
             if is_drained {
                 self.node.check_liveness(now, &mut self.network);
             }
@@ -124,7 +127,7 @@ impl Driver {
     }
 
     /// Receives a batch, and says whether that was all there is to receive for now.
-    fn receive(&mut self, now: Now, announce: &mut dyn FnMut(&NodeName)) -> io::Result<bool> {
+    fn receive(&mut self, now: Now) -> io::Result<bool> {
         for _ in 0..BATCH {
             if !self.node.is_open() {
                 return Ok(true);
@@ -143,10 +146,7 @@ impl Driver {
                     return Ok(true);
                 }
             };
-            let received = self.node.receive(now, &meta, datagram);
-            if let Received::Peer { heartbeat, announce: true } = received {
-                announce(&heartbeat.node);
-            }
+            self.node.receive(now, &meta, datagram);
         }
         Ok(false)
     }
