@@ -21,11 +21,14 @@ use super::{
 const MAX_STEPS: usize = 64;
 
 /// Below and above the bounds that matter: fresh attempts, the part of one source, all attempts.
-const MAX_PEERS: [usize; 8] = [1, 2, 3, 8, 17, 40, 300, 600];
+const MAX_PEERS: [usize; 8] = [1, 2, 3, 8, 17, 20, 40, 300];
+
+/// Names of one flood. Few of them are large: those take long to try.
+const FLOODS: [usize; 8] = [1, 2, 3, 4, 5, 8, 16, 64];
 
 /// Names that come again and again, and names of floods.
 const KNOWN: usize = 16;
-const FORGED: usize = 512;
+const FORGED: usize = 320;
 
 /// Between two heartbeats of which one is asked for again, for a list that may forget.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
@@ -122,7 +125,7 @@ impl Trial {
             0 => self.now += Duration::from_millis(4u64.pow(which.into())),
             1 => self.wait_for_something(which.into()),
             2 => self.hear_a_node(usize::from(which) % KNOWN, usize::from(which) / KNOWN),
-            3 => self.hear_a_flood(1 << (which % 8), which / 8),
+            3 => self.hear_a_flood(FLOODS[usize::from(which % 8)], which / 8),
             4 => self.hear_something_else(which, script),
             5 => self.report(which),
             6 => self.change(which),

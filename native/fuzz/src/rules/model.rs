@@ -27,9 +27,8 @@ pub(super) struct Model {
     new_names: TokenBucket,
     of_sources: Vec<(IpAddr, TokenBucket)>,
     taken_in: u32,
-    /// Sources of which peers wait after a failure, or after none, with the number of their turn.
-    turns: Vec<(bool, IpAddr, u64)>,
-    last_turn: u64,
+    /// The lines in which peers wait, those of retries and those of others, in the order of turns.
+    lines: Vec<Line>,
 }
 
 pub(super) struct Peer {
@@ -50,8 +49,15 @@ struct Wait {
     since: Time,
     source: IpAddr,
     is_retry: bool,
-    /// The number under which it stands in line; none while the other side may dial.
-    place: Option<u64>,
+    /// Not while the other side may dial.
+    is_in_line: bool,
+}
+
+/// Peers that one source named.
+struct Line {
+    is_retry: bool,
+    source: IpAddr,
+    nodes: Vec<usize>,
 }
 
 /// Announced, and not reported on.
@@ -73,8 +79,7 @@ impl Model {
             new_names: TokenBucket::new(max_peers),
             of_sources: Vec::new(),
             taken_in: 0,
-            turns: Vec::new(),
-            last_turn: 0,
+            lines: Vec::new(),
         }
     }
 
@@ -108,7 +113,7 @@ impl Model {
         let is_connected = peer.connected_since.is_some();
         let is_retry = peer.failures > 0 && !is_connected;
         let is_first = !is_retry && !is_connected;
-        peer.waits = Some(Wait { since: now, source, is_retry, place: None });
+        peer.waits = Some(Wait { since: now, source, is_retry, is_in_line: false });
         if !(is_first && dials_first && self.refresh_interval.is_none()) {
             self.stand_in_line(node);
         }
@@ -125,26 +130,19 @@ impl Model {
         let has_place_for_retry = retries().count() < ATTEMPTS_OF_RETRIES
             && retries().filter(fresh).count() < FRESH_ATTEMPTS_OF_RETRIES;
         let of = |source| self.in_flight.iter().filter(|attempt| attempt.source == source).count();
-        let (is_retry, source, _) = *self
-            .turns
-            .iter()
-            .filter(|(is_retry, ..)| has_place && (!is_retry || has_place_for_retry))
-            .filter(|(_, source, _)| of(*source) < ATTEMPTS_OF_ONE_SOURCE)
-            .min_by_key(|(is_retry, _, turn)| (*is_retry, *turn))?;
-
-        let in_line = |peer: &&mut Peer| {
-            let wait = peer.waits.filter(|wait| (wait.is_retry, wait.source) == (is_retry, source));
-            wait.is_some_and(|wait| wait.place.is_some())
+        let has_turn = |line: &Line| of(line.source) < ATTEMPTS_OF_ONE_SOURCE;
+        let place = |is_retry: bool| {
+            self.lines.iter().position(|line| line.is_retry == is_retry && has_turn(line))
         };
-        let line = self.peers.iter_mut().filter(in_line);
-        let peer = line.min_by_key(|peer| peer.waits.and_then(|wait| wait.place))?;
-        let node = peer.node;
+        let untroubled = if has_place { place(false) } else { None };
+        let retry = if has_place && has_place_for_retry { place(true) } else { None };
+        let line = self.lines.remove(untroubled.or(retry)?);
+        let (node, source, is_retry) = (line.nodes[0], line.source, line.is_retry);
+        self.lines.push(line);
+        self.leave_line(node);
+        let peer = self.peers.iter_mut().find(|peer| peer.node == node)?;
         (peer.is_announced, peer.asks_from) = (true, Some(now + REPORT_TIMEOUT));
         self.in_flight.push(Attempt { node, source, is_retry, began: now });
-        self.leave_line(node);
-        self.last_turn += 1;
-        let turn = self.turns.iter_mut().find(|turn| (turn.0, turn.1) == (is_retry, source));
-        turn.into_iter().for_each(|turn| turn.2 = self.last_turn);
         Some(node)
     }
 
@@ -189,7 +187,7 @@ impl Model {
     fn pass(&mut self, now: Time) {
         self.in_flight.retain(|attempt| now < attempt.began + REPORT_TIMEOUT);
         let patience = Duration::from_millis(700.min(100 + 10 * self.peers.len() as u64));
-        let ends = |wait: &Wait| wait.place.is_none() && wait.since + patience <= now;
+        let ends = |wait: &Wait| !wait.is_in_line && wait.since + patience <= now;
         let mut ended: Vec<_> = self
             .peers
             .iter()
@@ -202,23 +200,21 @@ impl Model {
     fn stand_in_line(&mut self, node: usize) {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
         let Some(wait) = &mut peer.waits else { return };
-        self.last_turn += 1;
-        wait.place = Some(self.last_turn);
+        wait.is_in_line = true;
         let (is_retry, source) = (wait.is_retry, wait.source);
-        if !self.turns.iter().any(|turn| (turn.0, turn.1) == (is_retry, source)) {
-            self.turns.push((is_retry, source, self.last_turn));
+        let is_its = |line: &&mut Line| (line.is_retry, line.source) == (is_retry, source);
+        match self.lines.iter_mut().find(is_its) {
+            Some(line) => line.nodes.push(node),
+            None => self.lines.push(Line { is_retry, source, nodes: vec![node] }),
         }
     }
 
     fn leave_line(&mut self, node: usize) {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
-        peer.waits = None;
-        let peers = &self.peers;
-        self.turns.retain(|(is_retry, source, _)| {
-            let wait = |peer: &Peer| peer.waits.filter(|wait| wait.place.is_some());
-            let of_line = |wait: Wait| (wait.is_retry, wait.source) == (*is_retry, *source);
-            peers.iter().filter_map(wait).any(of_line)
-        });
+        if peer.waits.take().is_some() {
+            self.lines.iter_mut().for_each(|line| line.nodes.retain(|other| *other != node));
+            self.lines.retain(|line| !line.nodes.is_empty());
+        }
     }
 
     fn take_in(&mut self, now: Time, source: IpAddr, node: usize) {
