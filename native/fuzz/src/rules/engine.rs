@@ -24,7 +24,7 @@ const MAX_STEPS: usize = 64;
 const MAX_PEERS: [usize; 8] = [1, 2, 3, 8, 17, 20, 40, 300];
 
 /// Names of one flood. Few of them are large: those take long to try.
-const FLOODS: [usize; 8] = [1, 2, 3, 4, 5, 8, 16, 64];
+const FLOODS: [usize; 8] = [1, 2, 3, 4, 5, 8, 16, 32];
 
 /// Names that come again and again, and names of floods.
 const KNOWN: usize = 16;

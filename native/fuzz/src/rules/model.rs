@@ -37,7 +37,9 @@ pub(super) struct Peer {
     /// From when on it asks for an attempt when it is heard, if ever.
     pub(super) asks_from: Option<Time>,
     waits: Option<Wait>,
+    /// Announced, and neither reported on nor heard after that became due.
     is_announced: bool,
+    is_in_flight: bool,
     connected_since: Option<Time>,
     failures: u32,
     /// Whose token it has, until it is connected.
@@ -109,7 +111,7 @@ impl Model {
         if peer.waits.is_some() || peer.asks_from.is_none_or(|from| now < from) {
             return;
         }
-        peer.is_announced = false;
+        (peer.is_announced, peer.is_in_flight) = (false, false);
         let is_connected = peer.connected_since.is_some();
         let is_retry = peer.failures > 0 && !is_connected;
         let is_first = !is_retry && !is_connected;
@@ -141,7 +143,8 @@ impl Model {
         self.lines.push(line);
         self.leave_line(node);
         let peer = self.peers.iter_mut().find(|peer| peer.node == node)?;
-        (peer.is_announced, peer.asks_from) = (true, Some(now + REPORT_TIMEOUT));
+        (peer.is_announced, peer.is_in_flight) = (true, true);
+        peer.asks_from = Some(now + REPORT_TIMEOUT);
         self.in_flight.push(Attempt { node, source, is_retry, began: now });
         Some(node)
     }
@@ -170,7 +173,7 @@ impl Model {
                 peer.connected_since = None;
             }
         }
-        peer.is_announced = false;
+        (peer.is_announced, peer.is_in_flight) = (false, false);
         let proved = if report == Report::Connected { peer.named_by.take() } else { None };
         proved.into_iter().for_each(|source| self.of(source).give_back());
         self.in_flight.retain(|attempt| attempt.node != node);
@@ -185,7 +188,11 @@ impl Model {
 
     /// Time has passed: some attempts are given up, and some wait for the other side no more.
     fn pass(&mut self, now: Time) {
-        self.in_flight.retain(|attempt| now < attempt.began + REPORT_TIMEOUT);
+        let has_expired = |attempt: &Attempt| attempt.began + REPORT_TIMEOUT <= now;
+        for expired in self.in_flight.extract_if(.., |attempt| has_expired(attempt)) {
+            let peer = self.peers.iter_mut().find(|peer| peer.node == expired.node);
+            peer.into_iter().for_each(|peer| peer.is_in_flight = false);
+        }
         let patience = Duration::from_millis(700.min(100 + 10 * self.peers.len() as u64));
         let ends = |wait: &Wait| !wait.is_in_line && wait.since + patience <= now;
         let mut ended: Vec<_> = self
@@ -228,6 +235,7 @@ impl Model {
             asks_from: Some(now),
             waits: None,
             is_announced: false,
+            is_in_flight: false,
             connected_since: None,
             failures: 0,
             named_by: Some(source),
@@ -256,8 +264,7 @@ impl Model {
 
     /// Whether it may be forgotten: nobody is connected or connecting to it, and it waits for none.
     fn is_idle(&self, peer: &Peer) -> bool {
-        let is_in_flight = self.in_flight.iter().any(|attempt| attempt.node == peer.node);
-        peer.connected_since.is_none() && peer.waits.is_none() && !is_in_flight
+        peer.connected_since.is_none() && peer.waits.is_none() && !peer.is_in_flight
     }
 
     fn make_room(&mut self) {
