@@ -102,6 +102,9 @@ impl Driver {
                     Command::Seeds(seeds) => self.node.set_seeds(now, seeds),
                 }
             }
+            if self.commands.lost_reports() {
+                self.node.reports_lost(now);
+            }
             self.node.advance(now, &mut self.network);
             let is_drained = self.receive(now)?;
             while announced < slice.announcements

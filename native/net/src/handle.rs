@@ -12,8 +12,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use mio::Waker;
 use native_gossip_core::{Counters, NodeName, Report};
 
-/// Commands that wait for the loop. One that finds no place is dropped, and made good: a peer is
-/// announced again when no report came, and seeds are told again and again.
+/// Commands that wait for the loop. One that finds no place is dropped, and made good: the node is told
+/// that reports were lost, and seeds are told again and again.
 const COMMANDS: usize = 8192;
 
 /// A handle to a [`Driver`](crate::Driver) for other threads.
@@ -26,6 +26,7 @@ pub struct Handle {
 pub(crate) struct Shared {
     waker: Waker,
     stopped: AtomicBool,
+    lost_reports: AtomicBool,
     counters: Mutex<Counters>,
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn pair(waker: Waker) -> (Handle, CommandQueue) {
     let shared = Arc::new(Shared {
         waker,
         stopped: AtomicBool::new(false),
+        lost_reports: AtomicBool::new(false),
         counters: Mutex::new(Counters::default()),
     });
     let queue = CommandQueue { shared: Arc::clone(&shared), commands: receiver };
@@ -84,9 +86,12 @@ impl Handle {
     }
 
     fn command(&self, command: Command) {
-        if self.commands.try_send(command).is_ok() {
-            self.wake();
+        if let Err(error) = self.commands.try_send(command)
+            && matches!(error.into_inner(), Command::Report(..))
+        {
+            self.shared.lost_reports.store(true, Ordering::Release);
         }
+        self.wake();
     }
 
     fn wake(&self) {
@@ -102,6 +107,12 @@ impl CommandQueue {
 
     pub(crate) fn waiting(&self) -> impl Iterator<Item = Command> {
         self.commands.try_iter()
+    }
+
+    /// Whether reports found no place since this was asked last. To be asked after the commands that
+    /// wait were carried out: what is lost is later than those.
+    pub(crate) fn lost_reports(&self) -> bool {
+        self.shared.lost_reports.swap(false, Ordering::AcqRel)
     }
 
     pub(crate) fn publish(&self, counters: Counters) {

@@ -220,6 +220,31 @@ fn a_peer_that_went_down_is_announced_again() {
 }
 
 #[test]
+fn a_peer_of_which_a_report_was_lost_is_announced_again() {
+    let net = multicast();
+    let hasty = Config { heartbeat_interval: Duration::from_millis(100), ..Config::default() };
+    let _b = Node::start_with(hasty, "b@127.0.0.1", &net, false);
+    let name = |name| NodeName::parse(name).expect("a node name");
+    let (mut driver, handle) = Driver::new(Config::default(), net).expect("a poller");
+    let (sender, told) = channel();
+    let mut listener = Recorder(sender);
+    let slice = Slice { time: Duration::from_millis(10), announcements: 256 };
+    let mut serve_until_announced = || {
+        let deadline = Instant::now() + DEADLINE;
+        while !told.try_iter().any(|told| told == peer("b@127.0.0.1")) {
+            assert!(Instant::now() < deadline, "it is not announced");
+            driver.serve(Some(name("a@127.0.0.1")), false, slice, &mut listener).expect("it works");
+        }
+    };
+    serve_until_announced();
+    handle.report(name("b@127.0.0.1"), Report::Connected);
+    // More than wait for a driver that is not served, and then the one that matters.
+    (0..10_000).for_each(|_| handle.report(name("stranger@127.0.0.1"), Report::Down));
+    handle.report(name("b@127.0.0.1"), Report::Down);
+    serve_until_announced();
+}
+
+#[test]
 fn each_heartbeat_is_an_event_with_debug() {
     let net = multicast();
     let a = Node::start("a@127.0.0.1", &net, None, true);
