@@ -18,7 +18,7 @@ defmodule NativeGossip.ConnectorTest do
       list_nodes: {Topology, :list, [[:connected@host]]}
     }
 
-    %{connector: Connector.new(cluster)}
+    %{connector: Connector.new(cluster), cluster: cluster}
   end
 
   defp ended(connector) do
@@ -26,6 +26,16 @@ defmodule NativeGossip.ConnectorTest do
       message ->
         with :not_ours <- Connector.ended(connector, message), do: ended(connector)
     end
+  end
+
+  defp start(connector, node) do
+    {:ok, connector} = Connector.start(connector, node)
+    connector
+  end
+
+  defp notice(connector, node, change) do
+    {:unsettled, connector} = Connector.notice(connector, node, change)
+    connector
   end
 
   defp tasks do
@@ -38,7 +48,7 @@ defmodule NativeGossip.ConnectorTest do
     for {answer, outcome} <- [{true, :connected}, {false, :unreachable}, {:ignored, :unreachable}],
         reduce: connector do
       connector ->
-        connector = Connector.start(connector, :a@host)
+        connector = start(connector, :a@host)
         assert_receive {:connect, :a@host, task}
         send(task, {:answer, answer})
         assert {:a@host, ^outcome, connector} = ended(connector)
@@ -48,34 +58,34 @@ defmodule NativeGossip.ConnectorTest do
 
   @tag :capture_log
   test "an attempt that crashes is an unreachable node", %{connector: connector} do
-    connector = Connector.start(connector, :a@host)
+    connector = start(connector, :a@host)
     assert_receive {:connect, :a@host, task}
     Process.exit(task, :kill)
     assert {:a@host, :unreachable, _} = ended(connector)
   end
 
   test "a node that goes down while an attempt is in flight is down", %{connector: connector} do
-    {:unsettled, connector} = connector |> Connector.start(:a@host) |> Connector.down(:a@host)
+    connector = connector |> start(:a@host) |> notice(:a@host, :down)
     assert_receive {:connect, :a@host, task}
     send(task, {:answer, true})
     assert {:a@host, :down, connector} = ended(connector)
 
-    assert Connector.down(connector, :a@host) == :settled
-    connector = Connector.start(connector, :a@host)
+    assert Connector.notice(connector, :a@host, :down) == :settled
+    connector = start(connector, :a@host)
     assert_receive {:connect, :a@host, task}
     send(task, {:answer, true})
     assert {:a@host, :connected, _} = ended(connector)
   end
 
   test "a node that list_nodes has already counts as connected", %{connector: connector} do
-    connector = Connector.start(connector, :connected@host)
+    connector = start(connector, :connected@host)
     assert {:connected@host, :connected, _} = ended(connector)
     refute_received {:connect, _, _}
   end
 
   test "attempts are in flight side by side, and each node once", %{connector: connector} do
     nodes = for n <- 1..16, do: :"n#{n}@host"
-    connector = Enum.reduce(nodes ++ nodes, connector, &Connector.start(&2, &1))
+    connector = Enum.reduce(nodes ++ nodes, connector, &start(&2, &1))
 
     tasks =
       for node <- nodes do
@@ -88,7 +98,7 @@ defmodule NativeGossip.ConnectorTest do
     assert {:n16@host, :connected, connector} = ended(connector)
 
     # Its attempt has ended, so there may be another one.
-    Connector.start(connector, :n16@host)
+    start(connector, :n16@host)
     assert_receive {:connect, :n16@host, _}
   end
 
@@ -98,7 +108,7 @@ defmodule NativeGossip.ConnectorTest do
       capture_log(fn ->
         for answer <- [true, false, :ignored], reduce: connector do
           connector ->
-            connector = Connector.start(connector, :silent@host)
+            connector = start(connector, :silent@host)
             assert_receive {:connect, :silent@host, task}
             send(task, {:answer, answer})
             {:silent@host, _, connector} = ended(connector)
@@ -127,7 +137,7 @@ defmodule NativeGossip.ConnectorTest do
 
       log =
         capture_log(fn ->
-          connector = cluster |> Connector.new() |> Connector.start(:loud@host)
+          connector = cluster |> Connector.new() |> start(:loud@host)
           assert {:loud@host, _, _} = ended(connector)
         end)
 
@@ -141,10 +151,50 @@ defmodule NativeGossip.ConnectorTest do
     end
   end
 
-  test "an attempt beyond sixteen is not started", %{connector: connector} do
-    for n <- 1..17, reduce: connector, do: (all -> Connector.start(all, :"n#{n}@host"))
+  @tag :capture_log
+  test "what came last counts: a node that was connected meanwhile is, whatever the attempt says",
+       %{connector: connector} do
+    for {answer, noticed, outcome} <- [
+          {false, [:connected], :connected},
+          {true, [:connected], :connected},
+          {true, [:down, :connected], :connected},
+          {true, [:connected, :down], :down},
+          {false, [:connected, :down], :unreachable}
+        ],
+        reduce: connector do
+      connector ->
+        connector = start(connector, :a@host)
+        assert_receive {:connect, :a@host, task}
+        connector = Enum.reduce(noticed, connector, &notice(&2, :a@host, &1))
+        send(task, {:answer, answer})
+        assert {:a@host, ^outcome, connector} = ended(connector)
+        connector
+    end
+  end
 
-    assert length(tasks()) == 16
+  test "an attempt that does not return is killed at its deadline, and the node is unreachable",
+       %{cluster: cluster} do
+    connector = cluster |> Connector.new(deadline: 50) |> start(:a@host)
+    assert_receive {:connect, :a@host, task}
+    monitor = Process.monitor(task)
+    assert {:a@host, :unreachable, connector} = ended(connector)
+    assert_receive {:DOWN, ^monitor, _, _, :killed}, 5_000
+    assert Connector.in_flight(connector) == 0
+    assert Connector.notice(connector, :a@host, :down) == :settled
+  end
+
+  test "an attempt that ends in time is not overdue later", %{cluster: cluster} do
+    connector = cluster |> Connector.new(deadline: 50) |> start(:connected@host)
+    assert {:connected@host, :connected, connector} = ended(connector)
+    refute_receive {Connector, :overdue, _}, 100
+    assert Connector.ended(connector, {Connector, :overdue, make_ref()}) == :not_ours
+  end
+
+  test "an attempt beyond 256 is not started", %{connector: connector} do
+    connector = for n <- 1..256, reduce: connector, do: (all -> start(all, :"n#{n}@host"))
+    assert Connector.start(connector, :n257@host) == {:error, :full}
+    assert Connector.start(connector, :n256@host) == {:ok, connector}
+    assert length(tasks()) == 256
   end
 
   test "a message of nobody's task is not ours", %{connector: connector} do

@@ -3,6 +3,9 @@ defmodule NativeGossip.Connector do
   The connection attempts that are in flight, each in a task of its own: a peer that accepts and never
   answers holds one for seven seconds. The Rust half bounds their number.
 
+  Each attempt has a deadline: a `connect` of the topology that does not return is killed after it. Each
+  ends with a report.
+
   Belongs to one process, which traps exits, as the tasks are linked to it, and hands every message that
   may be of a task to `ended/2`.
 
@@ -15,78 +18,107 @@ defmodule NativeGossip.Connector do
 
   alias Cluster.Strategy.State
 
-  # As many as the Rust half has in flight. It forgets those that take over 30 s; here they count.
-  @max_in_flight 16
+  # As many as the Rust half has in flight.
+  @max_in_flight 256
 
-  @enforce_keys [:cluster]
-  defstruct @enforce_keys ++ [nodes: MapSet.new(), in_flight: %{}, went_down: MapSet.new()]
+  # In ms. Twice the time after which Erlang gives a connection up (`net_setuptime`, 7 s), and less than
+  # the 30 s after which the Rust half gives the attempt up. Where a connection is made later, :nodeup
+  # tells.
+  @deadline 15_000
+
+  @enforce_keys [:cluster, :deadline]
+  defstruct @enforce_keys ++ [attempts: %{}, refs: %{}]
 
   @opaque t :: %__MODULE__{}
 
   @doc """
-  No attempts yet, for the topology of this strategy state.
+  No attempts yet, for the topology of this strategy state. Option: `:deadline` of an attempt, in ms.
   """
-  @spec new(State.t()) :: t
-  def new(%State{} = cluster), do: %__MODULE__{cluster: %{cluster | config: []}}
+  @spec new(State.t(), keyword) :: t
+  def new(%State{} = cluster, options \\ []) do
+    deadline = Keyword.get(options, :deadline, @deadline)
+    %__MODULE__{cluster: %{cluster | config: []}, deadline: deadline}
+  end
 
   @doc """
-  Connects to a node, unless an attempt is in flight, or too many are: it will be announced again.
+  How many attempts are in flight.
   """
-  @spec start(t, node) :: t
-  def start(connector, node) do
-    if node in connector.nodes or map_size(connector.in_flight) >= @max_in_flight do
-      connector
-    else
-      %Task{ref: ref} = Task.async(__MODULE__, :attempt, [connector.cluster, node])
+  @spec in_flight(t) :: non_neg_integer
+  def in_flight(connector), do: map_size(connector.attempts)
 
-      %{
-        connector
-        | nodes: MapSet.put(connector.nodes, node),
-          in_flight: Map.put(connector.in_flight, ref, node)
-      }
+  @doc """
+  Connects to a node, unless an attempt is in flight, whose end will be reported. Where too many are,
+  there will be none.
+  """
+  @spec start(t, node) :: {:ok, t} | {:error, :full}
+  def start(connector, node) do
+    cond do
+      is_map_key(connector.refs, node) ->
+        {:ok, connector}
+
+      in_flight(connector) >= @max_in_flight ->
+        {:error, :full}
+
+      true ->
+        %Task{ref: ref, pid: pid} = Task.async(__MODULE__, :attempt, [connector.cluster, node])
+        timer = Process.send_after(self(), {__MODULE__, :overdue, ref}, connector.deadline)
+        attempt = %{node: node, pid: pid, timer: timer, noticed: nil}
+
+        {:ok,
+         %{
+           connector
+           | attempts: Map.put(connector.attempts, ref, attempt),
+             refs: Map.put(connector.refs, node, ref)
+         }}
     end
   end
 
   @doc """
-  Takes note that a node went down while an attempt is in flight: that may have succeeded before, and
-  its end will then say `:down`. Returns `:settled` where there is no such attempt.
+  Takes note that a node was connected or went down while an attempt is in flight: the attempt may have
+  seen less, and its end will tell what came last. Returns `:settled` where there is no such attempt.
   """
-  @spec down(t, node) :: {:unsettled, t} | :settled
-  def down(connector, node) do
-    if node in connector.nodes,
-      do: {:unsettled, %{connector | went_down: MapSet.put(connector.went_down, node)}},
-      else: :settled
+  @spec notice(t, node, :connected | :down) :: {:unsettled, t} | :settled
+  def notice(connector, node, change) do
+    case connector.refs do
+      %{^node => ref} -> {:unsettled, put_in(connector.attempts[ref].noticed, change)}
+      %{} -> :settled
+    end
   end
 
   @doc """
   Whether this message says that an attempt has ended, and how.
   """
   @spec ended(t, message :: term) :: {node, :connected | :unreachable | :down, t} | :not_ours
-  def ended(connector, {ref, result}) when is_map_key(connector.in_flight, ref) do
-    true = Process.demonitor(ref, [:flush])
+  def ended(%{attempts: attempts} = connector, {ref, result}) when is_map_key(attempts, ref) do
     finish(connector, ref, if(result == :ok, do: :connected, else: :unreachable))
   end
 
-  def ended(connector, {:DOWN, ref, :process, _pid, _reason})
-      when is_map_key(connector.in_flight, ref) do
+  def ended(%{attempts: attempts} = connector, {:DOWN, ref, :process, _pid, _reason})
+      when is_map_key(attempts, ref) do
+    finish(connector, ref, :unreachable)
+  end
+
+  def ended(%{attempts: attempts} = connector, {__MODULE__, :overdue, ref})
+      when is_map_key(attempts, ref) do
+    Process.exit(attempts[ref].pid, :kill)
     finish(connector, ref, :unreachable)
   end
 
   def ended(_connector, _message), do: :not_ours
 
-  defp finish(connector, ref, outcome) do
-    {node, in_flight} = Map.pop!(connector.in_flight, ref)
-    outcome = if outcome == :connected and node in connector.went_down, do: :down, else: outcome
+  defp finish(connector, ref, result) do
+    {attempt, attempts} = Map.pop!(connector.attempts, ref)
+    true = Process.demonitor(ref, [:flush])
+    _ = Process.cancel_timer(attempt.timer)
+    refs = Map.delete(connector.refs, attempt.node)
 
-    connector = %{
-      connector
-      | nodes: MapSet.delete(connector.nodes, node),
-        went_down: MapSet.delete(connector.went_down, node),
-        in_flight: in_flight
-    }
-
-    {node, outcome, connector}
+    {attempt.node, outcome(result, attempt.noticed),
+     %{connector | attempts: attempts, refs: refs}}
   end
+
+  defp outcome(:connected, :down), do: :down
+  defp outcome(:unreachable, :connected), do: :connected
+  defp outcome(result, _noticed), do: result
 
   # What runs in the task. A crash is not libcluster's line, and has to be read.
   @doc false

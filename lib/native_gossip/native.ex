@@ -19,10 +19,14 @@ defmodule NativeGossip.Native do
   it is sent `{:gossip_peer, node}` for each node that is to be connected, and its end closes the
   loop. The socket is opened later, by `serve/4`.
 
+  A node that is connected is announced again `refresh_interval` milliseconds later, when it is heard.
+  With nil it never is: then the owner reports every `:nodeup` too, and leaves it to other nodes to
+  dial first.
+
   Raises `ErlangError` where the system has no file descriptors left.
   """
-  @spec open(NativeGossip.Options.t()) :: t
-  def open(_options), do: :erlang.nif_error(:not_loaded)
+  @spec open(NativeGossip.Options.t(), refresh_interval :: pos_integer | nil) :: t
+  def open(_options, _refresh_interval), do: :erlang.nif_error(:not_loaded)
 
   @doc """
   Serves the loop on a dirty IO scheduler for `slice` milliseconds, or until 256 peers have been
@@ -37,7 +41,8 @@ defmodule NativeGossip.Native do
   def serve(_loop, _node, _debug, _slice), do: :erlang.nif_error(:not_loaded)
 
   @doc """
-  Tells the loop what became of a node that it announced. Never waits.
+  Tells the loop what became of a node that it announced, or that a node was connected to by itself. To
+  be called once for each announcement. Never waits.
   """
   @spec report(t, node, :connected | :unreachable | :down) :: :ok
   def report(_loop, _node, _outcome), do: :erlang.nif_error(:not_loaded)

@@ -28,8 +28,15 @@ defmodule NativeGossip.Strategy do
   alias NativeGossip.{Connector, Events, Loop, Native, Options, Seeds, Topologies}
 
   # No options: what crash reports, `:sys.get_state/1` and the like show has no secret in it.
-  @enforce_keys [:native, :loop, :parts, :connector]
+  @enforce_keys [:native, :loop, :parts, :connector, :refresh_interval]
   defstruct @enforce_keys
+
+  # Of `list_nodes`, where a topology has none of its own: :nodeup and :nodedown tell all that it does.
+  @list_nodes {:erlang, :nodes, [:connected]}
+
+  # In ms. A `list_nodes` of the user's own may forget a node in silence. The stock strategy would see it
+  # at the next heartbeat, at the latest after this time.
+  @refresh_interval 5_000
 
   @impl Cluster.Strategy
   def start_link([%State{config: config, topology: topology} = cluster]) do
@@ -45,19 +52,27 @@ defmodule NativeGossip.Strategy do
     Process.flag(:trap_exit, true)
     Enum.each(warnings, &Events.log(topology, &1))
     :ok = :net_kernel.monitor_nodes(true, node_type: :all)
-    native = open(options)
+    refresh_interval = if cluster.list_nodes == @list_nodes, do: nil, else: @refresh_interval
+    native = open(options, refresh_interval)
     warn_if_crowded(topology)
     about = %{topology: topology, heartbeats: Options.heartbeats(options)}
     tell_broadcast(options, about)
     {:ok, loop} = Loop.start_link(native, about)
     parts = [loop, start_seeds(options, topology, native), Topologies.register(topology, native)]
-    connector = Connector.new(cluster)
-    {:ok, %__MODULE__{native: native, loop: loop, parts: parts, connector: connector}}
+
+    {:ok,
+     %__MODULE__{
+       native: native,
+       loop: loop,
+       parts: parts,
+       connector: Connector.new(cluster),
+       refresh_interval: refresh_interval
+     }}
   end
 
   # The arguments in a stack trace are printed, and the secret is among these.
-  defp open(options) do
-    Native.open(options)
+  defp open(options, refresh_interval) do
+    Native.open(options, refresh_interval)
   rescue
     error -> reraise error, Enum.map(__STACKTRACE__, &without_arguments/1)
   end
@@ -76,35 +91,46 @@ defmodule NativeGossip.Strategy do
 
   @impl GenServer
   def handle_info({:gossip_peer, node}, state) when is_atom(node) do
-    {:noreply, %{state | connector: Connector.start(state.connector, node)}}
-  end
-
-  def handle_info({:nodedown, node, _info}, state) when is_atom(node) do
-    case Connector.down(state.connector, node) do
-      {:unsettled, connector} ->
-        {:noreply, %{state | connector: connector}}
-
-      :settled ->
-        :ok = Native.report(state.native, node, :down)
-        {:noreply, state}
+    case Connector.start(state.connector, node) do
+      {:ok, connector} -> {:noreply, %{state | connector: connector}}
+      {:error, :full} -> {:noreply, report(state, node, :unreachable)}
     end
   end
+
+  # The other side has connected, most likely. Where `list_nodes` has the last word, it is asked.
+  def handle_info({:nodeup, node, _info}, %{refresh_interval: nil} = state) when is_atom(node),
+    do: {:noreply, notice(state, node, :connected)}
+
+  def handle_info({:nodedown, node, _info}, state) when is_atom(node),
+    do: {:noreply, notice(state, node, :down)}
 
   # Its own report has been logged.
   def handle_info({:EXIT, pid, reason}, %{parts: parts} = state) do
     if pid in parts, do: {:stop, {:shutdown, reason}, state}, else: {:noreply, state}
   end
 
-  # What is left is of no concern, and may not end the strategy: :nodeup, strangers' messages.
+  # What is left is of no concern, and may not end the strategy: strangers' messages.
   def handle_info(message, state) do
     case Connector.ended(state.connector, message) do
       {node, outcome, connector} ->
-        :ok = Native.report(state.native, node, outcome)
-        {:noreply, %{state | connector: connector}}
+        {:noreply, report(%{state | connector: connector}, node, outcome)}
 
       :not_ours ->
         {:noreply, state}
     end
+  end
+
+  # While an attempt is in flight, its end is the report.
+  defp notice(state, node, change) do
+    case Connector.notice(state.connector, node, change) do
+      {:unsettled, connector} -> %{state | connector: connector}
+      :settled -> report(state, node, change)
+    end
+  end
+
+  defp report(state, node, outcome) do
+    :ok = Native.report(state.native, node, outcome)
+    state
   end
 
   # Nothing of this project calls a strategy. Whoever does is answered, and nothing ends.

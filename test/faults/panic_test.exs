@@ -75,7 +75,13 @@ defmodule NativeGossip.Faults.PanicTest do
     end
 
     state = fn -> Beam.call(beam, :sys, :get_state, [strategy]) end
-    Await.until("their attempts are reported on", state, &(&1.connector.in_flight == %{}))
+
+    Await.until(
+      "their attempts are reported on",
+      state,
+      &(NativeGossip.Connector.in_flight(&1.connector) == 0)
+    )
+
     assert Beam.call(beam, Inside, :strategy, [:lan]) == strategy
   end
 

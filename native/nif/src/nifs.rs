@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use native_gossip_core::Config;
 use native_gossip_net::Served;
 use rustler::{Atom, Env, Error, NifResult, ResourceArc, Term};
 
@@ -12,8 +13,14 @@ use crate::{
 };
 
 #[rustler::nif]
-fn open(env: Env<'_>, options: Options<'_>) -> NifResult<ResourceArc<GossipLoop>> {
-    GossipLoop::open(env, options.config(), options.network()).map_err(raise)
+fn open(
+    env: Env<'_>,
+    options: Options<'_>,
+    refresh_ms: Option<u64>,
+) -> NifResult<ResourceArc<GossipLoop>> {
+    let refresh_interval = refresh_ms.map(Duration::from_millis);
+    let config = Config { refresh_interval, ..options.config() };
+    GossipLoop::open(env, config, options.network()).map_err(raise)
 }
 
 #[rustler::nif(schedule = "DirtyIo")]

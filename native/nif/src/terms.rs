@@ -94,6 +94,7 @@ impl Options<'_> {
             secrets: self.secret.iter().map(|secret| Secret(secret.to_vec())).collect(),
             heartbeat_interval: Duration::from_millis(self.heartbeat_interval),
             max_peers: self.max_peers,
+            ..Config::default()
         }
     }
 

@@ -38,7 +38,7 @@ defmodule NativeGossip.Test.Faults.Opens do
 
   # A function of its own: its references are gone when it has returned.
   defp open_and_count(options, times) do
-    loops = for _ <- 1..times, do: Native.open(options)
+    loops = for _ <- 1..times, do: Native.open(options, nil)
     count = Native.loops()
     ^times = length(loops)
     count
@@ -51,7 +51,7 @@ defmodule NativeGossip.Test.Faults.Opens do
   @spec orphan(keyword) :: %{atom => non_neg_integer}
   def orphan(config) do
     options = Options.validate!(config, :orphaned)
-    loop = Task.await(Task.async(fn -> Native.open(options) end))
+    loop = Task.await(Task.async(fn -> Native.open(options, nil) end))
     await_none()
     Native.counters(loop)
   end
