@@ -159,6 +159,59 @@ defmodule NativeGossip.StrategyTest do
     assert_receive {:connect, :"friend@10.0.0.7"}, 5_000
   end
 
+  test "connects that do not return keep nobody waiting", %{port: port} do
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    strategy = start(port, [], connect: {Topology, :ask, [self()]})
+    await_counter(strategy, :echoed)
+    nodes = for n <- 1..40, do: :"n#{n}@10.0.0.7"
+    Enum.each(nodes, &ReferencePeer.heartbeat(peer, &1))
+    # All of them came from one address, spoke once, and none is answered.
+    for node <- nodes, do: assert_receive({:connect, ^node, _task}, 5_000)
+    assert %{over_limit: 0} = NativeGossip.counters(strategy)
+  end
+
+  test "a node that nodeup tells of is connected to no more, where list_nodes is the default", %{
+    port: port
+  } do
+    :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
+    on_exit(&LogLines.detach/0)
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    default = {:erlang, :nodes, [:connected]}
+    connect = {Topology, :tell, [self(), false]}
+    strategy = start(port, [], connect: connect, list_nodes: default)
+    await_counter(strategy, :echoed)
+    ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
+    assert_receive {:line, :warning, "unable to connect to :\"friend@10.0.0.7\"" <> _}, 5_000
+
+    send(strategy, {:nodeup, :"friend@10.0.0.7", []})
+    assert_receive {:line, :info, "connected to :\"friend@10.0.0.7\""}, 5_000
+    # A second is the pause after the attempt that failed.
+    Process.sleep(1_100)
+    ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
+    ReferencePeer.heartbeat(peer, :"stranger@10.0.0.8")
+    assert_receive {:connect, :"stranger@10.0.0.8"}, 5_000
+    assert_received {:connect, :"friend@10.0.0.7"}
+    refute_received {:connect, :"friend@10.0.0.7"}
+  end
+
+  test "a list_nodes of the user's own is asked again after 5 s, and nodeup is not its word", %{
+    port: port
+  } do
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    strategy = start(port)
+    await_counter(strategy, :echoed)
+    started = System.monotonic_time(:millisecond)
+
+    heard = fn ->
+      send(strategy, {:nodeup, :"friend@10.0.0.7", []})
+      ReferencePeer.heartbeat(peer, :"friend@10.0.0.7") && NativeGossip.counters(strategy)
+    end
+
+    Await.until("it is announced again", heard, &(&1.announced == 2))
+    assert System.monotonic_time(:millisecond) - started >= 5_000
+    for _ <- 1..2, do: assert_receive({:connect, :"friend@10.0.0.7"}, 5_000)
+  end
+
   test "a node that list_nodes has is not connected", %{port: port} do
     {:ok, peer} = ReferencePeer.start_link(port: port)
     list = {Topology, :list, [[:"friend@10.0.0.7"]]}

@@ -111,11 +111,9 @@ defmodule NativeGossip.Events do
     unsealed:
       {:warning,
        "its sender has no secret, while this node has one. Give it the same (option secret)"},
-    # Many peers at once are what a large cluster starts with.
+    # Many names at once are what a large cluster starts with.
     over_limit:
-      {:info,
-       "more peers than are connected to at once (they are when they are heard again), more new " <>
-         "names than are taken in (option max_peers), or packets that are too long"}
+      {:info, "more new names than are taken in (option max_peers), or packets that are too long"}
   ]
 
   row = fn {name, row} ->

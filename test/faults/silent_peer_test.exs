@@ -3,7 +3,7 @@ defmodule NativeGossip.Faults.SilentPeerTest do
   A host accepts on the epmd port and never answers, which holds a connect to a node there for seven
   seconds. What the others feel of it is measured in one run, without it and with it, and printed.
 
-  `SILENT` is how many nodes it says it has (50, which is more than may be connected at once).
+  `SILENT` is how many nodes it says it has (100, which is more than may be connected to at once).
   """
   use NativeGossip.Test.LanCase
 
@@ -13,8 +13,8 @@ defmodule NativeGossip.Faults.SilentPeerTest do
 
   @port 45892
 
-  # Of sixteen connects under way one host gets half.
-  @held_max 8
+  # Of 256 connects under way one host gets a quarter.
+  @held_max 64
 
   # Half of the time for which one connect to the silent host is held.
   @soon_ms 3_500
@@ -33,7 +33,7 @@ defmodule NativeGossip.Faults.SilentPeerTest do
     _ = measure(watched, others, 0)
     without = measure(watched, others, 1)
 
-    count = Amount.from_env("SILENT", 50)
+    count = Amount.from_env("SILENT", 100)
     names = for n <- 1..count, do: :"silent#{n}@#{silent.address}"
     :ok = Beam.call(silent_beam, SilentHost, :start, [address, @port, names])
     waiting = fn -> Beam.call(silent_beam, SilentHost, :waiting, []) end

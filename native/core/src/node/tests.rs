@@ -227,8 +227,8 @@ fn who_waits_is_announced_when_its_time_has_come_also_while_the_socket_is_closed
     host.node.receive_failed(secs(1), &mut host.network, error());
     host.network.refuse(&["open"]);
     let deadline = host.node.deadline();
-    assert_eq!(deadline, Some(millis(1140).time), "before the socket is opened again");
-    let later = host.announced(millis(1140));
+    assert_eq!(deadline, Some(millis(1060).time), "before the socket is opened again");
+    let later = host.announced(millis(1060));
     let mut all = [at_once, later].concat();
     all.sort();
     assert_eq!(all, names);

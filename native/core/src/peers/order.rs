@@ -8,7 +8,7 @@ use crate::NodeName;
 /// How long the other one waits. It must hear us, connect, and be seen to have: among few nodes that
 /// takes milliseconds; among many that start together on one machine, up to a second. Too short, and
 /// both dial; too long, and who cannot dial, or has not heard us, is waited for in vain.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(20);
 const PATIENCE_PER_PEER: Duration = Duration::from_millis(10);
 const LONGEST_PATIENCE: Duration = Duration::from_millis(700);
 
@@ -51,7 +51,7 @@ mod tests {
     fn the_patience_grows_with_the_cluster_to_700_ms() {
         assert_eq!(
             [0, 5, 60, usize::MAX].map(patience),
-            [100, 150, 700, 700].map(Duration::from_millis)
+            [20, 70, 620, 700].map(Duration::from_millis)
         );
     }
 }

@@ -216,7 +216,7 @@ fn a_report_about_a_stranger_changes_nothing() {
 
 #[test]
 fn who_does_not_dial_first_waits_a_moment_for_the_other_side() {
-    for (known, patience) in [(0, 110), (9, 200), (100, 700)] {
+    for (known, patience) in [(0, 30), (9, 120), (100, 700)] {
         let mut peers = peers(4096);
         (1000..1000 + known).for_each(|n| {
             meet(&mut peers, secs(0), n);
@@ -225,7 +225,7 @@ fn who_does_not_dial_first_waits_a_moment_for_the_other_side() {
         let ready = secs(1) + Duration::from_millis(patience);
         assert_eq!(announced(&mut peers, secs(1)), []);
         assert_eq!(peers.next_turn(), Some(ready));
-        hear_later_side(&mut peers, millis(1050), 1);
+        hear_later_side(&mut peers, millis(1010), 1);
         assert_eq!(
             announced(&mut peers, ready),
             [node(1)],
@@ -238,7 +238,7 @@ fn who_does_not_dial_first_waits_a_moment_for_the_other_side() {
 fn who_was_connected_by_the_other_side_is_not_announced() {
     let mut peers = peers(8);
     hear_later_side(&mut peers, secs(1), 1);
-    let change = report(&mut peers, millis(1050), 1, Report::Connected);
+    let change = report(&mut peers, millis(1010), 1, Report::Connected);
     assert_eq!(change, Some(PeerChange::Connected));
     assert_eq!(announced(&mut peers, secs(2)), []);
     assert_eq!(peers.next_turn(), None);

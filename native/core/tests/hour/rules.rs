@@ -19,7 +19,7 @@ const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 
 /// Who does not dial first waits for this long, by the size of the cluster.
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(700));
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(700));
 
 /// Four of the longest gaps of a cluster of at most 500.
 const SILENCE: Duration = Duration::from_secs(20);

@@ -193,7 +193,7 @@ impl Model {
             let peer = self.peers.iter_mut().find(|peer| peer.node == expired.node);
             peer.into_iter().for_each(|peer| peer.is_in_flight = false);
         }
-        let patience = Duration::from_millis(700.min(100 + 10 * self.peers.len() as u64));
+        let patience = Duration::from_millis(700.min(20 + 10 * self.peers.len() as u64));
         let ends = |wait: &Wait| !wait.is_in_line && wait.since + patience <= now;
         let mut ended: Vec<_> = self
             .peers
