@@ -14,6 +14,10 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 /// and something ends each of their connections, an attempt at each heartbeat would never end.
 const LASTING: Duration = Duration::from_secs(30);
 
+/// A connection that lasted this long ends the back-off: longer than the pauses of others, which end ours
+/// where connections of third nodes are ended too. One that ended sooner leaves the pause as it was.
+const FORGIVEN: Duration = Duration::from_secs(60);
+
 /// How long a peer is left alone after a first attempt that failed, and at most after many.
 const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -25,7 +29,7 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 ///        │   on heartbeat │  └─────── heartbeat ────│───────────────────┘  │  │
 ///        │                │                         v                      │  │
 ///        │                └────────────────────── BackingOff <─────────────┘  │
-///        │                                                Down, within 30 s   │
+///        │                                                   Down, too soon   │
 ///        └────────────────────────────────────────────────────────────────────┘
 ///                                        Down
 /// ```
@@ -133,11 +137,9 @@ impl State {
             }),
             Report::Unreachable => Self::backing_off(now, self.failures(), rng),
             Report::Down => match (connection, self) {
-                (Some(connection), _) if connection.since + LASTING <= now => Self::Down,
+                (Some(connection), _) => Self::cut_off(now, connection, rng),
                 // An attempt that ends so had made a connection.
-                (Some(_), _) | (None, Self::Announced(_)) => {
-                    Self::backing_off(now, self.failures(), rng)
-                }
+                (None, Self::Announced(_)) => Self::backing_off(now, self.failures(), rng),
                 (None, _) => *self,
             },
         }
@@ -150,6 +152,17 @@ impl State {
                 Self::Connected(Connection { refresh_at: Some(now), ..connection })
             }
             other => other,
+        }
+    }
+
+    fn cut_off(now: Time, connection: Connection, rng: &mut impl Rng) -> Self {
+        let (lasted, failures) = (now - connection.since, connection.failures);
+        if lasted < LASTING {
+            Self::backing_off(now, failures, rng)
+        } else if failures > 0 && lasted < FORGIVEN {
+            Self::backing_off(now, failures - 1, rng)
+        } else {
+            Self::Down
         }
     }
 

@@ -156,12 +156,22 @@ fn a_connection_that_lasted_less_than_30_s_counts_as_a_failed_attempt() {
         assert!(!is_announced(&mut peers, now + early, 1), "{pause}");
         now += length(pause);
     }
-    meet(&mut peers, now, 1);
-    now += length(30);
-    report(&mut peers, now, 1, Report::Down);
-    meet(&mut peers, now, 1);
-    report(&mut peers, now, 1, Report::Down);
-    assert!(is_announced(&mut peers, now + length(1), 1), "one that lasted ends the back-off");
+}
+
+#[test]
+fn a_connection_that_lasted_30_s_leaves_the_pause_as_it_was_and_one_of_60_s_ends_it() {
+    let mut peers = peers(8);
+    let mut now = secs(0);
+    for (lasts, pause) in [(1, 1), (1, 2), (1, 4), (30, 4), (59, 4), (1, 8), (60, 0), (1, 1)] {
+        meet(&mut peers, now, 1);
+        now += length(lasts);
+        report(&mut peers, now, 1, Report::Down);
+        if pause > 0 {
+            let early = length(pause) * 3 / 4 - Duration::from_nanos(1);
+            assert!(!is_announced(&mut peers, now + early, 1), "{lasts} {pause}");
+        }
+        now += length(pause);
+    }
 }
 
 #[test]

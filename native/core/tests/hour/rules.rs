@@ -14,6 +14,7 @@ use crate::grid::Grid;
 
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 const LASTING: Duration = Duration::from_secs(30);
+const FORGIVEN: Duration = Duration::from_secs(60);
 const FRESH: Duration = Duration::from_millis(200);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
@@ -205,18 +206,22 @@ impl Rules {
             return;
         }
         let since = pair.connected_since;
+        let enough = if pair.failures == 0 { LASTING } else { FORGIVEN };
         let mut jitter = Duration::ZERO;
         let (from, why) = match report {
             Report::Connected => {
                 pair.connected_since = since.or(Some(now));
                 (Time::after(Duration::MAX), "end of all time")
             }
-            Report::Down if since.is_some_and(|since| since + LASTING <= now) => {
+            Report::Down if since.is_some_and(|since| since + enough <= now) => {
                 (pair.connected_since, pair.failures) = (None, 0);
                 (now, "end of the connection")
             }
             Report::Down if since.is_none() && !pair.is_in_flight => return,
             Report::Down | Report::Unreachable => {
+                if report == Report::Down && since.is_some_and(|since| since + LASTING <= now) {
+                    pair.failures -= 1;
+                }
                 let pause = FIRST_BACK_OFF.saturating_mul(2u32.saturating_pow(pair.failures));
                 let pause = pause.min(LONGEST_BACK_OFF);
                 jitter = pause / 4;

@@ -12,6 +12,7 @@ use native_gossip_core::{
 
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 const LASTING: Duration = Duration::from_secs(30);
+const FORGIVEN: Duration = Duration::from_secs(60);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 const FRESH: Duration = Duration::from_millis(200);
 
@@ -159,12 +160,16 @@ impl Model {
                 peer.connected_since = since.or(Some(now));
                 peer.asks_from = refresh.map(|interval| now + interval);
             }
-            Report::Down if since.is_some_and(|since| since + LASTING <= now) => {
+            Report::Down if since.is_some_and(|since| ends_well(now, since, peer.failures)) => {
                 (peer.failures, peer.asks_from) = (0, Some(now));
                 peer.connected_since = None;
             }
             Report::Down if since.is_none() && !peer.is_announced => return,
             Report::Down | Report::Unreachable => {
+                // It made nothing worse and nothing better.
+                if report == Report::Down && since.is_some_and(|since| since + LASTING <= now) {
+                    peer.failures -= 1;
+                }
                 let pause = Duration::from_secs(1) * 2u32.pow(peer.failures.min(5));
                 let pause = pause.min(LONGEST_BACK_OFF);
                 let jitter = Duration::from_nanos(dice % (pause / 4).as_nanos() as u64);
@@ -276,6 +281,11 @@ impl Model {
             }
         }
     }
+}
+
+/// Whether a connection that ends now is no reason for a pause.
+fn ends_well(now: Time, since: Time, failures: u32) -> bool {
+    since + if failures == 0 { LASTING } else { FORGIVEN } <= now
 }
 
 /// Whether the first of two nodes dials first. It does where its name is the smaller one and as many
