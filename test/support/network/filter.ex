@@ -34,6 +34,19 @@ defmodule NativeGossip.Test.Network.Filter do
     ])
   end
 
+  @doc "Nothing passes between two hosts by TCP any more, either way. Heartbeats do."
+  @spec block_tcp(Host.t(), Host.t()) :: :ok
+  def block_tcp(host, other) do
+    Namespace.run(host.enter, [
+      "nft",
+      "add table inet block; " <>
+        "add chain inet block input { type filter hook input priority 0; }; " <>
+        "add chain inet block output { type filter hook output priority 0; }; " <>
+        "add rule inet block input ip saddr #{other.address} meta l4proto tcp drop; " <>
+        "add rule inet block output ip daddr #{other.address} meta l4proto tcp drop"
+    ])
+  end
+
   @doc "No multicast reaches the host from others any more, as in most clouds; broadcast does."
   @spec drop_multicast(Host.t()) :: :ok
   def drop_multicast(host) do
