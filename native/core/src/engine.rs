@@ -7,9 +7,9 @@ use rand_core::CryptoRng;
 use crate::{
     Config, Counters, NodeName, PeerChange, Refusal, Report, Time,
     budget::MAX_DATAGRAM,
+    pace::{Mark, Pace},
     packet::{self, Heartbeat, Keyring},
     peers::{Heard, Peers},
-    schedule::Schedule,
 };
 
 /// The state machine. Every call takes the time of the moment, which must not run backwards.
@@ -17,7 +17,7 @@ pub struct Engine<R> {
     identity: Option<NodeName>,
     keyring: Keyring,
     peers: Peers,
-    schedule: Schedule,
+    pace: Pace,
     counters: Counters,
     rng: R,
 }
@@ -42,7 +42,7 @@ impl<R: CryptoRng> Engine<R> {
             identity: None,
             keyring: Keyring::new(&config.secrets),
             peers: Peers::new(config.max_peers, config.refresh_interval),
-            schedule: Schedule::new(config.heartbeat_interval),
+            pace: Pace::new(config.heartbeat_interval),
             counters: Counters::default(),
             rng,
         }
@@ -54,8 +54,8 @@ impl<R: CryptoRng> Engine<R> {
             return;
         }
         match identity {
-            Some(_) => self.schedule.burst(now),
-            None => self.schedule.stop(),
+            Some(_) => self.pace.start(now),
+            None => self.pace.stop(),
         }
         self.identity = identity;
     }
@@ -63,9 +63,13 @@ impl<R: CryptoRng> Engine<R> {
     /// Who just joined the group, or has reason to think that it is not heard, sends a burst of
     /// heartbeats.
     pub fn burst(&mut self, now: Time) {
-        if self.identity.is_some() {
-            self.schedule.burst(now);
-        }
+        self.pace.burst(now, &mut self.rng);
+    }
+
+    /// Most of what arrives is not looked at, and so it may go to the others. Heartbeats are sent
+    /// more often.
+    pub fn flooded(&mut self, now: Time) {
+        self.pace.flooded(now, &mut self.rng);
     }
 
     /// Takes in one datagram that came from `source`, and counts what it is.
@@ -94,7 +98,12 @@ impl<R: CryptoRng> Engine<R> {
 
     /// Takes note of what became of a peer that was announced, and says whether that is news.
     pub fn report(&mut self, now: Time, node: &NodeName, report: Report) -> Option<PeerChange> {
-        self.peers.report(now, node, report, &mut self.rng)
+        let change = self.peers.report(now, node, report, &mut self.rng);
+        self.pace.connected(self.peers.connected());
+        if report == Report::Down {
+            self.look_for_missing(now);
+        }
+        change
     }
 
     /// Takes note that reports did not come, so that some peers are not what they are taken for.
@@ -105,19 +114,21 @@ impl<R: CryptoRng> Engine<R> {
     /// The heartbeat to be sent now, if one is due.
     pub fn heartbeat(&mut self, now: Time) -> Option<Vec<u8>> {
         let identity = self.identity.as_ref()?;
-        if self.schedule.due()? > now {
+        if self.pace.due()? > now {
             return None;
         }
         let mut iv = [0; 16];
         self.rng.fill_bytes(&mut iv);
-        self.schedule.sent(now, self.peers.connected() + 1, &mut self.rng);
+        let packet = packet::encode(identity, &self.keyring, iv);
+        self.look_for_missing(now);
+        self.pace.sent(now, &mut self.rng);
         self.counters.sent += 1;
-        Some(packet::encode(identity, &self.keyring, iv))
+        Some(packet)
     }
 
     /// When the next heartbeat is due, if ever.
     pub fn deadline(&self) -> Option<Time> {
-        self.schedule.due()
+        self.pace.due()
     }
 
     /// Whether this peer is connected.
@@ -127,12 +138,18 @@ impl<R: CryptoRng> Engine<R> {
 
     /// The longest that a node of this cluster lets pass between two heartbeats.
     pub fn longest_gap(&self) -> Duration {
-        self.schedule.longest_gap(self.peers.connected() + 1)
+        self.pace.longest_gap()
     }
 
     /// What has been counted so far.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// While somebody is missing, heartbeats are sent more often.
+    fn look_for_missing(&mut self, now: Time) {
+        let is_missing_somebody = self.peers.is_missing_somebody(now);
+        self.pace.missing(now, is_missing_somebody, &mut self.rng);
     }
 
     /// The list by which a packet is judged: its size, what it says, whose it is, the peers' budgets.
@@ -146,10 +163,11 @@ impl<R: CryptoRng> Engine<R> {
         }
         // Who is not alive cannot connect, and would spend names that it needs later.
         if let Some(identity) = &self.identity {
-            let longest_gap = self.schedule.longest_gap(self.peers.connected() + 1);
+            self.pace.heard(now, Mark::from(&heartbeat.node));
+            let longest_gap = self.pace.longest_gap();
             let heard = Heard { node: &heartbeat.node, source, by: identity, longest_gap };
-            if self.peers.see(now, heard)?.answer {
-                self.schedule.answer(now, &mut self.rng);
+            if let Some(asks) = self.peers.see(now, heard)?.asks {
+                self.pace.answer(now, asks, &mut self.rng);
             }
         }
         Ok(Received::Peer(heartbeat))
@@ -261,7 +279,7 @@ mod tests {
         let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(1));
         let mut now = Time::ZERO;
         engine.set_identity(now, Some(name("me@host")));
-        for _ in 0..3 {
+        for _ in 0..4 {
             engine.heartbeat(now);
             now = engine.deadline().expect("a running engine");
         }

@@ -37,10 +37,10 @@ mod named;
 mod network;
 mod node;
 mod outage;
+pub mod pace;
 pub mod packet;
 mod peers;
 mod refusal;
-mod schedule;
 mod targets;
 mod time;
 

@@ -328,14 +328,14 @@ fn a_long_datagram_is_over_the_limit_and_does_not_disturb() {
 }
 
 #[test]
-fn a_flooded_node_sends_bursts_because_most_heartbeats_are_lost() {
+fn a_flooded_node_sends_more_often_because_most_heartbeats_are_lost() {
     let net = NetworkConfig { receive_limit: 100, ..broadcast() };
     let rarely = Config { heartbeat_interval: DEADLINE * 1000, ..Config::default() };
     let a = Node::start_with(rarely, "a@127.0.0.1", &net, false);
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     let deadline = Instant::now() + DEADLINE;
-    // The burst of the start is three; then there are none for hours.
-    while a.handle.counters().sent < 9 {
+    // The burst of the start is four; then there are none for hours.
+    while a.handle.counters().sent < 10 {
         assert!(Instant::now() < deadline, "{:?}", a.handle.counters());
         socket.send_to(b"noise", (Ipv4Addr::LOCALHOST, net.port)).expect("sent");
     }

@@ -34,7 +34,7 @@ impl Host {
     fn joined(interfaces: &[Interface]) -> Self {
         let mut host = Self::with(Interfaces::All, GROUP, interfaces);
         host.reconcile(secs(0));
-        host.bursts(secs(0));
+        host.bursts();
         host.told();
         host.network.take_calls();
         host
@@ -60,8 +60,8 @@ impl Host {
     }
 
     /// Whether a burst was asked for, where one may be sent.
-    fn bursts(&mut self, now: Time) -> bool {
-        self.effects.bursts.take(now)
+    fn bursts(&mut self) -> bool {
+        self.effects.take_burst()
     }
 }
 
@@ -94,7 +94,7 @@ fn the_group_is_joined_on_each_interface_which_is_told_and_worth_a_burst() {
     assert_eq!(host.network.take_calls(), ["join on eth0", "join on eth1"]);
     let told = [eth0(), eth1()].map(|interface| Event::GroupJoined(GROUP, interface));
     assert_eq!(host.told(), told);
-    assert!(host.bursts(secs(0)));
+    assert!(host.bursts());
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_membership_that_is_there_is_neither_left_nor_joined() {
     let mut host = Host::joined(&[eth0()]);
     host.reconcile(secs(2));
     assert_eq!((host.network.take_calls(), host.told()), (vec![], vec![]));
-    assert!(!host.bursts(secs(2)));
+    assert!(!host.bursts());
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn an_interface_that_comes_is_joined_and_one_that_goes_is_left() {
     assert_eq!(host.network.take_calls(), ["leave on eth0", "join on eth1"]);
     let told = [Event::GroupLeft(GROUP, eth0()), Event::GroupJoined(GROUP, eth1())];
     assert_eq!(host.told(), told);
-    assert!(host.bursts(secs(2)));
+    assert!(host.bursts());
 }
 
 #[test]

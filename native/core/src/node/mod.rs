@@ -1,19 +1,19 @@
 //! A whole node: the protocol, its socket, its group and its targets, without any I/O.
 
-mod overload;
 mod socket_state;
 
 use std::{net::SocketAddr, time::Duration};
 
 use rand_core::CryptoRng;
 
-use self::{overload::Overload, socket_state::SocketState};
+use self::socket_state::SocketState;
 use crate::{
     Config, Counters, Engine, Event, Network, NetworkConfig, NodeName, Now, PeerChange, Received,
     RecvMeta, Report, Time,
     context::Effects,
     event::{Component, Fault, SocketStep, SystemError, TargetKind},
     group::Group,
+    pace::Overload,
     targets::Targets,
 };
 
@@ -73,7 +73,7 @@ impl<R: CryptoRng> Node<R> {
     /// Takes these addresses as the targets beside the group.
     pub fn set_seeds(&mut self, now: Now, seeds: Vec<SocketAddr>) {
         if self.seeds.replace(now.time, seeds, &mut self.effects.alerts) {
-            self.effects.bursts.request();
+            self.engine.burst(now.time);
         }
     }
 
@@ -106,10 +106,9 @@ impl<R: CryptoRng> Node<R> {
         if let Some(group) = &mut self.group {
             group.reconcile(&mut self.effects.context(now.time, network));
         }
-        if self.effects.bursts.take(now.time) {
-            self.engine.burst(now.time);
-        }
+        self.burst_if_wanted(now.time);
         self.send(now, network);
+        self.burst_if_wanted(now.time);
     }
 
     /// Whether there is a socket to receive from.
@@ -120,23 +119,19 @@ impl<R: CryptoRng> Node<R> {
     /// Whether a datagram may be received now. Where it may not, because the receive limit is
     /// reached, nothing may until the [`deadline`](Self::deadline).
     pub fn may_receive(&mut self, now: Now) -> bool {
-        if self.overload.is_paused(now.time) {
-            return false;
-        }
-        let may = self.overload.may_receive(now.time);
-        if !may {
-            // What else came, an echo or a peer among it, is not known.
-            if let Some(group) = &mut self.group {
-                group.overrun(now.time);
-            }
-            self.effects.bursts.request();
-        }
-        may
+        self.overload.may_receive(now.time)
     }
 
     /// Takes in one datagram.
     pub fn receive(&mut self, now: Now, meta: &RecvMeta, datagram: &[u8]) -> Received {
-        self.overload.received();
+        let backlog = self.overload.received(now.time);
+        if backlog.is_flood {
+            self.engine.flooded(now.time);
+        }
+        if let Some(group) = self.group.as_mut().filter(|_| backlog.was_unread) {
+            // What was dropped, an echo or a peer among it, is not known.
+            group.overrun(now.time);
+        }
         let received = self.engine.receive(now.time, meta.source.ip(), datagram);
         let group = self.group.as_ref();
         let interface = || group.and_then(|group| group.interface_name(meta));
@@ -169,31 +164,30 @@ impl<R: CryptoRng> Node<R> {
     /// Rejoins where nothing is heard that should be. To be called when all that had arrived was
     /// received.
     pub fn check_liveness(&mut self, now: Now, network: &mut impl Network) {
-        if !self.socket.is_open() {
+        if !self.socket.is_open() || self.overload.is_paused(now.time) {
             return;
         }
+        self.overload.drained();
         let silence = (self.engine.longest_gap() * 5 / 2).max(SHORTEST_SILENCE);
         let is_connected = |node: &NodeName| self.engine.is_connected(node);
         if let Some(group) = &mut self.group {
             let mut context = self.effects.context(now.time, network);
             group.check_liveness(&mut context, silence, is_connected);
         }
+        self.burst_if_wanted(now.time);
     }
 
     /// When there is something to do, if nothing happens.
     pub fn deadline(&self) -> Option<Time> {
         let announcement = self.engine.announcement_deadline();
         let deadlines = match self.socket.retry_at() {
-            Some(retry_at) => [Some(retry_at), announcement, None, None, None],
+            Some(retry_at) => [Some(retry_at), announcement, None, None],
             None => {
+                // What was not received yet is not missing.
+                let pause_ends = self.overload.deadline();
                 let group = self.group.as_ref().map(Group::deadline);
-                [
-                    self.engine.deadline(),
-                    announcement,
-                    group,
-                    self.overload.deadline(),
-                    self.effects.bursts.deadline(),
-                ]
+                let group = group.map(|at| pause_ends.map_or(at, |ends| at.max(ends)));
+                [self.engine.deadline(), announcement, group, pause_ends]
             }
         };
         deadlines.into_iter().flatten().min()
@@ -226,7 +220,7 @@ impl<R: CryptoRng> Node<R> {
                     group.restart(now);
                 }
                 self.effects.alerts.clear(&Component::Socket);
-                self.effects.bursts.request();
+                self.engine.burst(now);
             }
             Err((step, error)) => self.fail(now, step, error),
         }
@@ -235,6 +229,13 @@ impl<R: CryptoRng> Node<R> {
     fn fail(&mut self, now: Time, step: SocketStep, error: SystemError) {
         self.socket.failed(now);
         self.effects.alerts.raise(now, Fault::Socket { step, address: self.address, error });
+    }
+
+    /// What acts on the network finds reasons for bursts, and the engine sends them when it may.
+    fn burst_if_wanted(&mut self, now: Time) {
+        if self.effects.take_burst() {
+            self.engine.burst(now);
+        }
     }
 
     fn send(&mut self, now: Now, network: &mut impl Network) {

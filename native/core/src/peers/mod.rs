@@ -16,7 +16,7 @@ use self::{
     queue::Queue,
     state::{State, Wanted},
 };
-use crate::{NodeName, Refusal, Time, budget::NewNames};
+use crate::{NodeName, Refusal, Time, budget::NewNames, pace::Asks};
 
 /// A peer that went down is missed for this time: until then it has restarted, or will not soon.
 const MISSING: Duration = Duration::from_secs(60);
@@ -90,8 +90,8 @@ pub(crate) struct Heard<'a> {
 /// What a heartbeat means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sighting {
-    /// The peer should hear us soon: it is new or back, or there is no connection to it yet.
-    pub(crate) answer: bool,
+    /// Why the peer should hear us soon, if it should.
+    pub(crate) asks: Option<Asks>,
 }
 
 impl Peers {
@@ -119,7 +119,6 @@ impl Peers {
     }
 
     /// Whether a peer went down lately, and is not back.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the schedule does not ask yet"))]
     pub(crate) fn is_missing_somebody(&self, now: Time) -> bool {
         let is_missed = |since: Time| now < since + MISSING;
         self.table.values().any(|peer| peer.missing_since.is_some_and(is_missed))
@@ -138,7 +137,12 @@ impl Peers {
         let Some(peer) = self.table.get_mut(heard.node) else { return Err(Refusal::OverLimit) };
         let is_back = peer.heard_at + heard.longest_gap * SILENT_GAPS <= now;
         peer.heard_at = now;
-        let answer = is_new || is_back || peer.state.is_hopeful();
+        let is_newcomer = is_new || is_back || peer.state.is_down();
+        let asks = if is_newcomer {
+            Some(Asks::Newcomer)
+        } else {
+            peer.state.is_hopeful().then_some(Asks::Again)
+        };
         if let Some(kind) = peer.state.asks_for(now) {
             // A peer that failed is tried after a random pause, which no other side keeps to.
             let may_wait = self.refresh_interval.is_none() && matches!(kind, state::Kind::First);
@@ -146,7 +150,7 @@ impl Peers {
             let wanted = Wanted { since: now, source: heard.source, kind, is_delayed };
             self.change(now, heard.node, |_| State::Waiting(wanted));
         }
-        Ok(Sighting { answer })
+        Ok(Sighting { asks })
     }
 
     /// The next peer that is to be announced now, if there is one.

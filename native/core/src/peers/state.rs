@@ -194,9 +194,14 @@ impl State {
         }
     }
 
-    /// Whether nothing speaks against a connection, and there is none yet.
+    /// Whether it has not been heard since it went down.
+    pub(super) fn is_down(&self) -> bool {
+        matches!(self, Self::Down)
+    }
+
+    /// Whether there is to be a connection to it, and no attempt has failed.
     pub(super) fn is_hopeful(&self) -> bool {
-        matches!(self, Self::Down) || matches!(self.kind(), Some(Kind::First))
+        matches!(self.kind(), Some(Kind::First))
     }
 
     /// Attempts that failed since the last connection that lasted.

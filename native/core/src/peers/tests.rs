@@ -275,7 +275,7 @@ fn the_longest_silent_peer_that_is_not_connected_makes_room() {
         assert!(is_announced(&mut peers, secs(n as u64), n));
     }
     report(&mut peers, secs(3), 0, Report::Connected);
-    assert!(hear(&mut peers, secs(40), 9).expect("a token by now").answer);
+    assert!(hear(&mut peers, secs(40), 9).expect("a token by now").asks.is_some());
     let known: Vec<_> = peers.table.keys().cloned().collect();
     assert_eq!(known, [node(0), node(2), node(9)]);
 }
@@ -294,7 +294,7 @@ fn while_every_peer_of_a_full_table_waits_or_is_being_connected_to_nobody_new_is
     assert!(is_announced(&mut peers, secs(0), 1));
     hear(&mut peers, secs(0), 0).expect("room");
     assert_eq!(hear(&mut peers, secs(29), 9), Err(Refusal::OverLimit));
-    assert!(hear(&mut peers, secs(30), 9).expect("an idle one makes room").answer);
+    assert!(hear(&mut peers, secs(30), 9).expect("an idle one makes room").asks.is_some());
 }
 
 #[test]
@@ -452,25 +452,25 @@ fn a_heartbeat_of_a_known_peer_is_never_refused() {
 
 #[test]
 fn a_peer_that_is_not_connected_yet_should_hear_us_and_one_that_is_or_failed_need_not() {
-    let answer = |peers: &mut Peers, now| hear(peers, now, 1).expect("room").answer;
+    let asks = |peers: &mut Peers, now| hear(peers, now, 1).expect("room").asks;
     let mut peers = peers(8);
-    assert!(answer(&mut peers, secs(0)), "new");
+    assert_eq!(asks(&mut peers, secs(0)), Some(Asks::Newcomer), "new");
     announced(&mut peers, secs(0));
-    assert!(answer(&mut peers, secs(1)), "being connected to");
+    assert_eq!(asks(&mut peers, secs(1)), Some(Asks::Again), "being connected to");
     report(&mut peers, secs(1), 1, Report::Unreachable);
-    assert!((2..100).all(|s| !answer(&mut peers, secs(s))), "failed");
+    assert!((2..100).all(|s| asks(&mut peers, secs(s)).is_none()), "failed");
     announced(&mut peers, secs(100));
     report(&mut peers, secs(100), 1, Report::Connected);
-    assert!((100..200).all(|s| !answer(&mut peers, secs(s))), "connected");
+    assert!((100..200).all(|s| asks(&mut peers, secs(s)).is_none()), "connected");
     report(&mut peers, secs(200), 1, Report::Down);
-    assert!(answer(&mut peers, secs(200)), "back");
+    assert_eq!(asks(&mut peers, secs(200)), Some(Asks::Newcomer), "back");
 }
 
 #[test]
 fn whoever_was_silent_for_four_of_its_longest_gaps_should_hear_us() {
     let mut peers = peers(8);
     meet(&mut peers, secs(0), 1);
-    let mut answer = |now| hear(&mut peers, now, 1).expect("known").answer;
+    let mut answer = |now| hear(&mut peers, now, 1).expect("known").asks.is_some();
     assert!(!answer(millis(19_999)));
     assert!(answer(millis(39_999)));
     assert!(!answer(millis(59_998)));

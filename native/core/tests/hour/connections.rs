@@ -122,6 +122,9 @@ impl Hour {
             self.rules.reports_lost(self.net.now, by);
             return self.count("reports lost");
         }
+        if report == Report::Down {
+            self.sending[by].missed(self.net.now);
+        }
         self.net.report(by, peer, report);
         self.rules.reported(self.net.now, by, peer, report);
         self.note_connection(by, peer, report == Report::Connected);

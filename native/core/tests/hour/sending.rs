@@ -10,7 +10,15 @@ use crate::{
 };
 
 /// A burst.
-const HEARTBEATS: u64 = 3;
+const HEARTBEATS: u64 = 4;
+
+/// Answers are at least this far apart. So many may be saved up, and beyond them there is one a second.
+const ANSWERS: Duration = Duration::from_millis(40);
+const SAVED: u64 = 16;
+
+/// How long a peer is missed, with the last gap of that time, and the mean of the gaps meanwhile.
+const MISSING: Duration = Duration::from_secs(60 + 2);
+const MISSING_MEAN: Duration = Duration::from_secs(1);
 
 /// Others are told after an outage as long as this.
 const OUTAGE: Duration = Duration::from_secs(5);
@@ -32,9 +40,12 @@ pub(crate) struct Sending {
     reasons: u64,
     outages: [Option<Time>; SLOTS + 1],
     overrun_at: Option<Time>,
-    /// Answers to those that should hear us soon, one a second at most.
+    /// Answers to those that should hear us soon.
     answers: u64,
     answered_at: Option<Time>,
+    /// How long somebody was missing, and until when.
+    missing: Duration,
+    missing_until: Time,
 }
 
 impl Sending {
@@ -46,11 +57,13 @@ impl Sending {
             overrun_at: None,
             answers: 0,
             answered_at: None,
+            missing: Duration::ZERO,
+            missing_until: Time::ZERO,
         }
     }
 
     pub(crate) fn answered(&mut self, now: Time) {
-        if self.answered_at.is_none_or(|at| now >= at + Duration::from_secs(1)) {
+        if self.answered_at.is_none_or(|at| now >= at + ANSWERS) {
             self.answered_at = Some(now);
             self.answers += 1;
         }
@@ -60,11 +73,18 @@ impl Sending {
         self.reasons += 1;
     }
 
-    /// One burst a second, for as long as not all is looked at.
+    /// A connection went down.
+    pub(crate) fn missed(&mut self, now: Time) {
+        let until = now + MISSING;
+        self.missing += until - self.missing_until.max(now);
+        self.missing_until = until;
+    }
+
+    /// Several a second, for as long as not all is looked at.
     pub(crate) fn overrun(&mut self, now: Time) {
         if self.overrun_at.is_none_or(|at| now >= at + Duration::from_secs(1)) {
             self.overrun_at = Some(now);
-            self.reasons += 1;
+            self.reasons += 2;
         }
     }
 
@@ -85,11 +105,12 @@ impl Sending {
         let lasting = self.outages.iter().flatten().map(|since| retries(now - *since));
         let bursts = self.reasons + lasting.sum::<u64>();
         let mean = Config::default().heartbeat_interval / 2;
-        let scheduled = (now - self.since).as_secs_f64() / mean.as_secs_f64();
+        let scheduled = (now - self.since).as_secs_f64() / mean.as_secs_f64()
+            + self.missing.as_secs_f64() / MISSING_MEAN.as_secs_f64();
         let scheduled = scheduled + 6.0 * 0.58 * scheduled.sqrt() + 3.0;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let scheduled = scheduled as u64;
-        scheduled + bursts * HEARTBEATS + self.answers
+        scheduled + bursts * HEARTBEATS + self.answers.min(SAVED + (now - self.since).as_secs())
     }
 }
 

@@ -1,0 +1,218 @@
+//! When this node sends, and how much at most.
+//!
+//! Whatever one packet makes a node send, a large cluster sends ten thousand times, and every node
+//! receives all of it. So each cause has a bound that grows with the cluster. They are counted in
+//! shares: a share is the time in which each node may send one heartbeat if all of them together are
+//! to send [`CLUSTER_HEARTBEATS_PER_SECOND`].
+//!
+//! | cause | bound |
+//! |---|---|
+//! | the schedule: always, and denser where heartbeats get lost or somebody is missing | one a share in the mean |
+//! | answers: somebody wants to hear us | one a share in the long run, and what follows is a share later |
+//! | bursts: we have reason to think that nobody knows us | four in four shares |
+//!
+//! Nothing else makes a node send, and a share is the same for all who hear the same nodes. So there
+//! is no load at which heartbeats cause more heartbeats than get lost by them.
+//!
+//! The module is public so that ten thousand nodes can be simulated without their tables of peers.
+
+mod answers;
+mod bursts;
+mod crowd;
+mod overload;
+
+use std::time::Duration;
+
+use rand_core::Rng;
+
+use self::{answers::Answers, bursts::Bursts, crowd::Crowd};
+pub use self::{
+    answers::Asks,
+    crowd::Mark,
+    overload::{Backlog, Overload},
+};
+use crate::{Time, budget::CLUSTER_HEARTBEATS_PER_SECOND, time::random_below};
+
+/// The longest gap while more arrives than is looked at: of the heartbeats most are lost with the
+/// rest, and a newcomer that hears one of twenty would otherwise wait for a minute.
+const FLOODED_INTERVAL: Duration = Duration::from_millis(700);
+
+/// A flood that was noticed counts for this time. It is noticed each second while it lasts.
+const FLOODED: Duration = Duration::from_secs(2);
+
+/// The longest gap while a peer is missing: the partition that took it may heal at any moment, and
+/// the first heartbeat that gets through brings all others, as answers.
+const MISSING_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The state machine. Every call takes the time of the moment, which must not run backwards.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    interval: Duration,
+    /// When the schedule has the next heartbeat, while there is one.
+    scheduled: Option<Time>,
+    sent_at: Option<Time>,
+    bursts: Bursts,
+    answers: Answers,
+    crowd: Crowd,
+    connected: usize,
+    longest_gap: Duration,
+    is_missing_somebody: bool,
+    flooded_until: Time,
+}
+
+impl Pace {
+    /// A pace at which nothing is due before the [start](Self::start). `interval` is the longest gap
+    /// between two heartbeats in a small cluster.
+    pub fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            scheduled: None,
+            sent_at: None,
+            bursts: Bursts::default(),
+            answers: Answers::default(),
+            crowd: Crowd::new(),
+            connected: 0,
+            longest_gap: longest_gap(interval, 0),
+            is_missing_somebody: false,
+            flooded_until: Time::ZERO,
+        }
+    }
+
+    /// We are alive from now on: a burst begins at once.
+    pub fn start(&mut self, now: Time) {
+        self.scheduled = Some(now);
+        self.bursts.start(now);
+        self.answers = Answers::default();
+    }
+
+    /// Nothing is due any more, whatever happens.
+    pub fn stop(&mut self) {
+        self.scheduled = None;
+    }
+
+    /// We have reason to think that nobody knows us.
+    pub fn burst(&mut self, now: Time, rng: &mut impl Rng) {
+        self.bursts.request(now, self.share(), self.share_of_others(), rng);
+    }
+
+    /// Somebody wants to hear us.
+    pub fn answer(&mut self, now: Time, asks: Asks, rng: &mut impl Rng) {
+        self.answers.request(now, asks, self.others(), self.share(), rng);
+    }
+
+    /// A heartbeat of this node was received.
+    pub fn heard(&mut self, now: Time, node: Mark) {
+        self.crowd.heard(now, node, 2 * self.longest_gap());
+    }
+
+    /// So many peers are connected from now on.
+    pub fn connected(&mut self, peers: usize) {
+        if peers != self.connected {
+            self.connected = peers;
+            self.longest_gap = longest_gap(self.interval, peers);
+        }
+    }
+
+    /// Whether a peer that went down is not back from now on.
+    pub fn missing(&mut self, now: Time, is_missing_somebody: bool, rng: &mut impl Rng) {
+        let is_news = is_missing_somebody && !self.is_missing_somebody;
+        self.is_missing_somebody = is_missing_somebody;
+        if is_news {
+            self.hurry(now, rng);
+        }
+    }
+
+    /// More arrives than is looked at.
+    pub fn flooded(&mut self, now: Time, rng: &mut impl Rng) {
+        let is_news = !self.is_flooded(now);
+        self.flooded_until = now + FLOODED;
+        if is_news {
+            self.hurry(now, rng);
+        }
+    }
+
+    /// When the next heartbeat is due, if ever.
+    pub fn due(&self) -> Option<Time> {
+        let scheduled = self.scheduled?;
+        [self.bursts.due(), self.answers.due()]
+            .into_iter()
+            .flatten()
+            .min()
+            .map_or(Some(scheduled), |extra| Some(extra.min(scheduled)))
+    }
+
+    /// A heartbeat is sent now; the next one follows.
+    pub fn sent(&mut self, now: Time, rng: &mut impl Rng) {
+        let is_scheduled = self.scheduled.is_some_and(|at| at <= now);
+        self.bursts.sent(now, rng);
+        self.answers.sent(now, self.share());
+        let longest = self.longest_gap_now(now);
+        // What was sent in between takes the place of what was to come next. Where all nodes do it at
+        // each moment at which they may, they send no more than by the schedule alone.
+        let least = if is_scheduled { Duration::ZERO } else { self.share().min(longest / 2) };
+        let gap = least + random_below(rng, longest - least);
+        self.scheduled = Some(now + gap.max(Duration::from_millis(1)));
+        self.sent_at = Some(now);
+    }
+
+    /// The longest that a node of this cluster lets pass between two heartbeats. The mean is half of
+    /// it.
+    ///
+    /// By the nodes that are connected, because anybody can make up others.
+    pub fn longest_gap(&self) -> Duration {
+        self.longest_gap
+    }
+
+    /// The longest gap of our own from now on: a shorter one where there is reason.
+    fn longest_gap_now(&self, now: Time) -> Duration {
+        let dense = match (self.is_flooded(now), self.is_missing_somebody) {
+            (true, _) => FLOODED_INTERVAL,
+            (false, true) => MISSING_INTERVAL,
+            (false, false) => return self.longest_gap(),
+        };
+        dense.max(2 * self.share()).min(self.longest_gap())
+    }
+
+    /// The schedule has become denser: the next heartbeat comes as if it had been before. Not before
+    /// a share has passed, for what becomes denser again and again.
+    fn hurry(&mut self, now: Time, rng: &mut impl Rng) {
+        let share = self.share();
+        let from = self.sent_at.map_or(now, |sent_at| now.max(sent_at + share));
+        let latest = from + random_below(rng, self.longest_gap_now(now));
+        self.scheduled = self.scheduled.map(|at| at.min(latest));
+    }
+
+    fn is_flooded(&self, now: Time) -> bool {
+        now < self.flooded_until
+    }
+
+    /// How many other nodes there are: those that are connected, or were heard lately. Of ten
+    /// thousand that start together a node is connected to none, and hears them all.
+    fn others(&self) -> f64 {
+        self.crowd.size().max(self.connected as f64)
+    }
+
+    /// The time in which each node of the cluster may send one heartbeat.
+    fn share(&self) -> Duration {
+        share(self.others() + 1.0)
+    }
+
+    /// The share without our own part: nothing, where we are alone.
+    fn share_of_others(&self) -> Duration {
+        share(self.others())
+    }
+}
+
+/// The longest gap where so many peers are connected.
+fn longest_gap(interval: Duration, connected: usize) -> Duration {
+    let nodes = u32::try_from(connected + 1).unwrap_or(u32::MAX);
+    let two_shares = Duration::from_secs(2).saturating_mul(nodes) / CLUSTER_HEARTBEATS_PER_SECOND;
+    interval.max(two_shares)
+}
+
+fn share(nodes: f64) -> Duration {
+    Duration::from_secs_f64(nodes / f64::from(CLUSTER_HEARTBEATS_PER_SECOND))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+use rand::{SeedableRng, rngs::StdRng};
+
+use super::*;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+const ZERO: Time = Time::ZERO;
+
+fn rng(seed: u64) -> StdRng {
+    StdRng::seed_from_u64(seed)
+}
+
+fn secs(s: u64) -> Time {
+    Time::after(Duration::from_secs(s))
+}
+
+/// The pace of a node that is alive, and connected to so many.
+fn pace(connected: usize) -> Pace {
+    let mut pace = Pace::new(INTERVAL);
+    pace.connected(connected);
+    pace.start(ZERO);
+    pace
+}
+
+/// Its times of sending until then, while this happens before each look at it, which there is every
+/// 10 ms besides.
+fn times(
+    pace: &mut Pace,
+    from: Time,
+    until: Time,
+    rng: &mut StdRng,
+    mut happens: impl FnMut(&mut Pace, Time, &mut StdRng),
+) -> Vec<Time> {
+    let mut times = Vec::new();
+    let mut now = from;
+    while now < until {
+        happens(pace, now, rng);
+        if pace.due().is_some_and(|due| due <= now) {
+            pace.sent(now, rng);
+            times.push(now);
+        }
+        let look = now + Duration::from_millis(10);
+        now = pace.due().map_or(look, |due| due.min(look)).max(now + Duration::from_micros(1));
+    }
+    times
+}
+
+fn nothing(_: &mut Pace, _: Time, _: &mut StdRng) {}
+
+/// What a whole cluster sends in a second, if to each of its nodes this happens all the time.
+fn rate(nodes: usize, happens: impl FnMut(&mut Pace, Time, &mut StdRng)) -> f64 {
+    let mut rng = rng(nodes as u64);
+    let mut pace = pace(nodes - 1);
+    // Of large clusters a node sends seldom, and a few shares are many seconds.
+    let seconds = 1000 + nodes as u64 * 10;
+    times(&mut pace, ZERO, secs(60), &mut rng, nothing);
+    let sent = times(&mut pace, secs(60), secs(60 + seconds), &mut rng, happens);
+    sent.len() as f64 / seconds as f64 * nodes as f64
+}
+
+#[test]
+fn nothing_is_due_before_the_start_and_after_a_stop() {
+    let mut pace = Pace::new(INTERVAL);
+    pace.answer(ZERO, Asks::Newcomer, &mut rng(0));
+    pace.burst(ZERO, &mut rng(0));
+    pace.flooded(ZERO, &mut rng(0));
+    assert_eq!(pace.due(), None);
+    pace.start(secs(1));
+    assert_eq!(pace.due(), Some(secs(1)));
+    pace.stop();
+    assert_eq!(pace.due(), None);
+}
+
+#[test]
+fn four_heartbeats_leave_within_the_first_second_and_the_second_of_them_within_80_ms() {
+    for seed in 0..100 {
+        let mut rng = rng(seed);
+        let mut pace = Pace::new(Duration::from_secs(100_000));
+        pace.start(secs(3));
+        let times = times(&mut pace, secs(3), secs(10), &mut rng, nothing);
+        assert_eq!(times.len(), 4);
+        assert_eq!(times[0], secs(3));
+        assert!(times[1] <= secs(3) + Duration::from_millis(80));
+        assert!(times[3] < secs(4));
+    }
+}
+
+#[test]
+fn gaps_are_spread_over_the_interval_and_never_longer() {
+    let mut rng = rng(1);
+    let mut pace = pace(8);
+    let times = times(&mut pace, ZERO, secs(20_000), &mut rng, nothing);
+    let gaps: Vec<_> = times.windows(2).skip(3).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.iter().all(|gap| *gap <= INTERVAL));
+    let mean = gaps.iter().sum::<Duration>() / u32::try_from(gaps.len()).expect("few");
+    assert!(mean > INTERVAL * 9 / 20 && mean < INTERVAL * 11 / 20, "{mean:?}");
+}
+
+#[test]
+fn a_large_cluster_sends_about_two_hundred_packets_a_second() {
+    for nodes in [500, 1000, 4000, 10_000] {
+        let rate = rate(nodes, nothing);
+        assert!((150.0..250.0).contains(&rate), "{rate} of {nodes}");
+    }
+}
+
+#[test]
+fn whatever_arrives_a_cluster_sends_little_more_than_two_hundred_packets_a_second() {
+    for nodes in [10, 40, 100, 200, 1000, 4000, 10_000] {
+        let rate = rate(nodes, |pace, now, rng| {
+            pace.answer(now, Asks::Newcomer, rng);
+            pace.flooded(now, rng);
+        });
+        assert!(rate < 270.0, "{rate} of {nodes}");
+    }
+}
+
+#[test]
+fn what_comes_and_goes_makes_a_cluster_send_no_more_than_what_stays() {
+    for nodes in [10, 40, 100, 200, 1000, 4000, 10_000] {
+        let rate = rate(nodes, |pace, now, rng| {
+            let second = now.since_zero().as_secs();
+            if second % 3 == 0 {
+                pace.flooded(now, rng);
+            }
+            pace.missing(now, second % 2 == 0, rng);
+        });
+        assert!(rate < 270.0, "{rate} of {nodes}");
+    }
+}
+
+#[test]
+fn bursts_without_end_double_what_a_cluster_sends_and_no_more() {
+    for nodes in [10, 40, 100, 200, 1000, 4000, 10_000] {
+        let rate = rate(nodes, |pace, now, rng| {
+            pace.burst(now, rng);
+            pace.answer(now, Asks::Newcomer, rng);
+        });
+        assert!(rate < 420.0, "{rate} of {nodes}");
+    }
+}
+
+#[test]
+fn bursts_are_at_least_a_second_apart_and_twenty_ms_for_each_node() {
+    for (nodes, least) in [(1, 1000), (50, 1000), (100, 2000), (1000, 20_000)] {
+        let mut rng = rng(4);
+        let mut pace = Pace::new(Duration::from_secs(100_000));
+        pace.connected(nodes - 1);
+        pace.start(ZERO);
+        let sent = times(&mut pace, ZERO, secs(200), &mut rng, |pace, now, rng| {
+            pace.burst(now, rng);
+        });
+        let begins: Vec<_> = sent.chunks(4).map(|burst| burst[0]).collect();
+        let least = Duration::from_millis(least);
+        assert!(begins.len() > 3);
+        for pair in begins.windows(2) {
+            assert!((least..=least * 8 / 5).contains(&(pair[1] - pair[0])), "{pair:?} {nodes}");
+        }
+    }
+}
+
+#[test]
+fn the_first_burst_of_a_large_cluster_begins_at_any_moment_of_a_share() {
+    let mut begins: Vec<_> = (0..200)
+        .map(|seed| {
+            let mut rng = rng(seed);
+            let mut pace = pace(999);
+            times(&mut pace, ZERO, secs(100), &mut rng, nothing);
+            pace.bursts.request(secs(100), pace.share(), pace.share_of_others(), &mut rng);
+            pace.bursts.due().expect("a burst") - secs(100)
+        })
+        .collect();
+    begins.sort();
+    assert!(begins[0] < Duration::from_millis(500));
+    assert!(begins[199] > Duration::from_millis(4500) && begins[199] < Duration::from_secs(5));
+}
+
+#[test]
+fn an_answer_comes_within_a_millisecond_for_each_other_node() {
+    for (others, within) in [(1, 1), (4, 4), (200, 200), (4000, 4000)] {
+        for seed in 0..100 {
+            let mut rng = rng(seed);
+            let mut pace = pace(others);
+            times(&mut pace, ZERO, secs(100), &mut rng, nothing);
+            pace.answer(secs(100), Asks::Newcomer, &mut rng);
+            let answer = pace.due().expect("an answer");
+            assert!(answer <= secs(100) + Duration::from_millis(within));
+        }
+    }
+}
+
+#[test]
+fn who_asks_before_the_answer_is_sent_asks_for_no_other_and_who_asks_later_gets_one_too() {
+    let mut rng = rng(5);
+    let mut pace = Pace::new(Duration::from_secs(100_000));
+    pace.connected(9);
+    pace.start(ZERO);
+    // Nodes that start one after the other, within 300 ms.
+    let sent = times(&mut pace, secs(10), secs(20), &mut rng, |pace, now, rng| {
+        if now >= secs(15) && now < secs(15) + Duration::from_millis(300) {
+            pace.answer(now, Asks::Newcomer, rng);
+        }
+    });
+    let answers: Vec<_> = sent.into_iter().filter(|at| *at >= secs(15)).collect();
+    let last = answers.last().copied().expect("an answer");
+    assert!(last >= secs(15) + Duration::from_millis(290), "{answers:?}");
+    assert!(last <= secs(15) + Duration::from_millis(350), "{answers:?}");
+    assert!((6..=8).contains(&answers.len()), "{answers:?}");
+    assert!(answers.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(40)));
+}
+
+#[test]
+fn two_who_keep_asking_each_other_answer_sixteen_times_and_then_once_a_second() {
+    let mut rng = rng(6);
+    let mut pace = pace(1);
+    times(&mut pace, ZERO, secs(10), &mut rng, nothing);
+    let asked = |pace: &mut Pace, now, rng: &mut StdRng| pace.answer(now, Asks::Newcomer, rng);
+    let first = times(&mut pace, secs(10), secs(11), &mut rng, asked).len();
+    assert!((16..=18).contains(&first), "{first}");
+    let then = times(&mut pace, secs(11), secs(111), &mut rng, asked).len();
+    assert!((95..=125).contains(&then), "{then}");
+}
+
+#[test]
+fn while_a_peer_is_missing_a_small_cluster_sends_more_often_and_a_large_one_does_not() {
+    let missing =
+        |nodes: usize| rate(nodes, |pace, now, rng| pace.missing(now, true, rng)) / nodes as f64;
+    assert!((0.9..1.1).contains(&missing(6)), "{}", missing(6));
+    assert!((0.4..0.6).contains(&missing(400)), "{}", missing(400));
+    assert!((0.04..0.06).contains(&missing(4000)), "{}", missing(4000));
+}
+
+#[test]
+fn under_a_flood_a_small_cluster_sends_three_times_a_second() {
+    let rate = rate(2, |pace, now, rng| pace.flooded(now, rng)) / 2.0;
+    assert!((2.6..3.1).contains(&rate), "{rate}");
+}
+
+#[test]
+fn a_node_that_hears_many_and_is_connected_to_none_answers_as_one_of_many() {
+    let mut rng = rng(7);
+    let mut pace = pace(0);
+    for n in 0..4000 {
+        let name = crate::NodeName::parse(&format!("n{n}@host")).expect("a node name");
+        pace.heard(ZERO, Mark::from(&name));
+    }
+    times(&mut pace, ZERO, secs(5), &mut rng, nothing);
+    let asked = |pace: &mut Pace, now, rng: &mut StdRng| pace.answer(now, Asks::Newcomer, rng);
+    let answers = times(&mut pace, secs(5), secs(65), &mut rng, asked).len();
+    // Those of the schedule, and three at most in 60 s.
+    assert!((20..35).contains(&answers), "{answers}");
+    assert_eq!(pace.longest_gap(), INTERVAL);
+}
+
+#[test]
+fn who_is_not_connected_yet_and_asks_again_and_again_takes_no_answer_from_a_newcomer() {
+    let mut rng = rng(8);
+    let mut pace = pace(1);
+    times(&mut pace, ZERO, secs(10), &mut rng, nothing);
+    let again = |pace: &mut Pace, now, rng: &mut StdRng| pace.answer(now, Asks::Again, rng);
+    let answers = times(&mut pace, secs(10), secs(20), &mut rng, again).len();
+    assert!((10..=15).contains(&answers), "{answers}");
+    pace.answer(secs(20), Asks::Newcomer, &mut rng);
+    assert!(pace.due().expect("an answer") <= secs(20) + Duration::from_millis(41));
+}
