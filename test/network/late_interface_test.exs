@@ -38,7 +38,7 @@ defmodule NativeGossip.Network.LateInterfaceTest do
     strategy = Beam.call(late, Inside, :strategy, [:lan])
 
     # Its first burst is over: what connects is another one, or a heartbeat in its turn.
-    Await.until("the other host's burst is over", fn -> Lan.counters(well) end, &(&1.sent >= 3))
+    Await.until("the other host's burst is over", fn -> Lan.counters(well) end, &(&1.sent >= 4))
     assert Mesh.seen([well]) == %{well.name => []}
 
     Elapsed.told("#{what}: connected", fn ->

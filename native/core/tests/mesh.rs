@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use native_gossip_core::{Config, Engine, NodeName, Received, Refusal, Secret, Time};
+use native_gossip_core::{Config, Engine, NodeName, Received, Refusal, Report, Secret, Time};
 use rand::{SeedableRng, rngs::StdRng};
 use simulation::{
     Plan,
@@ -50,6 +50,49 @@ fn loss_and_delay_put_a_full_mesh_off_and_do_not_prevent_it() {
         mesh.pass(secs(60));
         assert!(mesh.is_full_mesh(), "seed {seed}");
     }
+}
+
+#[test]
+fn a_node_that_starts_again_under_its_name_hears_all_others_at_once() {
+    for (size, within) in [(5, 20), (100, 150)] {
+        for seed in 0..10 {
+            let mut mesh = Mesh::new(size, seed, &Config::default()).lossy(0.0, millis(1));
+            // A connection that ends sooner has failed.
+            mesh.pass(secs(40));
+            (1..size).for_each(|n| mesh.net.report(n, 0, Report::Down));
+            mesh.net.replace(0, &Config::default());
+            mesh.pass(secs(2));
+            mesh.forget();
+            mesh.net.start(0);
+            let heard_all = |mesh: &Mesh| (1..size).all(|n| mesh.has_heard(0, n));
+            let after = mesh.until(secs(60), heard_all).expect("all are heard");
+            assert!(after <= millis(within), "seed {seed}: {after:?}");
+        }
+    }
+}
+
+#[test]
+fn two_halves_that_hear_each_other_again_have_all_met_soon_after() {
+    let mut took: Vec<_> = (0..40).map(parted_and_healed).collect();
+    took.sort();
+    assert!(took[20] < millis(500), "{took:?}");
+    assert!(took[39] < millis(1500), "{took:?}");
+}
+
+/// How long it takes until everybody in two halves of six has heard everybody in the other one.
+fn parted_and_healed(seed: u64) -> Duration {
+    let mut mesh = Mesh::new(6, seed, &Config::default()).lossy(0.0, millis(1));
+    let others = |n| if n < 3 { 3..6 } else { 0..3 };
+    mesh.pass(secs(40));
+    mesh.net.lans.set_partitions(0, vec![0, 0, 0, 1, 1, 1]);
+    for n in 0..6 {
+        others(n).for_each(|other| mesh.net.report(n, other, Report::Down));
+    }
+    mesh.pass(secs(30));
+    mesh.forget();
+    mesh.net.lans.set_partitions(0, vec![0; 6]);
+    let have_met = |mesh: &Mesh| (0..6).all(|n| others(n).all(|other| mesh.has_heard(n, other)));
+    mesh.until(secs(60), have_met).expect("all have met")
 }
 
 #[test]
