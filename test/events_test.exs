@@ -198,12 +198,24 @@ defmodule NativeGossip.EventsTest do
     {%{fault: :send_by, target: {@group, 45_892}, interface: @eth0, code: 101, text: "no"},
      "cannot send to 233.252.1.32:45892 by eth0 (10.0.0.5) (options multicast_addr, multicast_if): " <>
        "no; trying again. This host has no route there"},
-    {%{fault: :send_to, target: {{10, 0, 0, 9}, 4000}, kind: :seed, code: 1, text: "no"},
-     "cannot send to 10.0.0.9:4000 (option seeds): no; trying again. A firewall of this host forbids it"},
+    {%{fault: :seeds, failing: 1, of: 9, some: [{{10, 0, 0, 9}, 4000}], code: 1, text: "no"},
+     "cannot reach 10.0.0.9:4000 (option seeds): no; trying again. A firewall of this host forbids it"},
+    {%{fault: :seeds, failing: 1, of: 1, some: [{{10, 0, 0, 9}, 4000}], code: 111, text: "no"},
+     "cannot reach 10.0.0.9:4000 (option seeds): no; trying again. The host is there, and no node " <>
+       "listens on this port"},
+    {%{
+       fault: :seeds,
+       failing: 252,
+       of: 253,
+       some: for(n <- 3..5, do: {{10, 0, 0, n}, 4000}),
+       code: 113,
+       text: "no"
+     },
+     "cannot reach 252 of 253 seeds, as 10.0.0.3:4000, 10.0.0.4:4000, 10.0.0.5:4000 (option " <>
+       "seeds): no; trying again. No host answers there"},
     {%{
        fault: :send_to,
        target: {{10, 0, 0, 255}, 45_892},
-       kind: :broadcast,
        code: nil,
        text: "no"
      }, "cannot send to 10.0.0.255:45892 (options multicast_addr, port): no; trying again"}

@@ -61,11 +61,16 @@ defmodule NativeGossip.Events.Fault do
       "(options multicast_addr, multicast_if)"
   end
 
-  defp step(%{fault: :send_to, target: target, kind: :seed}),
-    do: "send to #{socket_address(target)} (option seeds)"
-
-  defp step(%{fault: :send_to, target: target, kind: :broadcast}),
+  defp step(%{fault: :send_to, target: target}),
     do: "send to #{socket_address(target)} (options multicast_addr, port)"
+
+  defp step(%{fault: :seeds, failing: 1, some: [seed]}),
+    do: "reach #{socket_address(seed)} (option seeds)"
+
+  defp step(%{fault: :seeds, failing: failing, of: all, some: some}) do
+    some = Enum.map_join(some, ", ", &socket_address/1)
+    "reach #{failing} of #{all} seeds, as #{some} (option seeds)"
+  end
 
   defp wanted({:address, address}), do: "the interface with the address #{address(address)}"
   defp wanted({:name, name}), do: "the interface #{name}"
@@ -106,6 +111,8 @@ defmodule NativeGossip.Events.Fault do
   @eaddrnotavail 99
   @enetunreach 101
   @enobufs 105
+  @econnrefused 111
+  @ehostunreach 113
 
   defp hint(%{fault: :no_echo}, _os),
     do: ". If that does not help, see whether a firewall of this host drops them"
@@ -132,7 +139,12 @@ defmodule NativeGossip.Events.Fault do
   defp advice(%{fault: :join, group: group}, @enobufs) when tuple_size(group) == 4,
     do: "Raise the sysctl net.ipv4.igmp_max_memberships"
 
-  defp advice(%{target: _}, @eperm), do: "A firewall of this host forbids it"
-  defp advice(%{target: _}, @enetunreach), do: "This host has no route there"
+  defp advice(%{fault: fault}, code) when fault in [:send_by, :send_to, :seeds], do: there(code)
   defp advice(_fault, _code), do: nil
+
+  defp there(@eperm), do: "A firewall of this host forbids it"
+  defp there(@enetunreach), do: "This host has no route there"
+  defp there(@econnrefused), do: "The host is there, and no node listens on this port"
+  defp there(@ehostunreach), do: "No host answers there"
+  defp there(_code), do: nil
 end

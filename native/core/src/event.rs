@@ -130,13 +130,22 @@ pub enum Fault {
         /// What the system answered.
         error: SystemError,
     },
-    /// Heartbeats cannot be sent to a target beside the group.
+    /// Heartbeats cannot be broadcast.
     SendTo {
-        /// Its address.
+        /// The broadcast address and the port.
         target: SocketAddr,
-        /// Which option named it.
-        kind: TargetKind,
         /// What the system answered.
+        error: SystemError,
+    },
+    /// Heartbeats do not reach some of the seeds, all for one cause.
+    Seeds {
+        /// How many they are.
+        failing: usize,
+        /// How many seeds there are.
+        of: usize,
+        /// The first of those that are not reached, three at most.
+        some: Vec<SocketAddr>,
+        /// What the system answered, or the network.
         error: SystemError,
     },
 }
@@ -156,6 +165,8 @@ pub(crate) enum Component {
     /// Sending by the interface of this name.
     SendBy(String),
     SendTo(SocketAddr),
+    /// The seeds that are not reached for this cause.
+    Seeds(SystemError),
 }
 
 impl Fault {
@@ -171,6 +182,7 @@ impl Fault {
             Self::NoEcho { .. } => "no_echo",
             Self::SendBy { .. } => "send_by",
             Self::SendTo { .. } => "send_to",
+            Self::Seeds { .. } => "seeds",
         }
     }
 
@@ -185,12 +197,24 @@ impl Fault {
             Self::NoEcho { interface, .. } => Component::Echo(interface.name.clone()),
             Self::SendBy { interface, .. } => Component::SendBy(interface.name.clone()),
             Self::SendTo { target, .. } => Component::SendTo(*target),
+            Self::Seeds { error, .. } => Component::Seeds(error.clone()),
+        }
+    }
+
+    /// Whether this is worth another line where the other, of the same component, was told and is
+    /// not over. Of seeds only the number changes, and twice as many are news.
+    pub(crate) fn is_news_after(&self, told: &Self) -> bool {
+        match (self, told) {
+            (Self::Seeds { failing, .. }, Self::Seeds { failing: told, .. }) => {
+                *failing >= told.saturating_mul(2)
+            }
+            _ => self != told,
         }
     }
 }
 
 /// An error of the system, in its own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SystemError {
     /// Its number, where it has one.
     pub code: Option<i32>,
@@ -255,16 +279,6 @@ named! {
         NoSuchAddress = "no_such_address",
         /// No interface has this name, or it has no address of the group's family.
         NoSuchName = "no_such_name",
-    }
-}
-
-named! {
-    /// Which option named a target beside the group.
-    TargetKind {
-        /// `seeds`.
-        Seed = "seed",
-        /// `multicast_addr` and `port`, with `broadcast_only`.
-        Broadcast = "broadcast",
     }
 }
 

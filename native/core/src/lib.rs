@@ -25,6 +25,7 @@
 //! ```
 
 mod alerts;
+mod broadcast;
 pub mod budget;
 mod config;
 mod context;
@@ -41,7 +42,7 @@ pub mod pace;
 pub mod packet;
 mod peers;
 mod refusal;
-mod targets;
+mod seeds;
 mod time;
 
 pub use config::{Config, InterfaceName, Interfaces, NetworkConfig, Secret};

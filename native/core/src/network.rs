@@ -56,6 +56,21 @@ pub trait Network {
     /// # Errors
     /// What the system answers.
     fn send_to(&mut self, packet: &[u8], target: SocketAddr) -> Result<(), SystemError>;
+
+    /// Sends to a seed, by a socket that nothing else is sent by: what waits for hosts that are not
+    /// there fills a buffer of its own. A network without such buffers has no need of it.
+    ///
+    /// # Errors
+    /// What the system answers.
+    fn send_to_seed(&mut self, packet: &[u8], target: SocketAddr) -> Result<(), SystemError> {
+        self.send_to(packet, target)
+    }
+
+    /// The next word of the network about something that was sent to a seed and did not arrive, where
+    /// the system passes it on.
+    fn seed_error(&mut self) -> Option<(SocketAddr, SystemError)> {
+        None
+    }
 }
 
 /// An interface with all that a membership in a group depends on: where one of these has changed,

@@ -9,6 +9,7 @@ mod driver;
 mod handle;
 mod interfaces;
 mod poller;
+mod seed_socket;
 mod socket;
 mod sys;
 mod system_network;

@@ -1,6 +1,9 @@
 //! One UDP socket with the options of the stock strategy.
 
-use std::{io, net::IpAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
 
 use mio::net::UdpSocket;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -12,6 +15,9 @@ use crate::sys;
 /// What a burst of heartbeats may take up while the loop is away. The BEAM's own default of
 /// 8 KiB loses two packets of three at 20,000 a second.
 const RECEIVE_BUFFER: usize = 1 << 20;
+
+/// Packets to hosts that are not there wait in it for 3 s. Linux grants 213 KB, and counts them twice.
+const SEND_BUFFER: usize = 1 << 18;
 
 /// Opens and binds. It hears no group yet.
 ///
@@ -33,6 +39,30 @@ pub(crate) fn open(config: &NetworkConfig) -> Result<UdpSocket, (SocketStep, io:
     attempt(SocketStep::PacketInfo, sys::prepare(&socket, config.multicast_addr))?;
     attempt(SocketStep::Bind, socket.bind(&address.into()))?;
     Ok(UdpSocket::from_std(socket.into()))
+}
+
+/// Opens a socket that sends to seeds and receives nothing: it has a port of the system's choice, so
+/// that it takes nothing away from the socket that receives.
+///
+/// # Errors
+/// What the system answers.
+pub(crate) fn open_for_seeds(config: &NetworkConfig) -> io::Result<std::net::UdpSocket> {
+    let address = SocketAddr::new(config.if_addr, 0);
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    // What the system grants of this is enough to go on with.
+    let _ = socket.set_send_buffer_size(SEND_BUFFER);
+    let set = match config.multicast_addr {
+        IpAddr::V4(_) => set_v4(&socket, config.multicast_ttl),
+        IpAddr::V6(_) => set_v6(&socket, config.multicast_ttl),
+    };
+    set.map_err(|(_, error)| error)?;
+    sys::prepare_for_seeds(&socket, config.multicast_addr)?;
+    // Where the other socket is bound to a group, that is no address to send from.
+    if !config.if_addr.is_multicast() {
+        socket.bind(&address.into())?;
+    }
+    Ok(socket.into())
 }
 
 /// Lets old and new nodes of one host share the port.

@@ -15,6 +15,7 @@ use native_gossip_core::{
 use crate::{
     interfaces,
     poller::Poller,
+    seed_socket::SeedSocket,
     socket,
     sys::{self, Receiver},
 };
@@ -35,13 +36,15 @@ pub(crate) struct SystemNetwork {
     socket: Option<UdpSocket>,
     /// Whether an arrival at the socket ends a wait.
     is_watched: bool,
+    /// Opened for the first heartbeat to a seed.
+    seed_socket: Option<SeedSocket>,
     receiver: Receiver,
 }
 
 impl SystemNetwork {
     pub(crate) fn new(config: NetworkConfig, poller: Poller) -> Self {
         let receiver = Receiver::new();
-        Self { config, poller, socket: None, is_watched: false, receiver }
+        Self { config, poller, socket: None, is_watched: false, seed_socket: None, receiver }
     }
 
     /// Whether arrivals at the socket are to end a wait from now on. What has already arrived
@@ -107,6 +110,7 @@ impl Network for SystemNetwork {
     fn close(&mut self) {
         // The poller forgets a descriptor when it is closed.
         self.socket = None;
+        self.seed_socket = None;
     }
 
     fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError> {
@@ -137,6 +141,20 @@ impl Network for SystemNetwork {
 
     fn send_to(&mut self, packet: &[u8], target: SocketAddr) -> Result<(), SystemError> {
         self.with_socket(|socket| socket.send_to(packet, target).map(drop))
+    }
+
+    fn send_to_seed(&mut self, packet: &[u8], target: SocketAddr) -> Result<(), SystemError> {
+        let sent = match &mut self.seed_socket {
+            Some(socket) => socket.send(packet, target),
+            none => SeedSocket::open(&self.config)
+                .and_then(|socket| none.insert(socket).send(packet, target)),
+        };
+        sent.map_err(|error| system_error(&error))
+    }
+
+    fn seed_error(&mut self) -> Option<(SocketAddr, SystemError)> {
+        let (address, error) = self.seed_socket.as_mut()?.error()?;
+        Some((address, system_error(&error)))
     }
 }
 

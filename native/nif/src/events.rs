@@ -8,7 +8,7 @@ use rustler::{Atom, Encoder, Env, NifResult, Term};
 mod keys {
     rustler::atoms! {
         fault, node, interface, cause, packets, source, group, name, index, address, step, code, text,
-        wanted, reason, target, kind
+        wanted, reason, target, failing, of, some
     }
 }
 
@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
     }
 
     fn socket_address(self, key: Atom, address: SocketAddr) -> Self {
-        let term = (address_term(self.env, address.ip()), address.port()).encode(self.env);
+        let term = socket_address_term(self.env, address);
         self.with(key, term)
     }
 
@@ -110,10 +110,15 @@ fn with_fault<'a>(fields: Fields<'a>, fault: &Fault) -> NifResult<Fields<'a>> {
         Fault::SendBy { target, interface, error } => {
             fields.socket_address(keys::target(), *target).interface(interface)?.error(error)
         }
-        Fault::SendTo { target, kind, error } => fields
-            .socket_address(keys::target(), *target)
-            .named(keys::kind(), kind.name())?
-            .error(error),
+        Fault::SendTo { target, error } => {
+            fields.socket_address(keys::target(), *target).error(error)
+        }
+        Fault::Seeds { failing, of, some, error } => {
+            let some: Vec<_> =
+                some.iter().map(|seed| socket_address_term(fields.env, *seed)).collect();
+            let fields = fields.with(keys::failing(), failing).with(keys::of(), of);
+            fields.with(keys::some(), some).error(error)
+        }
     })
 }
 
@@ -125,6 +130,11 @@ fn wanted_term<'a>(env: Env<'a>, wanted: &InterfaceName) -> Term<'a> {
         }
         InterfaceName::Name(name) => (keys::name(), name).encode(env),
     }
+}
+
+/// `{address, port}`.
+fn socket_address_term(env: Env<'_>, address: SocketAddr) -> Term<'_> {
+    (address_term(env, address.ip()), address.port()).encode(env)
 }
 
 /// An address, as `:inet` has it: a tuple of four or eight integers.

@@ -108,7 +108,8 @@ impl Alerts {
             return;
         };
         let may_log = now >= known.logged_at + FAULT_INTERVAL;
-        if !known.is_cleared && known.is_logged && (known.fault == fault || !may_log) {
+        if !known.is_cleared && known.is_logged && (!fault.is_news_after(&known.fault) || !may_log)
+        {
             return;
         }
         *known = Known { fault, is_cleared: false, is_logged: may_log, logged_at: known.logged_at };

@@ -12,7 +12,7 @@ fn eth0() -> Interface {
 }
 
 /// Every fault with its name.
-fn faults() -> [(Fault, &'static str); 9] {
+fn faults() -> [(Fault, &'static str); 10] {
     let (group, interface, error) = (GROUP, eth0(), error());
     let wanted = InterfaceName::Name("eth0".into());
     let reason = MissingReason::Down;
@@ -31,7 +31,8 @@ fn faults() -> [(Fault, &'static str); 9] {
         (join, "join"),
         (no_echo, "no_echo"),
         (send_by, "send_by"),
-        (Fault::SendTo { target: target(), kind: TargetKind::Seed, error }, "send_to"),
+        (Fault::SendTo { target: target(), error: error.clone() }, "send_to"),
+        (Fault::Seeds { failing: 1, of: 1, some: vec![target()], error }, "seeds"),
     ]
 }
 

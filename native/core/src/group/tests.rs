@@ -174,8 +174,7 @@ fn faults_of_an_interface_that_has_gone_are_forgotten_and_those_of_others_are_no
 fn a_fault_that_is_of_no_interface_is_not_forgotten_with_one() {
     let mut host = Host::joined(&[eth0()]);
     let address = SocketAddr::new([10, 0, 0, 7].into(), PORT);
-    let fault =
-        Fault::SendTo { target: address, kind: crate::event::TargetKind::Seed, error: error() };
+    let fault = Fault::SendTo { target: address, error: error() };
     host.effects.alerts.raise(secs(0), fault.clone());
     host.told();
     host.reconcile(secs(2));

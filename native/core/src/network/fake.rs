@@ -1,6 +1,9 @@
 //! A network that writes down what it is told to do, and answers as a test wishes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+};
 
 use super::{Interface, InterfaceAddress, Network, RecvMeta};
 use crate::event::{SocketStep, SystemError};
@@ -18,6 +21,8 @@ pub(crate) struct FakeNetwork {
     pub(crate) routed: Option<IpAddr>,
     pub(crate) refused: Vec<String>,
     pub(crate) scans: usize,
+    /// What the network will say of heartbeats to seeds.
+    pub(crate) lost: VecDeque<(SocketAddr, SystemError)>,
     calls: Vec<String>,
 }
 
@@ -97,6 +102,10 @@ impl Network for FakeNetwork {
 
     fn send_to(&mut self, _: &[u8], target: SocketAddr) -> Result<(), SystemError> {
         self.call(format!("send to {target}"))
+    }
+
+    fn seed_error(&mut self) -> Option<(SocketAddr, SystemError)> {
+        self.lost.pop_front()
     }
 }
 

@@ -1,4 +1,4 @@
-//! A whole node: the protocol, its socket, its group and its targets, without any I/O.
+//! A whole node: the protocol, its socket, its group and its seeds, without any I/O.
 
 mod socket_state;
 
@@ -10,11 +10,12 @@ use self::socket_state::SocketState;
 use crate::{
     Config, Counters, Engine, Event, Network, NetworkConfig, NodeName, Now, PeerChange, Received,
     RecvMeta, Report, Time,
+    broadcast::Broadcast,
     context::Effects,
-    event::{Component, Fault, SocketStep, SystemError, TargetKind},
+    event::{Component, Fault, SocketStep, SystemError},
     group::Group,
     pace::Overload,
-    targets::Targets,
+    seeds::Seeds,
 };
 
 /// No peer may be heard for this long, at least: a network is allowed a hiccup.
@@ -35,8 +36,8 @@ pub struct Node<R> {
     /// What is to be heard by joining; nothing, where there are broadcasts only.
     group: Option<Group>,
     /// Where broadcasts go, if there are any.
-    broadcast: Targets,
-    seeds: Targets,
+    broadcast: Option<Broadcast>,
+    seeds: Seeds,
     overload: Overload,
     effects: Effects,
 }
@@ -47,14 +48,13 @@ impl<R: CryptoRng> Node<R> {
     /// `hears_groups` is whether the system gives a socket bound to `if_addr` what is sent to the
     /// groups that it has joined. `rng` must be unpredictable to strangers.
     pub fn new(config: Config, network: &NetworkConfig, hears_groups: bool, rng: R) -> Self {
-        let broadcast = network.broadcast_only.then(|| network.target());
         Self {
             engine: Engine::new(config, rng),
             address: network.bind_address(),
             socket: SocketState::new(),
             group: (!network.broadcast_only).then(|| Group::new(network, hears_groups)),
-            broadcast: Targets::new(TargetKind::Broadcast, broadcast),
-            seeds: Targets::new(TargetKind::Seed, None),
+            broadcast: network.broadcast_only.then(|| Broadcast::new(network.target())),
+            seeds: Seeds::default(),
             overload: Overload::new(network.receive_limit),
             effects: Effects::default(),
         }
@@ -62,6 +62,9 @@ impl<R: CryptoRng> Node<R> {
 
     /// The name under which this node is known from now on; `None` while it is not alive.
     pub fn set_identity(&mut self, now: Now, identity: Option<NodeName>) {
+        if identity.is_none() {
+            self.seeds.stop();
+        }
         self.engine.set_identity(now.time, identity);
     }
 
@@ -139,6 +142,7 @@ impl<R: CryptoRng> Node<R> {
             Received::Peer(heartbeat) => {
                 let node = &heartbeat.node;
                 self.effects.alerts.received(node, interface);
+                self.seeds.heard(now.time, meta.source.ip());
                 if let Some(group) = &mut self.group {
                     group.heard(now.time, node, self.engine.is_connected(node), meta);
                 }
@@ -181,13 +185,13 @@ impl<R: CryptoRng> Node<R> {
     pub fn deadline(&self) -> Option<Time> {
         let announcement = self.engine.announcement_deadline();
         let deadlines = match self.socket.retry_at() {
-            Some(retry_at) => [Some(retry_at), announcement, None, None],
+            Some(retry_at) => [Some(retry_at), announcement, None, None, None],
             None => {
                 // What was not received yet is not missing.
                 let pause_ends = self.overload.deadline();
                 let group = self.group.as_ref().map(Group::deadline);
                 let group = group.map(|at| pause_ends.map_or(at, |ends| at.max(ends)));
-                [self.engine.deadline(), announcement, group, pause_ends]
+                [self.engine.deadline(), announcement, group, pause_ends, self.seeds.deadline()]
             }
         };
         deadlines.into_iter().flatten().min()
@@ -239,14 +243,18 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn send(&mut self, now: Now, network: &mut impl Network) {
-        let Some(packet) = self.engine.heartbeat(now.time) else { return };
         let mut context = self.effects.context(now.time, network);
-        if let Some(group) = &mut self.group {
-            group.send(&mut context, &packet);
+        if let Some(packet) = self.engine.heartbeat(now.time) {
+            if let Some(group) = &mut self.group {
+                group.send(&mut context, &packet);
+            }
+            if let Some(broadcast) = &mut self.broadcast {
+                broadcast.send(&mut context, &packet);
+            }
+            context.alerts.sent();
+            self.seeds.enqueue(now.time, packet);
         }
-        self.broadcast.send(&mut context, &packet);
-        self.seeds.send(&mut context, &packet);
-        self.effects.alerts.sent();
+        self.seeds.send(&mut context);
     }
 }
 

@@ -194,7 +194,7 @@ fn with_broadcasts_only_no_group_is_joined_and_heartbeats_go_to_the_broadcast_ad
     host.network.refuse(&["send to 10.0.0.255:45892"]);
     host.run(secs(10).time);
     let target = SocketAddr::new([10, 0, 0, 255].into(), PORT);
-    let fault = Fault::SendTo { target, kind: TargetKind::Broadcast, error: error() };
+    let fault = Fault::SendTo { target, error: error() };
     assert_eq!(host.node.take_events(), [Event::FaultRaised(fault)]);
 }
 

@@ -17,7 +17,7 @@ use nix::{
         SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
     },
 };
-use socket2::{InterfaceIndexOrAddress, Socket};
+use socket2::{InterfaceIndexOrAddress, SockFilter, Socket};
 
 use super::{BUFFER, RecvMeta};
 
@@ -33,6 +33,35 @@ pub(crate) fn prepare(socket: &Socket, group: IpAddr) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Asks for what ICMP says of packets that did not arrive, which includes what this system says of
+/// neighbours that it does not find; and drops what arrives, which nobody would read.
+pub(crate) fn prepare_for_seeds(socket: &Socket, group: IpAddr) -> io::Result<()> {
+    match group {
+        IpAddr::V4(_) => setsockopt(socket, sockopt::Ipv4RecvErr, &true)?,
+        IpAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvErr, &true)?,
+    }
+    // BPF_RET of the constant 0: no byte of it is kept.
+    let drop_all = SockFilter::new(0x06, 0, 0, 0);
+    socket.attach_filter(&[drop_all])
+}
+
+/// The next packet that did not arrive: where it was sent to, and why.
+pub(crate) fn next_error(socket: &std::net::UdpSocket) -> Option<(SocketAddr, io::Error)> {
+    let mut control =
+        cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6, libc::sock_extended_err);
+    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+    let received =
+        recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut [], Some(&mut control), flags).ok()?;
+    let target = received.address.as_ref().and_then(socket_addr)?;
+    let error = received.cmsgs().ok()?.find_map(|message| match message {
+        ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => {
+            i32::try_from(error.ee_errno).ok()
+        }
+        _ => None,
+    });
+    Some((target, io::Error::from_raw_os_error(error?)))
 }
 
 /// That of IPv6 came with 4.20, and what is heard too much is only counted.

@@ -16,6 +16,14 @@ pub(crate) fn prepare(_socket: &Socket, _group: IpAddr) -> io::Result<()> {
     Ok(())
 }
 
+pub(crate) fn prepare_for_seeds(_socket: &Socket, _group: IpAddr) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn next_error(_socket: &std::net::UdpSocket) -> Option<(SocketAddr, io::Error)> {
+    None
+}
+
 pub(super) fn join_v4(socket: &Socket, group: &Ipv4Addr, interface: &Interface) -> io::Result<()> {
     socket.join_multicast_v4(group, address_v4(interface)?)
 }

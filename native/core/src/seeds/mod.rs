@@ -1,0 +1,214 @@
+//! The addresses that heartbeats go to beside the group or the broadcast address.
+//!
+//! They have a socket of their own, so that what waits in its buffer for a host that is not there
+//! holds up no heartbeat to the group; and a pace and a line of their own, so that it holds up none
+//! to another seed for long.
+
+mod pace;
+mod seed;
+
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use self::{
+    pace::Pace,
+    seed::{Seed, Standing},
+};
+use crate::{
+    Network, Time,
+    alerts::Alerts,
+    context::Context,
+    event::{Component, Fault, SystemError},
+};
+
+/// A seed that is not reached for this time is worth a line, and not before: a node that is started
+/// again is back by then. Until then all that fail alike are known, and one line is enough.
+const TOLD_AFTER: Duration = Duration::from_secs(15);
+
+/// Seeds that a line names.
+const NAMED: usize = 3;
+
+/// Whose turn comes first. The best go first, but of eight turns one is for each of the others, so
+/// that none waits for ever.
+const TURNS: [Standing; 8] = {
+    use Standing::{Failing, Heard, Unknown};
+    [Heard, Heard, Heard, Unknown, Heard, Heard, Heard, Failing]
+};
+
+/// What the network says of seeds, that is listened to in one go: two words about each.
+const REPORTS: usize = 512;
+
+/// What the option `seeds` stands for at the moment.
+#[derive(Default)]
+pub(crate) struct Seeds {
+    seeds: Vec<Seed>,
+    /// Those that a heartbeat waits for, by what is known of them, in the order of their turns.
+    lines: [VecDeque<SocketAddr>; Standing::ALL],
+    turns: usize,
+    /// The last heartbeat: whoever waited for an earlier one gets this one.
+    packet: Vec<u8>,
+    pace: Pace,
+    /// When to see which failures last, as long as there are some.
+    tell_at: Option<Time>,
+}
+
+impl Seeds {
+    /// Takes these addresses instead. Says whether they are others.
+    pub(crate) fn replace(
+        &mut self,
+        now: Time,
+        addresses: Vec<SocketAddr>,
+        alerts: &mut Alerts,
+    ) -> bool {
+        if self.seeds.iter().map(|seed| seed.address).eq(addresses.iter().copied()) {
+            return false;
+        }
+        let mut known = std::mem::take(&mut self.seeds);
+        let seed = |address| match known.iter().position(|seed| seed.address == address) {
+            Some(index) => known.swap_remove(index),
+            None => Seed::new(address),
+        };
+        self.seeds = addresses.into_iter().map(seed).collect();
+        let is_kept = |address: &SocketAddr| !known.iter().any(|gone| gone.address == *address);
+        self.lines.iter_mut().for_each(|line| line.retain(is_kept));
+        for (gone, _) in known.iter().filter_map(Seed::failure) {
+            if !self.is_failing(gone) {
+                let component = Component::Seeds(gone.clone());
+                alerts.forget(now, |other| *other == component);
+            }
+        }
+        true
+    }
+
+    /// Another heartbeat is to go to each seed, when it is its turn.
+    pub(crate) fn enqueue(&mut self, now: Time, packet: Vec<u8>) {
+        self.packet = packet;
+        for seed in self.seeds.iter_mut().filter(|seed| !seed.is_waiting && seed.is_due(now)) {
+            seed.is_waiting = true;
+            if let Some(line) = self.lines.get_mut(seed.standing() as usize) {
+                line.push_back(seed.address);
+            }
+        }
+    }
+
+    /// Nothing is to be sent any more.
+    pub(crate) fn stop(&mut self) {
+        self.lines.iter_mut().for_each(VecDeque::clear);
+        self.seeds.iter_mut().for_each(|seed| seed.is_waiting = false);
+    }
+
+    /// Sends to those that wait, as far as the pace allows.
+    pub(crate) fn send<N: Network>(&mut self, context: &mut Context<'_, N>) {
+        let now = context.now;
+        if self.next().is_some_and(|next| now >= next) {
+            self.listen(context);
+        }
+        while self.next().is_some_and(|next| now >= next) {
+            let Some(address) = self.turn() else { break };
+            let Some(seed) = self.seeds.iter_mut().find(|seed| seed.address == address) else {
+                continue;
+            };
+            seed.is_waiting = false;
+            // It may be known only since it waits that it is not there.
+            if seed.is_due(now) && self.pace.take(now) {
+                self.change(context, address, Seed::send);
+            }
+        }
+        self.tell(context);
+    }
+
+    /// Somebody was heard from this address.
+    pub(crate) fn heard(&mut self, now: Time, source: IpAddr) {
+        let of_source = self.seeds.iter_mut().filter(|seed| seed.address.ip() == source);
+        of_source.for_each(|seed| seed.heard(now));
+    }
+
+    /// When there is something to do, if nothing happens.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.next().into_iter().chain(self.tell_at).min()
+    }
+
+    /// When the next one may be sent.
+    fn next(&self) -> Option<Time> {
+        self.lines.iter().any(|line| !line.is_empty()).then(|| self.pace.next())
+    }
+
+    /// Whose turn it is.
+    fn turn(&mut self) -> Option<SocketAddr> {
+        self.turns = (self.turns + 1) % TURNS.len();
+        let first = TURNS.get(self.turns).map_or(0, |standing| *standing as usize);
+        let turn = self.lines.get_mut(first).and_then(VecDeque::pop_front);
+        turn.or_else(|| self.lines.iter_mut().find_map(VecDeque::pop_front))
+    }
+
+    /// Takes note of what the network says of earlier heartbeats.
+    fn listen<N: Network>(&mut self, context: &mut Context<'_, N>) {
+        for _ in 0..REPORTS {
+            let Some((address, error)) = context.network.seed_error() else { break };
+            self.change(context, address, |seed, context, _| seed.lost(context.now, error));
+        }
+    }
+
+    /// Does what may change whether a seed is reached. Where none fails any more as this one did,
+    /// that is told.
+    fn change<N: Network>(
+        &mut self,
+        context: &mut Context<'_, N>,
+        address: SocketAddr,
+        change: impl FnOnce(&mut Seed, &mut Context<'_, N>, &[u8]),
+    ) {
+        let Some(seed) = self.seeds.iter_mut().find(|seed| seed.address == address) else { return };
+        let error = |seed: &Seed| seed.failure().map(|(error, _)| error.clone());
+        let before = error(seed);
+        change(seed, context, &self.packet);
+        let after = error(seed);
+        if after.is_some() {
+            self.tell_at.get_or_insert(context.now + TOLD_AFTER);
+        }
+        if let Some(before) = before.filter(|before| !self.is_failing(before)) {
+            context.alerts.clear(&Component::Seeds(before));
+        }
+    }
+
+    fn is_failing(&self, error: &SystemError) -> bool {
+        self.seeds.iter().filter_map(Seed::failure).any(|(other, _)| other == error)
+    }
+
+    /// Tells of failures that last, one fault for all that fail alike.
+    fn tell<N: Network>(&mut self, context: &mut Context<'_, N>) {
+        let now = context.now;
+        if self.tell_at.is_none_or(|tell_at| now < tell_at) {
+            return;
+        }
+        self.listen(context);
+        let failures: Vec<_> = self
+            .seeds
+            .iter()
+            .filter_map(|seed| seed.failure().map(|(error, since)| (seed.address, error, since)))
+            .collect();
+        // What has just begun is looked at when it is old enough.
+        self.tell_at = (!failures.is_empty()).then(|| now + TOLD_AFTER);
+        let mut told: Vec<&SystemError> = Vec::new();
+        for (_, error, since) in &failures {
+            if now - *since < TOLD_AFTER || told.contains(error) {
+                continue;
+            }
+            told.push(error);
+            let alike = failures.iter().filter(|(_, other, _)| other == error);
+            let targets: Vec<_> = alike.map(|(address, _, _)| *address).collect();
+            let fault = Fault::Seeds {
+                failing: targets.len(),
+                of: self.seeds.len(),
+                some: targets.into_iter().take(NAMED).collect(),
+                error: (*error).clone(),
+            };
+            context.alerts.raise(now, fault);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
