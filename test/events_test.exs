@@ -181,15 +181,32 @@ defmodule NativeGossip.EventsTest do
     {%{fault: :loopback_only, group: @group},
      "cannot find nodes of other hosts by 233.252.1.32 (option multicast_if): no interface but the " <>
        "loopback is up and has an IPv4 address; nodes on this host are found meanwhile"},
+    {%{fault: :join, group: @group, interface: @eth0, code: 19, text: "No such device"},
+     "cannot join 233.252.1.32 on eth0 (10.0.0.5) (options multicast_addr, multicast_if): No such " <>
+       "device; trying again"},
     {%{
-       fault: :join,
+       fault: :join_limit,
        group: @group,
-       interface: @eth0,
+       missing: 6,
+       of: 26,
+       some: [@eth0, %{@eth0 | name: "br0"}],
        code: 105,
        text: "No buffer space available (os error 105)"
      },
-     "cannot join 233.252.1.32 on eth0 (10.0.0.5) (options multicast_addr, multicast_if): No buffer " <>
-       "space available (os error 105); trying again. Raise the sysctl net.ipv4.igmp_max_memberships"},
+     "cannot join 233.252.1.32 on 6 of 26 interfaces, as eth0 (10.0.0.5), br0 (10.0.0.5) (option " <>
+       "multicast_if): No buffer space available (os error 105); trying again. Raise the sysctl " <>
+       "net.ipv4.igmp_max_memberships, or name the interfaces that are needed"},
+    {%{
+       fault: :join_limit,
+       group: @group_v6,
+       missing: 1,
+       of: 2,
+       some: [@eth0_v6],
+       code: 105,
+       text: "no"
+     },
+     "cannot join ff02::1:32 on 1 of 2 interfaces, as eth0 (fe80::5) (option multicast_if): no; trying " <>
+       "again"},
     {%{fault: :join, group: @group_v6, interface: @eth0_v6, code: 105, text: "no"},
      "cannot join ff02::1:32 on eth0 (fe80::5) (options multicast_addr, multicast_if): no; trying again"},
     {%{fault: :no_echo, group: @group, interface: @eth0},

@@ -53,6 +53,11 @@ defmodule NativeGossip.Events.Fault do
   defp step(%{fault: :join, group: group, interface: interface}),
     do: "join #{address(group)} on #{interface(interface)} (options multicast_addr, multicast_if)"
 
+  defp step(%{fault: :join_limit, group: group, missing: missing, of: all, some: some}) do
+    "join #{address(group)} on #{missing} of #{all} interfaces, as " <>
+      "#{Enum.map_join(some, ", ", &interface/1)} (option multicast_if)"
+  end
+
   defp step(%{fault: :no_echo, group: group, interface: interface}),
     do: "hear #{address(group)} on #{interface(interface)}"
 
@@ -136,8 +141,8 @@ defmodule NativeGossip.Events.Fault do
 
   defp advice(%{step: :bind}, @eacces), do: "Set option port to one above 1023 on all nodes"
 
-  defp advice(%{fault: :join, group: group}, @enobufs) when tuple_size(group) == 4,
-    do: "Raise the sysctl net.ipv4.igmp_max_memberships"
+  defp advice(%{fault: :join_limit, group: group}, @enobufs) when tuple_size(group) == 4,
+    do: "Raise the sysctl net.ipv4.igmp_max_memberships, or name the interfaces that are needed"
 
   defp advice(%{fault: fault}, code) when fault in [:send_by, :send_to, :seeds], do: there(code)
   defp advice(_fault, _code), do: nil

@@ -114,6 +114,19 @@ pub enum Fault {
         /// What the system answered.
         error: SystemError,
     },
+    /// The system lets a socket join on no more interfaces.
+    JoinLimit {
+        /// The group.
+        group: IpAddr,
+        /// On how many of the interfaces that are meant it is not joined.
+        missing: usize,
+        /// How many are meant.
+        of: usize,
+        /// The first of those that are missing, three at most.
+        some: Vec<Interface>,
+        /// What the system answered.
+        error: SystemError,
+    },
     /// Our own heartbeats do not come back: the membership counts as lost, and is made again.
     NoEcho {
         /// The group.
@@ -160,6 +173,7 @@ pub(crate) enum Component {
     AnyOutwardInterface,
     /// Joining on the interface of this name.
     Join(String),
+    JoinLimit,
     /// Hearing ourselves on the interface of this name.
     Echo(String),
     /// Sending by the interface of this name.
@@ -179,6 +193,7 @@ impl Fault {
             Self::NoInterface { .. } => "no_interface",
             Self::LoopbackOnly { .. } => "loopback_only",
             Self::Join { .. } => "join",
+            Self::JoinLimit { .. } => "join_limit",
             Self::NoEcho { .. } => "no_echo",
             Self::SendBy { .. } => "send_by",
             Self::SendTo { .. } => "send_to",
@@ -194,6 +209,7 @@ impl Fault {
             Self::NoInterface { .. } => Component::AnyInterface,
             Self::LoopbackOnly { .. } => Component::AnyOutwardInterface,
             Self::Join { interface, .. } => Component::Join(interface.name.clone()),
+            Self::JoinLimit { .. } => Component::JoinLimit,
             Self::NoEcho { interface, .. } => Component::Echo(interface.name.clone()),
             Self::SendBy { interface, .. } => Component::SendBy(interface.name.clone()),
             Self::SendTo { target, .. } => Component::SendTo(*target),
@@ -202,11 +218,14 @@ impl Fault {
     }
 
     /// Whether this is worth another line where the other, of the same component, was told and is
-    /// not over. Of seeds only the number changes, and twice as many are news.
+    /// not over. Where many fail alike only the number changes, and twice as many are news.
     pub(crate) fn is_news_after(&self, told: &Self) -> bool {
         match (self, told) {
             (Self::Seeds { failing, .. }, Self::Seeds { failing: told, .. }) => {
                 *failing >= told.saturating_mul(2)
+            }
+            (Self::JoinLimit { missing, .. }, Self::JoinLimit { missing: told, .. }) => {
+                *missing >= told.saturating_mul(2)
             }
             _ => self != told,
         }
@@ -220,6 +239,20 @@ pub struct SystemError {
     pub code: Option<i32>,
     /// What the system calls it.
     pub text: String,
+}
+
+impl SystemError {
+    /// ENOBUFS on Linux, WSAENOBUFS, and elsewhere ETOOMANYREFS.
+    pub(crate) const MEMBERSHIP_LIMIT: i32 = match (cfg!(windows), cfg!(target_os = "linux")) {
+        (true, _) => 10_055,
+        (false, true) => 105,
+        (false, false) => 59,
+    };
+
+    /// Whether a join failed because the socket has joined all that it may.
+    pub(crate) fn is_membership_limit(&self) -> bool {
+        self.code == Some(Self::MEMBERSHIP_LIMIT)
+    }
 }
 
 impl fmt::Display for SystemError {

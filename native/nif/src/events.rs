@@ -8,7 +8,8 @@ use rustler::{Atom, Encoder, Env, NifResult, Term};
 mod keys {
     rustler::atoms! {
         fault, node, interface, cause, packets, source, group, name, index, address, step, code, text,
-        wanted, reason, target, failing, of, some
+        wanted, reason, target, failing, missing, of,
+        some
     }
 }
 
@@ -48,11 +49,8 @@ impl<'a> Fields<'a> {
     }
 
     fn interface(self, interface: &Interface) -> NifResult<Self> {
-        let fields = Fields::new(self.env)
-            .with(keys::name(), &interface.name)
-            .with(keys::index(), interface.index)
-            .address(keys::address(), interface.address);
-        Ok(self.with(keys::interface(), fields.map?))
+        let term = interface_term(self.env, interface)?;
+        Ok(self.with(keys::interface(), term))
     }
 }
 
@@ -104,6 +102,12 @@ fn with_fault<'a>(fields: Fields<'a>, fault: &Fault) -> NifResult<Fields<'a>> {
         Fault::Join { group, interface, error } => {
             fields.address(keys::group(), *group).interface(interface)?.error(error)
         }
+        Fault::JoinLimit { group, missing, of, some, error } => {
+            let some = some.iter().map(|interface| interface_term(fields.env, interface));
+            let some = some.collect::<NifResult<Vec<_>>>()?;
+            let fields = fields.address(keys::group(), *group).with(keys::missing(), missing);
+            fields.with(keys::of(), of).with(keys::some(), some).error(error)
+        }
         Fault::NoEcho { group, interface } => {
             fields.address(keys::group(), *group).interface(interface)?
         }
@@ -130,6 +134,15 @@ fn wanted_term<'a>(env: Env<'a>, wanted: &InterfaceName) -> Term<'a> {
         }
         InterfaceName::Name(name) => (keys::name(), name).encode(env),
     }
+}
+
+/// A map of the name, the index and the address.
+fn interface_term<'a>(env: Env<'a>, interface: &Interface) -> NifResult<Term<'a>> {
+    let fields = Fields::new(env)
+        .with(keys::name(), &interface.name)
+        .with(keys::index(), interface.index)
+        .address(keys::address(), interface.address);
+    fields.map
 }
 
 /// `{address, port}`.

@@ -12,7 +12,7 @@ fn eth0() -> Interface {
 }
 
 /// Every fault with its name.
-fn faults() -> [(Fault, &'static str); 10] {
+fn faults() -> [(Fault, &'static str); 11] {
     let (group, interface, error) = (GROUP, eth0(), error());
     let wanted = InterfaceName::Name("eth0".into());
     let reason = MissingReason::Down;
@@ -20,6 +20,8 @@ fn faults() -> [(Fault, &'static str); 10] {
     let socket = Fault::Socket { step, address: target(), error: error.clone() };
     let scan = Fault::Scan { step: ScanStep::Route, error: error.clone() };
     let join = Fault::Join { group, interface: interface.clone(), error: error.clone() };
+    let some = vec![eth0()];
+    let limit = Fault::JoinLimit { group, missing: 1, of: 2, some, error: error.clone() };
     let no_echo = Fault::NoEcho { group, interface: interface.clone() };
     let send_by = Fault::SendBy { target: target(), interface, error: error.clone() };
     [
@@ -29,6 +31,7 @@ fn faults() -> [(Fault, &'static str); 10] {
         (Fault::NoInterface { group }, "no_interface"),
         (Fault::LoopbackOnly { group }, "loopback_only"),
         (join, "join"),
+        (limit, "join_limit"),
         (no_echo, "no_echo"),
         (send_by, "send_by"),
         (Fault::SendTo { target: target(), error: error.clone() }, "send_to"),

@@ -10,33 +10,51 @@ use crate::{
 /// What a configuration means at the moment.
 #[derive(Debug, Default)]
 pub(super) struct Chosen {
+    /// The most important ones first: the system bounds the memberships of a socket.
     pub(super) interfaces: Vec<Interface>,
+    /// Those of them that are meant because of a route, of now or of before.
+    pub(super) by_route: Vec<Interface>,
     /// Why there are not more of them, a fault for each that is missing.
     pub(super) missing: Vec<Fault>,
 }
 
-/// Which of the interfaces found are to send to `group` and hear it.
+/// Which of the interfaces found are to send to `group` and hear it. The system routes the group to
+/// the address `routed`; these are joined `by_route` already.
+///
+/// A route says where the group may be, and not where it is no more: a VPN that takes the default
+/// route takes nobody away from the network on which the others are. So an interface that was joined
+/// by a route stays while it is up and has its address. The interface of the new route is joined
+/// beside it: which of two networks comes up first must not decide to whom a node belongs.
 pub(super) fn choose(
     wanted: &Interfaces,
     group: IpAddr,
     found: &[InterfaceAddress],
     routed: Option<IpAddr>,
+    by_route: &[Interface],
 ) -> Chosen {
     let found: Vec<_> =
         found.iter().filter(|f| f.interface.address.is_ipv4() == group.is_ipv4()).collect();
+    // The host may have the address on its loopback as well, or there alone.
+    let is_routed = |f: &&InterfaceAddress| {
+        f.is_up && Some(f.interface.address) == routed && !loops(&f.interface, &found)
+    };
+    let routed = found.iter().copied().find(is_routed).map(|f| &f.interface);
     let by_route = || {
-        // The host may have the address on its loopback as well, or there alone.
-        let is_routed = |f: &&InterfaceAddress| {
-            f.is_up && Some(f.interface.address) == routed && !loops(&f.interface, &found)
-        };
-        match found.iter().copied().find(is_routed) {
-            Some(f) => Chosen { interfaces: vec![f.interface.clone()], missing: vec![] },
-            None => all(group, &found),
+        let is_kept = |known: &&Interface| found.iter().any(|f| f.is_up && f.interface == **known);
+        let kept = || by_route.iter().filter(is_kept);
+        // An interface that is joined already keeps the address of its membership.
+        let of_route = routed.map(|new| kept().find(|kept| kept.index == new.index).unwrap_or(new));
+        let mut chosen = Chosen::default();
+        of_route.into_iter().chain(kept()).for_each(|i| add(&mut chosen.interfaces, i.clone()));
+        chosen.by_route = chosen.interfaces.clone();
+        if routed.is_none() {
+            chosen.add(all(group, &found, None));
         }
+        chosen
     };
     match wanted {
         Interfaces::Routed => by_route(),
-        Interfaces::All => all(group, &found),
+        Interfaces::All => all(group, &found, routed),
         Interfaces::Listed(names) => {
             let mut chosen = Chosen::default();
             for name in names {
@@ -54,16 +72,17 @@ pub(super) fn choose(
 impl Chosen {
     fn add(&mut self, more: Self) {
         more.interfaces.into_iter().for_each(|interface| add(&mut self.interfaces, interface));
+        self.by_route.extend(more.by_route);
         self.missing.extend(more.missing);
     }
 }
 
 fn named(name: &InterfaceName, group: IpAddr, found: &[&InterfaceAddress]) -> Chosen {
     match find(name, found) {
-        Ok(interface) => Chosen { interfaces: vec![interface], missing: vec![] },
+        Ok(interface) => Chosen { interfaces: vec![interface], ..Chosen::default() },
         Err(reason) => {
             let fault = Fault::InterfaceMissing { group, wanted: name.clone(), reason };
-            Chosen { interfaces: vec![], missing: vec![fault] }
+            Chosen { missing: vec![fault], ..Chosen::default() }
         }
     }
 }
@@ -101,7 +120,8 @@ fn at(interface: &Interface, address: IpAddr) -> Interface {
     Interface { address, ..interface.clone() }
 }
 
-fn all(group: IpAddr, found: &[&InterfaceAddress]) -> Chosen {
+/// Every one that is up, that of the route first.
+fn all(group: IpAddr, found: &[&InterfaceAddress], routed: Option<&Interface>) -> Chosen {
     let (mut outward, mut loopback) = (Vec::new(), Vec::new());
     for f in found.iter().filter(|f| f.is_up) {
         let same = found.iter().map(|f| &f.interface).filter(|i| i.index == f.interface.index);
@@ -110,13 +130,15 @@ fn all(group: IpAddr, found: &[&InterfaceAddress]) -> Chosen {
         add(list, interface.clone());
     }
     if !outward.is_empty() {
-        return Chosen { interfaces: outward, missing: vec![] };
+        outward.sort_by_key(|interface| routed.is_none_or(|of| of.index != interface.index));
+        return Chosen { interfaces: outward, ..Chosen::default() };
     }
     // On Linux the loopback has no route for IPv6 groups.
     if loopback.is_empty() || group.is_ipv6() {
-        return Chosen { interfaces: vec![], missing: vec![Fault::NoInterface { group }] };
+        return Chosen { missing: vec![Fault::NoInterface { group }], ..Chosen::default() };
     }
-    Chosen { interfaces: loopback, missing: vec![Fault::LoopbackOnly { group }] }
+    let missing = vec![Fault::LoopbackOnly { group }];
+    Chosen { interfaces: loopback, missing, ..Chosen::default() }
 }
 
 /// Whether it is the loopback, which may have other addresses too.

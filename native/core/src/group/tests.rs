@@ -5,6 +5,7 @@ use crate::{
     network::fake::{FakeNetwork, GROUP, PORT, error, interface, meta},
 };
 
+mod choosing;
 mod hearing;
 mod sending;
 

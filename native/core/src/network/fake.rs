@@ -21,6 +21,11 @@ pub(crate) struct FakeNetwork {
     pub(crate) routed: Option<IpAddr>,
     pub(crate) refused: Vec<String>,
     pub(crate) scans: usize,
+    /// On how many interfaces the system lets a socket join.
+    pub(crate) most_memberships: Option<usize>,
+    memberships: usize,
+    /// An interface for which the system has no membership left.
+    pub(crate) is_full_for: Option<String>,
     /// What the network will say of heartbeats to seeds.
     pub(crate) lost: VecDeque<(SocketAddr, SystemError)>,
     calls: Vec<String>,
@@ -83,10 +88,17 @@ impl Network for FakeNetwork {
     }
 
     fn join(&mut self, _: IpAddr, interface: &Interface) -> Result<(), SystemError> {
-        self.call(format!("join on {}", interface.name))
+        self.call(format!("join on {}", interface.name))?;
+        let is_full_for = self.is_full_for.as_ref() == Some(&interface.name);
+        if is_full_for || self.most_memberships.is_some_and(|most| self.memberships >= most) {
+            return Err(limit());
+        }
+        self.memberships += 1;
+        Ok(())
     }
 
     fn leave(&mut self, _: IpAddr, interface: &Interface) {
+        self.memberships = self.memberships.saturating_sub(1);
         self.calls.push(format!("leave on {}", interface.name));
     }
 
@@ -112,6 +124,11 @@ impl Network for FakeNetwork {
 /// How every refused call ends.
 pub(crate) fn error() -> SystemError {
     SystemError { code: Some(1), text: "not permitted".into() }
+}
+
+/// How a join ends where the system allows no more.
+pub(crate) fn limit() -> SystemError {
+    SystemError { code: Some(SystemError::MEMBERSHIP_LIMIT), text: "no buffer space".into() }
 }
 
 /// An interface with this index and address.

@@ -34,7 +34,17 @@ fn host() -> Vec<InterfaceAddress> {
 }
 
 fn chosen(wanted: &Interfaces, found: &[InterfaceAddress], routed: Option<&str>) -> Vec<String> {
-    let chosen = choose(wanted, GROUP, found, routed.map(address));
+    kept(wanted, found, routed, &[])
+}
+
+/// As above, where these are joined by a route already.
+fn kept(
+    wanted: &Interfaces,
+    found: &[InterfaceAddress],
+    routed: Option<&str>,
+    by_route: &[Interface],
+) -> Vec<String> {
+    let chosen = choose(wanted, GROUP, found, routed.map(address), by_route);
     chosen.interfaces.iter().map(shown).collect()
 }
 
@@ -51,7 +61,7 @@ fn shown(interface: &Interface) -> String {
 }
 
 fn missing(wanted: &Interfaces, found: &[InterfaceAddress]) -> Vec<Fault> {
-    choose(wanted, GROUP, found, None).missing
+    choose(wanted, GROUP, found, None, &[]).missing
 }
 
 #[test]
@@ -65,7 +75,46 @@ fn without_a_route_it_is_every_interface_that_is_up_except_the_loopback() {
     let up = ["eth0 (10.0.0.1)", "eth1 (10.1.0.1)"];
     assert_eq!(chosen(&Interfaces::Routed, &host(), None), up);
     assert_eq!(chosen(&Interfaces::Routed, &host(), Some("10.2.0.1")), up);
+}
+
+#[test]
+fn of_all_interfaces_that_of_the_route_is_first() {
+    let up = ["eth1 (10.1.0.1)", "eth0 (10.0.0.1)"];
     assert_eq!(chosen(&Interfaces::All, &host(), Some("10.1.0.1")), up);
+    let up = ["eth0 (10.0.0.1)", "eth1 (10.1.0.1)"];
+    assert_eq!(chosen(&Interfaces::All, &host(), Some("10.0.0.9")), up);
+    assert_eq!(chosen(&Interfaces::All, &host(), None), up);
+}
+
+#[test]
+fn what_was_joined_by_a_route_stays_beside_that_of_the_new_one_while_it_is_up() {
+    let joined = |name: &str| {
+        let of_name = host().into_iter().find(|f| f.interface.name == name);
+        vec![of_name.expect("it is there").interface]
+    };
+    for wanted in [Interfaces::Routed, names(&["0.0.0.0"])] {
+        let both = kept(&wanted, &host(), Some("10.1.0.1"), &joined("eth0"));
+        assert_eq!(both, ["eth1 (10.1.0.1)", "eth0 (10.0.0.1)"]);
+        let down = kept(&wanted, &host(), Some("10.1.0.1"), &joined("eth2"));
+        assert_eq!(down, ["eth1 (10.1.0.1)"]);
+        // Another address of the same interface is no other interface.
+        let same = kept(&wanted, &host(), Some("10.0.0.9"), &joined("eth0"));
+        assert_eq!(same, ["eth0 (10.0.0.1)"]);
+        let no_route = kept(&wanted, &host(), None, &joined("eth1"));
+        assert_eq!(no_route, ["eth1 (10.1.0.1)", "eth0 (10.0.0.1)"]);
+    }
+    let moved = Interface { address: address("10.0.0.7"), ..joined("eth0").remove(0) };
+    let gone = kept(&Interfaces::Routed, &host(), Some("10.1.0.1"), &[moved]);
+    assert_eq!(gone, ["eth1 (10.1.0.1)"]);
+    assert_eq!(kept(&Interfaces::All, &host(), None, &joined("eth1")).len(), 2);
+}
+
+#[test]
+fn what_is_joined_for_want_of_a_route_is_not_joined_by_one() {
+    let chosen = choose(&Interfaces::Routed, GROUP, &host(), None, &[]);
+    assert_eq!((chosen.interfaces.len(), chosen.by_route), (2, vec![]));
+    let chosen = choose(&Interfaces::Routed, GROUP, &host(), Some(address("10.1.0.1")), &[]);
+    assert_eq!(chosen.by_route, chosen.interfaces);
 }
 
 #[test]
@@ -139,7 +188,7 @@ fn an_ipv4_address_that_a_host_gave_to_itself_is_used_where_there_is_no_other() 
 #[test]
 fn an_interface_with_several_ipv6_addresses_is_known_by_the_link_local_one() {
     let group = address("ff02::1:32");
-    let chosen = choose(&Interfaces::All, group, &host(), None);
+    let chosen = choose(&Interfaces::All, group, &host(), None, &[]);
     assert_eq!(chosen.interfaces.len(), 1);
     assert_eq!(shown(&chosen.interfaces[0]), "eth1 (fe80::1)");
 }
@@ -147,6 +196,6 @@ fn an_interface_with_several_ipv6_addresses_is_known_by_the_link_local_one() {
 #[test]
 fn an_ipv6_group_is_not_joined_on_the_loopback() {
     let group = address("ff02::1:32");
-    let chosen = choose(&Interfaces::All, group, &found(&[("lo", "::1")]), None);
+    let chosen = choose(&Interfaces::All, group, &found(&[("lo", "::1")]), None, &[]);
     assert_eq!((chosen.interfaces, chosen.missing), (vec![], vec![Fault::NoInterface { group }]));
 }

@@ -1,0 +1,140 @@
+use super::*;
+use crate::network::fake::limit;
+
+fn tun0() -> Interface {
+    interface("tun0", 9, [10, 8, 0, 6])
+}
+
+/// A host that is routed by eth0 and has joined there.
+fn routed_by_eth0() -> Host {
+    let mut host = Host::with(Interfaces::Routed, GROUP, &[eth0(), eth1()]);
+    host.network.routed = Some(eth0().address);
+    host.reconcile(secs(0));
+    assert_eq!(host.network.take_calls(), ["join on eth0"]);
+    host
+}
+
+/// What a scan at this time does, where the host has these interfaces and this route.
+fn scan(
+    host: &mut Host,
+    s: u64,
+    interfaces: &[Interface],
+    routed: Option<&Interface>,
+) -> Vec<String> {
+    host.network.has(interfaces);
+    host.network.routed = routed.map(|interface| interface.address);
+    host.reconcile(secs(s));
+    host.network.take_calls()
+}
+
+fn bridges() -> Vec<Interface> {
+    let bridge = |n: u8| interface(&format!("br{n}"), u32::from(n) + 20, [172, 17, n, 1]);
+    (0..6).map(bridge).collect()
+}
+
+fn limit_fault(missing: &[Interface], of: usize) -> Fault {
+    let some = missing.iter().take(NAMED).cloned().collect();
+    Fault::JoinLimit { group: GROUP, missing: missing.len(), of, some, error: limit() }
+}
+
+#[test]
+fn a_vpn_that_takes_the_default_route_takes_no_node_off_its_network() {
+    let mut host = routed_by_eth0();
+    assert_eq!(scan(&mut host, 2, &[eth0(), eth1(), tun0()], Some(&tun0())), ["join on tun0"]);
+    host.send(secs(3));
+    assert_eq!(host.network.take_calls(), ["send by eth0", "send by tun0"]);
+    // It ends, with its interface.
+    assert_eq!(scan(&mut host, 4, &[eth0(), eth1()], Some(&eth0())), ["leave on tun0"]);
+    assert_eq!(scan(&mut host, 6, &[eth0(), eth1()], Some(&eth0())), [""; 0]);
+}
+
+#[test]
+fn what_was_joined_by_the_route_is_left_when_it_goes_or_has_another_address() {
+    let moved = interface("eth0", 2, [10, 0, 0, 9]);
+    for now in [vec![tun0()], vec![tun0(), moved]] {
+        let mut host = routed_by_eth0();
+        scan(&mut host, 2, &[eth0(), tun0()], Some(&tun0()));
+        assert_eq!(scan(&mut host, 4, &now, Some(&tun0())), ["leave on eth0"]);
+        assert_eq!(scan(&mut host, 6, &[eth0(), tun0()], Some(&tun0())), [""; 0]);
+    }
+}
+
+#[test]
+fn a_route_that_goes_and_comes_leaves_what_it_had_joined_untouched() {
+    let mut host = routed_by_eth0();
+    let both = [eth0(), eth1()];
+    assert_eq!(scan(&mut host, 2, &both, None), ["join on eth1"]);
+    assert_eq!(scan(&mut host, 4, &both, Some(&eth0())), ["leave on eth1"]);
+}
+
+#[test]
+fn what_cannot_be_joined_by_a_route_is_forgotten_with_it() {
+    let mut host = routed_by_eth0();
+    host.network.refuse(&["join on tun0"]);
+    let with_vpn = [eth0(), tun0()];
+    assert_eq!(scan(&mut host, 2, &with_vpn, Some(&tun0())), ["join on tun0"]);
+    assert_eq!(scan(&mut host, 4, &with_vpn, Some(&eth0())), [""; 0]);
+}
+
+#[test]
+fn another_socket_joins_where_the_one_before_was_joined_by_a_route() {
+    let mut host = routed_by_eth0();
+    scan(&mut host, 2, &[eth0(), tun0()], Some(&tun0()));
+    host.group.restart(secs(3));
+    let joined = scan(&mut host, 3, &[eth0(), tun0()], Some(&tun0()));
+    assert_eq!(joined, ["join on tun0", "join on eth0"]);
+}
+
+#[test]
+fn where_the_system_allows_few_memberships_the_interface_of_the_route_has_one_and_one_fault_tells()
+{
+    let all = [bridges(), vec![eth0()]].concat();
+    let mut host = Host::with(Interfaces::All, GROUP, &all);
+    host.network.most_memberships = Some(3);
+    let calls = scan(&mut host, 0, &all, Some(&eth0()));
+    assert_eq!(calls, ["join on eth0", "join on br0", "join on br1", "join on br2"]);
+    let fault = limit_fault(&bridges()[2..], 7);
+    assert!(host.told().contains(&Event::FaultRaised(fault.clone())));
+    for s in (2..200).step_by(2) {
+        assert_eq!(scan(&mut host, s, &all, Some(&eth0())), ["join on br2"]);
+    }
+    assert_eq!(host.told(), []);
+    host.network.most_memberships = None;
+    assert_eq!(scan(&mut host, 200, &all, Some(&eth0())).len(), 4);
+    assert_eq!(host.told().last(), Some(&Event::FaultCleared(fault)));
+}
+
+#[test]
+fn an_interface_that_gets_the_route_late_takes_the_place_of_the_last_one() {
+    let all = [bridges(), vec![eth0()]].concat();
+    let mut host = Host::with(Interfaces::All, GROUP, &all);
+    host.network.most_memberships = Some(3);
+    scan(&mut host, 0, &bridges(), None);
+    let calls = scan(&mut host, 2, &all, Some(&eth0()));
+    assert_eq!(calls[..3], ["join on eth0", "leave on br2", "join on eth0"]);
+    host.send(secs(3));
+    assert_eq!(host.network.take_calls(), ["send by br0", "send by br1", "send by eth0"]);
+    assert_eq!(scan(&mut host, 4, &all, Some(&eth0())), ["join on br2"]);
+}
+
+#[test]
+fn where_there_is_no_room_for_the_interface_of_the_route_no_other_loses_its_place() {
+    let both = [eth1(), eth0()];
+    let mut host = Host::with(Interfaces::All, GROUP, &both);
+    scan(&mut host, 0, &[eth1()], None);
+    host.told();
+    host.bursts(secs(0));
+    host.network.is_full_for = Some("eth0".into());
+    let calls = scan(&mut host, 2, &both, Some(&eth0()));
+    assert_eq!(calls, ["join on eth0", "leave on eth1", "join on eth0", "join on eth1"]);
+    assert_eq!(host.told(), [Event::FaultRaised(limit_fault(&[eth0()], 2))]);
+    assert!(!host.bursts(secs(2)));
+}
+
+#[test]
+fn one_interface_that_cannot_be_joined_at_all_makes_no_other_leave() {
+    let mut host = Host::with(Interfaces::All, GROUP, &[eth0(), eth1()]);
+    host.network.most_memberships = Some(0);
+    assert_eq!(scan(&mut host, 0, &[eth0(), eth1()], Some(&eth0())), ["join on eth0"]);
+    assert_eq!(host.told(), [Event::FaultRaised(limit_fault(&[eth0(), eth1()], 2))]);
+}
