@@ -66,9 +66,9 @@ pub struct NetworkConfig {
 /// Interfaces as a person names them.
 #[derive(Clone, Debug)]
 pub enum Interfaces {
-    /// The one to which the system routes the group, and those to which it did before and which are up
-    /// still. Where it routes it nowhere, and with IPv6,
-    /// where no route names an interface: [`All`](Self::All).
+    /// The one to which the system routes the group, and those to which it did before and which are
+    /// still up. Where it routes it nowhere, and with IPv6, where no route names an interface:
+    /// [`All`](Self::All).
     Routed,
     /// Every one that is up; the loopback only where there is no other, and for IPv4.
     All,

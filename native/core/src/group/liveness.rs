@@ -18,8 +18,10 @@ const ECHOES_MISSED: u32 = 3;
 /// Rejoin after 1, 2, 4 … 32 rounds of three missed echoes, then every 32.
 const ROUNDS_MOST: u32 = 32;
 
-/// The longest silence doubles with each rejoin that changed nothing, 5 times at most.
-const SILENCE_DOUBLINGS: u32 = 5;
+/// Rejoins after which nobody was heard, until somebody is: after 1, 3, 7, 15 and 31 of the longest
+/// silences. Then it is not the membership: the others may have gone from this network and be
+/// connected by another.
+const SILENCES_MOST: u32 = 5;
 
 /// After 8 times the longest silence without one, the next one is met as soon as the first. Nodes
 /// that send more rarely than we do are silent again before that.
@@ -41,7 +43,10 @@ pub(crate) struct Liveness {
     /// When somebody was heard, or the group was rejoined because nobody was.
     silent_since: Time,
     longest_silence: Duration,
+    /// Rejoins because of silences; each doubles the time until the next.
     silences: u32,
+    /// Somebody was heard since the last of them.
+    is_heard: bool,
 }
 
 /// What to do about a membership.
@@ -60,6 +65,8 @@ pub(crate) enum RejoinReason {
     NoEcho,
     /// Peers that we are connected to are not heard.
     PeersSilent,
+    /// They are not heard, and were not heard since the last time.
+    StillSilent,
 }
 
 impl Liveness {
@@ -90,6 +97,8 @@ impl Liveness {
         } else if now - self.unbroken_since > self.longest_silence * UNBROKEN {
             self.silences = 0;
         }
+        self.silences = self.silences.min(SILENCES_MOST - 1);
+        self.is_heard = true;
         self.heard_at = now;
         self.silent_since = now;
     }
@@ -120,13 +129,20 @@ impl Liveness {
             return self.after_missed_echo();
         }
         self.longest_silence = silence;
+        if self.silences >= SILENCES_MOST {
+            return None;
+        }
         let longest = silence.saturating_mul(1 << self.silences);
         if now < self.silent_since + longest || !self.peers.iter().any(is_connected) {
             return None;
         }
         self.silent_since = now;
-        self.silences = (self.silences + 1).min(SILENCE_DOUBLINGS);
-        Some(Action::Rejoin(RejoinReason::PeersSilent))
+        self.silences += 1;
+        let reason = match std::mem::take(&mut self.is_heard) {
+            true => RejoinReason::PeersSilent,
+            false => RejoinReason::StillSilent,
+        };
+        Some(Action::Rejoin(reason))
     }
 
     fn after_missed_echo(&self) -> Option<Action> {
@@ -175,11 +191,7 @@ mod tests {
 
     /// When something is done about silence, in these seconds.
     fn met(liveness: &mut Liveness, seconds: std::ops::Range<u64>) -> Vec<u64> {
-        seconds
-            .filter(|s| {
-                check(liveness, secs(*s)) == Some(Action::Rejoin(RejoinReason::PeersSilent))
-            })
-            .collect()
+        seconds.filter(|s| check(liveness, secs(*s)).is_some()).collect()
     }
 
     #[test]
@@ -241,10 +253,30 @@ mod tests {
     }
 
     #[test]
-    fn silence_that_lasts_is_met_after_doubling_times() {
+    fn silence_that_lasts_is_met_after_doubling_times_and_five_times_at_most() {
         let mut liveness = Liveness::default();
         liveness.peer(secs(0), &other(), true);
-        assert_eq!(met(&mut liveness, 0..1300), [10, 30, 70, 150, 310, 630, 950, 1270]);
+        assert_eq!(met(&mut liveness, 0..100_000), [10, 30, 70, 150, 310]);
+        // Whoever is heard then may be missed again, once, and after a long time.
+        for from in [100_000, 200_000] {
+            liveness.peer(secs(from), &other(), true);
+            assert_eq!(met(&mut liveness, from..from + 100_000), [from + 160]);
+        }
+    }
+
+    #[test]
+    fn silence_is_news_only_after_somebody_was_heard() {
+        let mut liveness = Liveness::default();
+        let mut met = |s| check(&mut liveness, secs(s));
+        let rejoin = |reason| Some(Action::Rejoin(reason));
+        assert_eq!(met(5), None);
+        liveness.peer(secs(5), &other(), true);
+        let mut met = |s| check(&mut liveness, secs(s));
+        assert_eq!(met(15), rejoin(RejoinReason::PeersSilent));
+        assert_eq!(met(35), rejoin(RejoinReason::StillSilent));
+        liveness.peer(secs(36), &other(), true);
+        let mut met = |s| check(&mut liveness, secs(s));
+        assert_eq!(met(76), rejoin(RejoinReason::PeersSilent));
     }
 
     #[test]

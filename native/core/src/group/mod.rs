@@ -174,19 +174,24 @@ impl Group {
             let Some(action) = membership.liveness.check(now, silence, &is_connected) else {
                 return true;
             };
-            context.request_burst();
             // What cannot be rejoined is joined, or its fault is raised, by a scan.
             self.scan_at = now;
             let interface = &membership.interface;
             match action {
-                Action::SendAgain => return true,
+                Action::SendAgain => {
+                    context.request_burst();
+                    return true;
+                }
                 Action::Rejoin(RejoinReason::NoEcho) => {
+                    context.request_burst();
                     let interface = interface.clone();
                     context.alerts.raise(now, Fault::NoEcho { group, interface });
                 }
+                // A burst would make nobody else speak: the others do so when they are due.
                 Action::Rejoin(RejoinReason::PeersSilent) => {
                     context.alerts.changed(now, Event::PeersSilent, group, interface);
                 }
+                Action::Rejoin(RejoinReason::StillSilent) => {}
             }
             // A membership that is lost cannot be left, and one that is there must be.
             context.network.leave(group, interface);

@@ -116,7 +116,21 @@ fn peers_that_are_silent_on_an_interface_are_told_of_and_the_group_is_rejoined_t
     let calls = silent_after(&mut host, &meta([10, 1, 0, 9], Some(3)));
     assert_eq!(calls, ["leave on eth1", "join on eth1"]);
     assert_eq!(host.told(), [Event::PeersSilent(GROUP, eth1())]);
-    assert!(host.bursts());
+    assert!(!host.bursts(), "which would make nobody speak");
+}
+
+#[test]
+fn peers_that_stay_silent_and_connected_cost_four_more_rejoins_and_no_line_and_no_burst() {
+    let mut host = Host::joined(&[eth0(), eth1()]);
+    silent_after(&mut host, &meta([10, 1, 0, 9], Some(3)));
+    host.told();
+    let mut calls = Vec::new();
+    for s in 11..86_400 {
+        calls.extend(host.check(secs(s), &other()));
+    }
+    assert_eq!(calls, ["leave on eth1", "join on eth1"].repeat(4));
+    assert_eq!(host.told(), []);
+    assert!(!host.bursts());
 }
 
 #[test]
