@@ -2,7 +2,10 @@
 
 mod socket_state;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use rand_core::CryptoRng;
 
@@ -32,6 +35,8 @@ pub struct Node<R> {
     engine: Engine<R>,
     /// The address that the socket is bound to.
     address: SocketAddr,
+    /// The group, or the broadcast address.
+    target: IpAddr,
     socket: SocketState,
     /// What is to be heard by joining; nothing, where there are broadcasts only.
     group: Option<Group>,
@@ -51,6 +56,7 @@ impl<R: CryptoRng> Node<R> {
         Self {
             engine: Engine::new(config, rng),
             address: network.bind_address(),
+            target: network.multicast_addr,
             socket: SocketState::new(),
             group: (!network.broadcast_only).then(|| Group::new(network, hears_groups)),
             broadcast: network.broadcast_only.then(|| Broadcast::new(network.target())),
@@ -125,8 +131,10 @@ impl<R: CryptoRng> Node<R> {
         self.overload.may_receive(now.time)
     }
 
-    /// Takes in one datagram.
-    pub fn receive(&mut self, now: Now, meta: &RecvMeta, datagram: &[u8]) -> Received {
+    /// Takes in one datagram. `None` where it was sent to another group: another topology's, which a
+    /// kernel may hand to every socket of the port (of IPv6, Linux before 4.20 does). It is not judged,
+    /// and not counted: it is as if it had not come.
+    pub fn receive(&mut self, now: Now, meta: &RecvMeta, datagram: &[u8]) -> Option<Received> {
         let backlog = self.overload.received(now.time);
         if backlog.is_flood {
             self.engine.flooded(now.time);
@@ -134,6 +142,9 @@ impl<R: CryptoRng> Node<R> {
         if let Some(group) = self.group.as_mut().filter(|_| backlog.was_unread) {
             // What was dropped, an echo or a peer among it, is not known.
             group.overrun(now.time);
+        }
+        if meta.destination.is_some_and(|to| to.is_multicast() && to != self.target) {
+            return None;
         }
         let received = self.engine.receive(now.time, meta.source.ip(), datagram);
         let group = self.group.as_ref();
@@ -156,7 +167,7 @@ impl<R: CryptoRng> Node<R> {
                 self.effects.alerts.refused(now.time, *cause, meta.source, interface);
             }
         }
-        received
+        Some(received)
     }
 
     /// The socket cannot receive any more. It is closed, and opened again after a pause.

@@ -53,7 +53,7 @@ impl Host {
 
     fn receive(&mut self, now: Now, meta: &RecvMeta, node: &str) -> Received {
         let datagram = packet::encode(&name(node), &Keyring::default(), [0; 16]);
-        self.node.receive(now, meta, &datagram)
+        self.node.receive(now, meta, &datagram).expect("it is for this node")
     }
 
     /// Hears a peer of another host, to which a connection attempt succeeds.
@@ -256,13 +256,38 @@ fn refused_packets_are_told_with_their_cause_their_source_and_their_interface() 
     host.live(secs(1));
     assert!(!host.node.has_events());
     let received = host.node.receive(secs(1), &from(9), b"noise");
-    assert_eq!(received, Received::Refused(Refusal::Malformed));
+    assert_eq!(received, Some(Received::Refused(Refusal::Malformed)));
     assert!(host.node.has_events());
     let (cause, source) = (Refusal::Malformed, from(9).source);
     let interface = Some("eth0".into());
     let event = Event::PacketsRefused { cause, packets: 1, source, interface };
     assert_eq!(host.node.take_events(), [event]);
     assert_eq!(host.node.counters().refused(cause), 1);
+}
+
+#[test]
+fn what_was_sent_to_another_group_is_not_for_this_node_and_spends_of_the_receive_limit() {
+    let mut host = Host::with(Config::default(), |network| network.receive_limit = 100);
+    host.advance(secs(0));
+    host.live(secs(1));
+    host.node.take_events();
+    let datagram = packet::encode(&name("peer@host"), &Keyring::default(), [0; 16]);
+    let mut receive = |s, to: Option<&str>| {
+        let destination = to.map(|to| to.parse().expect("an address"));
+        assert!(host.node.may_receive(secs(s)));
+        let received = host.node.receive(secs(s), &RecvMeta { destination, ..from(9) }, &datagram);
+        assert!(!host.node.may_receive(secs(s)));
+        received
+    };
+    for (s, to) in [(2, "ff02::1:33"), (3, "233.252.1.33"), (4, "224.0.0.1")] {
+        assert_eq!(receive(s, Some(to)), None, "{to}");
+    }
+    for (s, to) in [(5, Some("233.252.1.32")), (6, Some("10.0.0.1")), (7, None)] {
+        assert!(matches!(receive(s, to), Some(Received::Peer { .. })), "{to:?}");
+    }
+    let counters = host.node.counters();
+    assert_eq!((counters.received, counters.accepted), (3, 3));
+    assert!(!host.node.has_events());
 }
 
 #[test]

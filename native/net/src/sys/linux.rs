@@ -64,7 +64,7 @@ pub(crate) fn next_error(socket: &std::net::UdpSocket) -> Option<(SocketAddr, io
     Some((target, io::Error::from_raw_os_error(error?)))
 }
 
-/// That of IPv6 came with 4.20, and what is heard too much is only counted.
+/// That of IPv6 came with 4.20. What is heard too much before is dropped by its destination.
 fn or_unknown(set: io::Result<()>) -> io::Result<()> {
     match set {
         Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(()),
