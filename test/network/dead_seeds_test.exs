@@ -25,7 +25,10 @@ defmodule NativeGossip.Network.DeadSeedsTest do
     heard = fn -> Enum.map([seed, member], &Lan.logged(&1, sender.name)) end
     Await.until("100 heartbeats", sent, &(&1 >= 100), within: @told_ms)
     of_seed_and_group = heard.()
-    IO.puts("    252 seeds, 251 dead: of #{sent.()} heartbeats #{inspect(of_seed_and_group)}")
+
+    IO.puts(
+      "    252 seeds, 251 dead: of #{sent.()} heartbeats seed and group got #{Enum.join(of_seed_and_group, " and ")}"
+    )
 
     # The seed's first turn comes while nobody is known to be dead, and what is sent just now is under way.
     assert Enum.min(of_seed_and_group) >= 85
