@@ -123,12 +123,12 @@ fn where_there_is_no_room_for_the_interface_of_the_route_no_other_loses_its_plac
     let mut host = Host::with(Interfaces::All, GROUP, &both);
     scan(&mut host, 0, &[eth1()], None);
     host.told();
-    host.bursts(secs(0));
+    host.bursts();
     host.network.is_full_for = Some("eth0".into());
     let calls = scan(&mut host, 2, &both, Some(&eth0()));
     assert_eq!(calls, ["join on eth0", "leave on eth1", "join on eth0", "join on eth1"]);
     assert_eq!(host.told(), [Event::FaultRaised(limit_fault(&[eth0()], 2))]);
-    assert!(!host.bursts(secs(2)));
+    assert!(!host.bursts());
 }
 
 #[test]
