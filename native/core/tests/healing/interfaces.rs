@@ -153,17 +153,33 @@ fn while_interfaces_cannot_be_scanned_what_is_joined_stays_and_is_told_once() {
 }
 
 #[test]
-fn the_group_is_joined_where_the_route_leads() {
+fn the_group_is_joined_where_the_route_leads_and_stays_joined_where_it_led() {
     for seed in SEEDS {
         let mut mesh = two_networks(Interfaces::Routed, seed);
         mesh.pass(secs(10));
         assert_eq!(joined(&mesh), [true, false]);
         mesh.strike(0, |host| host.route = Some(ETH1));
         mesh.pass(SCAN);
+        assert_eq!(joined(&mesh), [true, true]);
+        mesh.pass(secs(60));
+        assert_eq!(mesh.pairs(), [(0, 1), (0, 2), (1, 0), (2, 0)].into(), "seed {seed}");
+        mesh.strike(0, |host| host.set_up(ETH0, false));
+        mesh.pass(SCAN);
         assert_eq!(joined(&mesh), [false, true]);
+        // It is another one then, to which no route leads.
+        mesh.strike(0, |host| host.set_up(ETH0, true));
+        mesh.pass(secs(60));
+        assert_eq!(joined(&mesh), [false, true], "seed {seed}");
+    }
+}
+
+#[test]
+fn every_interface_is_joined_where_no_route_leads_to_the_group() {
+    for seed in SEEDS {
+        let mut mesh = two_networks(Interfaces::Routed, seed);
         mesh.strike(0, |host| host.route = None);
         mesh.pass(SCAN);
-        assert_eq!(joined(&mesh), [true, true]);
+        assert_eq!(joined(&mesh), [true, true], "seed {seed}");
     }
 }
 

@@ -121,7 +121,9 @@ fn what_was_lost_behind_a_firewall_is_back_after_as_many_heartbeats_as_it_was_de
             mesh.calls.clear();
             let after = member_again(&mut mesh, 0).expect("it is made again");
             let missed = usize::try_from(sent).expect("few").clamp(3, 96);
-            assert!(crate::attempts(&mesh, 0) <= missed + 3, "seed {seed}: {after:?}");
+            // Of those that are sent while an echo is waited for none is counted: a tenth, by chance.
+            let most = missed + missed / 5 + 3;
+            assert!(crate::attempts(&mesh, 0) <= most, "seed {seed}: {after:?}");
         }
     }
 }

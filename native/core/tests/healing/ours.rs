@@ -9,6 +9,9 @@ use crate::{
     simulation::mesh::{millis, secs},
 };
 
+/// No interface is missed.
+const NONE: [u32; 0] = [];
+
 /// The interfaces that are rejoined in half a minute after somebody was heard from this address on
 /// this interface, and nobody else.
 fn missed_after(source: &str, interface: u32) -> Vec<u32> {
@@ -28,13 +31,13 @@ fn each_interface_is_joined_by_the_address_that_lasts() {
 #[test]
 fn a_host_whose_link_local_address_is_one_of_ours_on_another_interface_is_another_host() {
     assert_eq!(missed_after("fe80::2", 2), [2]);
-    assert_eq!(missed_after("fe80::2", 3), []);
+    assert_eq!(missed_after("fe80::2", 3), NONE);
 }
 
 #[test]
 fn what_has_any_other_address_of_ours_is_ours_whatever_it_came_by() {
-    assert_eq!(missed_after("2001:db8::2", 2), []);
-    assert_eq!(missed_after("2001:db8::2", 3), []);
+    assert_eq!(missed_after("2001:db8::2", 2), NONE);
+    assert_eq!(missed_after("2001:db8::2", 3), NONE);
     assert_eq!(missed_after("2001:db8::3", 3), [3]);
 }
 

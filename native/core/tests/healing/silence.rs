@@ -63,20 +63,22 @@ fn a_switch_that_forgot_a_member_is_told_again_after_two_and_a_half_of_the_longe
 }
 
 #[test]
-fn a_silence_that_lasts_is_met_after_doubling_times_up_to_32_times_the_first() {
+fn a_silence_that_lasts_is_met_five_times_after_doubling_times_and_told_once() {
     for seed in SEEDS {
         let mut mesh = hearing(seed);
         deafen(&mut mesh, true);
-        mesh.pass(secs(1500));
+        mesh.pass(secs(10_000));
         let mut from = last_heard(&mesh, 0, |_| true);
         let rejoined = mesh.rejoined(0);
-        assert_eq!(rejoined.len(), 7, "seed {seed}");
-        for (at, times) in rejoined.iter().zip([1, 2, 4, 8, 16, 32, 32]) {
+        assert_eq!(rejoined.len(), 5, "seed {seed}");
+        for (at, times) in rejoined.iter().zip([1, 2, 4, 8, 16]) {
             let waited = *at - from;
             let expected = SILENCE * times;
             assert!((expected..=expected + SCAN).contains(&waited), "seed {seed}: {waited:?}");
             from = *at;
         }
+        let interface = mesh.net.hosts[0].interface(ETH0);
+        assert_eq!(mesh.said(0), [&Event::PeersSilent(GROUP, interface)]);
     }
 }
 
@@ -181,12 +183,12 @@ fn what_comes_to_the_address_of_the_host_says_nothing_of_the_group() {
 }
 
 #[test]
-fn one_of_two_members_of_a_host_cannot_tell_the_switch_and_says_so_ever_more_rarely() {
+fn one_of_two_members_of_a_host_cannot_tell_the_switch_and_says_so_once() {
     let crowd = Plan { nodes: 2, ..Plan::new(address(0), 0) };
     let mesh = Mesh::of(vec![crowd, Plan::new(address(1), 1)], 1, &Config::default());
     let mut mesh = settle(mesh.lossy(0.0, millis(1)), 1);
     forget_member(&mut mesh);
-    mesh.pass(secs(1000));
+    mesh.pass(secs(10_000));
     assert!(!is_known(&mesh), "only a querier helps");
-    assert!((5..=6).contains(&mesh.rejoined(0).len()));
+    assert_eq!(mesh.rejoined(0).len(), 5);
 }

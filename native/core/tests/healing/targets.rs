@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use native_gossip_core::{Config, Event, Fault, Time, event::TargetKind};
+use native_gossip_core::{Config, Event, Fault, Time};
 
 use crate::{
     SEEDS, cleared, raised, settle,
@@ -57,44 +57,60 @@ fn seeds_with_other_addresses_are_told_at_once_and_the_same_ones_are_not() {
     }
 }
 
+/// What is told of `failing` seeds, of `of` that there are, the first of which are these.
+fn unreachable(failing: usize, of: usize, some: &[usize]) -> Fault {
+    let some = some.iter().map(|host| SocketAddr::from((address(*host), PORT))).collect();
+    Fault::Seeds { failing, of, some, error: error(ENETUNREACH) }
+}
+
 #[test]
-fn a_seed_that_cannot_be_sent_to_is_told_once_and_its_end_and_a_burst_follows() {
+fn seeds_that_cannot_be_sent_to_are_told_in_one_line_after_15_s_and_its_end_and_a_burst_follows() {
     for seed in SEEDS {
         let mut mesh = rare(seed);
         mesh.strike(0, |host| host.refuses.send_to = Some(ENETUNREACH));
-        mesh.net.set_seeds(0, &[address(7)]);
-        mesh.pass(secs(10));
-        let target = SocketAddr::from((address(7), PORT));
-        let fault = Fault::SendTo { target, kind: TargetKind::Seed, error: error(ENETUNREACH) };
+        mesh.net.set_seeds(0, &[address(7), address(8)]);
+        mesh.pass(secs(14));
+        assert_eq!(raised(&mesh, 0), Vec::<&Fault>::new());
+        mesh.pass(secs(600));
+        let fault = unreachable(2, 2, &[7, 8]);
         assert_eq!(raised(&mesh, 0), [&fault]);
 
         mesh.strike(0, |host| host.refuses.send_to = None);
         mesh.calls.clear();
-        mesh.net.set_seeds(0, &[address(7), address(8)]);
+        mesh.net.set_seeds(0, &[address(7), address(8), address(9)]);
         mesh.pass(secs(5));
         assert_eq!(cleared(&mesh, 0), [&fault]);
-        // A burst because there is another one, and one because the first was out of reach for so
+        // A burst because there is another one, and one because the first were out of reach for so
         // long.
         assert_eq!(sent_to(&mesh, 7).len(), 8, "seed {seed}");
     }
 }
 
 #[test]
-fn the_fault_of_a_seed_that_is_no_more_is_not_told_to_be_over() {
+fn a_seed_that_is_reached_again_within_15_s_is_not_told() {
+    for seed in SEEDS {
+        let mut mesh = settle(Mesh::new(2, seed, &Config::default()), seed);
+        mesh.net.set_seeds(0, &[address(7)]);
+        mesh.strike(0, |host| host.refuses.send_to = Some(ENETUNREACH));
+        mesh.pass(secs(9));
+        mesh.strike(0, |host| host.refuses.send_to = None);
+        mesh.pass(secs(60));
+        assert_eq!(mesh.events, [], "seed {seed}");
+    }
+}
+
+#[test]
+fn the_fault_of_seeds_that_are_no_more_is_not_told_to_be_over() {
     let mut mesh = rare(0);
     mesh.strike(0, |host| host.refuses.send_to = Some(ENETUNREACH));
     mesh.net.set_seeds(0, &[address(7), address(8)]);
-    mesh.pass(secs(2));
-    assert_eq!(raised(&mesh, 0).len(), 2);
-    mesh.net.set_seeds(0, &[address(8)]);
+    mesh.pass(secs(31));
+    assert_eq!(raised(&mesh, 0), [&unreachable(2, 2, &[7, 8])]);
+    mesh.net.set_seeds(0, &[]);
     mesh.strike(0, |host| host.refuses.send_to = None);
     mesh.net.set_seeds(0, &[address(8), address(7)]);
-    mesh.pass(secs(2));
-    let over = cleared(&mesh, 0).into_iter().map(|fault| match fault {
-        Fault::SendTo { target, .. } => target.ip(),
-        fault => unreachable!("{fault:?}"),
-    });
-    assert_eq!(over.collect::<Vec<_>>(), [address(8)]);
+    mesh.pass(secs(60));
+    assert_eq!(cleared(&mesh, 0), Vec::<&Fault>::new());
 }
 
 fn broadcasting(host: usize) -> Plan {
@@ -128,7 +144,7 @@ fn who_broadcasts_tells_everybody_at_once_that_its_socket_is_open_again() {
         mesh.net.break_socket(0, ENETUNREACH);
         mesh.pass(secs(2));
         let told = mesh.heard.iter().filter(|(_, to, from)| (*to, *from) == (1, 0)).count();
-        assert_eq!(told, 3, "seed {seed}");
+        assert_eq!(told, 4, "seed {seed}");
     }
 }
 
@@ -140,8 +156,7 @@ fn a_broadcast_that_fails_is_told_once_and_its_end() {
         mesh.strike(0, |host| host.refuses.send_to = Some(ENETUNREACH));
         mesh.pass(secs(30));
         let target = SocketAddr::from((Ipv4Addr::BROADCAST, PORT));
-        let kind = TargetKind::Broadcast;
-        let fault = Fault::SendTo { target, kind, error: error(ENETUNREACH) };
+        let fault = Fault::SendTo { target, error: error(ENETUNREACH) };
         assert_eq!(raised(&mesh, 0), [&fault]);
         mesh.strike(0, |host| host.refuses.send_to = None);
         mesh.pass(secs(5));

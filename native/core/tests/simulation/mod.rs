@@ -259,7 +259,9 @@ impl Simulation {
             }
             let Some(arrived) = self.socket(n).pop() else { break };
             let (from, meta) = (arrived.from, arrived.meta);
-            let Some(received) = self.nodes[n].receive(now, &meta, &arrived.bytes) else { continue };
+            let Some(received) = self.nodes[n].receive(now, &meta, &arrived.bytes) else {
+                continue;
+            };
             let outcome = match received {
                 Received::Peer(heartbeat) => {
                     assert_eq!(heartbeat.node, self.names[from], "another name");
