@@ -55,8 +55,24 @@ defmodule NativeGossip.Native do
   def seeds(_loop, _targets), do: :erlang.nif_error(:not_loaded)
 
   @doc """
+  Has the node say that it is about to stop: where there is a secret, a last burst of four signed
+  heartbeats within a second says so. Then it is silent and announces nobody, for good. Never waits.
+  """
+  @spec drain(t) :: :ok
+  def drain(_loop), do: :erlang.nif_error(:not_loaded)
+
+  @doc """
+  How many of the names heard in the last day do not sign (`unsigned`), and how many sign with each
+  secret, in the order of the option (`signed`). Up to a second old. Never waits.
+  """
+  @spec readiness(t) :: %{unsigned: non_neg_integer, signed: [non_neg_integer]}
+  def readiness(_loop), do: :erlang.nif_error(:not_loaded)
+
+  @doc """
   What the loop has counted: heartbeats `sent`, packets `received`, heartbeats of others (`accepted`),
-  peers `announced`, own heartbeats that came back (`echoed`), and packets refused, by cause. Never waits.
+  those of them that are not signed with one of our secrets (`accepted_unsigned`), copies that came by
+  another way (`copied`), peers `announced`, own heartbeats that came back (`echoed`), and packets
+  refused, by cause. Never waits.
   """
   @spec counters(t) :: %{atom => non_neg_integer}
   def counters(_loop), do: :erlang.nif_error(:not_loaded)

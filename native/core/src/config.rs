@@ -7,12 +7,26 @@ use std::{
     time::Duration,
 };
 
+use zeroize::Zeroize;
+
+use crate::Glob;
+
 /// The settings of the protocol.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where there are secrets, the first seals what is sent, and every one is tried on what
-    /// arrives. Where there are none, heartbeats are plain.
+    /// Where there are secrets, the first seals and signs what is sent, and every one is tried on
+    /// what arrives. Where there are none, heartbeats are plain.
     pub secrets: Vec<Secret>,
+    /// Whether what is sent is sealed, where there are secrets. Where not, plain heartbeats are taken,
+    /// too.
+    pub seal: bool,
+    /// What is taken of heartbeats that are not signed.
+    pub authentication: Authentication,
+    /// The name of the cluster. Heartbeats with the label of another are not for us, and its keys are
+    /// others.
+    pub cluster: Option<String>,
+    /// Names that are heard; all, where there are no patterns.
+    pub allow: Vec<Glob>,
     /// Upper bound of the random gap between two heartbeats.
     pub heartbeat_interval: Duration,
     /// Distinct names remembered, and the number of new ones taken in at once.
@@ -27,6 +41,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             secrets: Vec::new(),
+            seal: true,
+            authentication: Authentication::Compatible,
+            cluster: None,
+            allow: Vec::new(),
             heartbeat_interval: Duration::from_secs(5),
             max_peers: 4096,
             refresh_interval: None,
@@ -34,9 +52,25 @@ impl Default for Config {
     }
 }
 
-/// What the nodes of a cluster share, and its neighbours do not know.
+/// What is taken of heartbeats that do not prove who sent them, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    /// What nodes without signatures send, too, and signed ones with a wrong clock.
+    Compatible,
+    /// Signed ones alone, that prove to be new. It needs a secret.
+    Required,
+}
+
+/// What the nodes of a cluster share, and its neighbours do not know. It is overwritten when it is
+/// dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub Vec<u8>);
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

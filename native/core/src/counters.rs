@@ -7,10 +7,14 @@ use crate::{Received, Refusal};
 pub struct Counters {
     /// Heartbeats handed to the system, which may yet fail to send them.
     pub sent: u64,
-    /// Datagrams looked at: `accepted`, `echoed` and all the refusals together.
+    /// Datagrams looked at: `accepted`, `copied`, `echoed` and all the refusals together.
     pub received: u64,
     /// Heartbeats of other nodes.
     pub accepted: u64,
+    /// Those of them that were not signed under one of our secrets.
+    pub accepted_unsigned: u64,
+    /// Copies of heartbeats that were accepted, which came by another way.
+    pub copied: u64,
     /// Peers announced.
     pub announced: u64,
     /// Our own heartbeats that came back.
@@ -30,6 +34,8 @@ impl Counters {
             ("sent", self.sent),
             ("received", self.received),
             ("accepted", self.accepted),
+            ("accepted_unsigned", self.accepted_unsigned),
+            ("copied", self.copied),
             ("announced", self.announced),
             ("echoed", self.echoed),
         ];
@@ -40,7 +46,11 @@ impl Counters {
     pub(crate) fn count(&mut self, received: &Received) {
         self.received += 1;
         match received {
-            Received::Peer(_) => self.accepted += 1,
+            Received::Peer(heartbeat) => {
+                self.accepted += 1;
+                self.accepted_unsigned += u64::from(heartbeat.claim.is_none());
+            }
+            Received::Copy(_) => self.copied += 1,
             Received::Echo => self.echoed += 1,
             Received::Refused(cause) => {
                 if let Some(count) = self.refused.get_mut(*cause as usize) {

@@ -5,17 +5,24 @@ use std::{net::IpAddr, time::Duration};
 use rand_core::CryptoRng;
 
 use crate::{
-    Config, Counters, NodeName, PeerChange, Refusal, Report, Time,
+    Config, Counters, Event, Glob, NodeName, Now, PeerChange, Refusal, Report, Time,
     budget::MAX_DATAGRAM,
-    pace::{Mark, Pace},
-    packet::{self, Heartbeat, Keyring},
+    pace::{Asks, Mark, Pace},
+    packet::{self, Claim, Form, Heartbeat, Keyring, Label, Packet, Trailer},
     peers::{Heard, Peers},
+    trust::{Acceptance, Loss, Readiness, Trust},
 };
 
 /// The state machine. Every call takes the time of the moment, which must not run backwards.
 pub struct Engine<R> {
     identity: Option<NodeName>,
     keyring: Keyring,
+    /// Whether we seal what we send, where we have a secret.
+    seals: bool,
+    /// Of our cluster, where it has a name.
+    label: Option<Label>,
+    allow: Vec<Glob>,
+    trust: Trust,
     peers: Peers,
     pace: Pace,
     counters: Counters,
@@ -27,6 +34,9 @@ pub struct Engine<R> {
 pub enum Received {
     /// The heartbeat of another node.
     Peer(Heartbeat),
+    /// A heartbeat of another node that was received already, and came by another way. It says
+    /// nothing new, but that this way is open.
+    Copy(Heartbeat),
     /// Our own heartbeat came back: the echo, by which a node knows that it hears.
     Echo,
     /// Not a heartbeat for us, for this cause.
@@ -36,16 +46,23 @@ pub enum Received {
 impl<R: CryptoRng> Engine<R> {
     /// An engine that is not alive: it sends nothing until it has an identity.
     ///
-    /// `rng` must be unpredictable to strangers, because initialisation vectors come from it.
+    /// `rng` must be unpredictable to strangers, because initialisation vectors and incarnations come
+    /// from it.
     pub fn new(config: Config, rng: R) -> Self {
-        Self {
+        let mut engine = Self {
             identity: None,
-            keyring: Keyring::new(&config.secrets),
+            keyring: Keyring::new(&config.secrets, config.cluster.as_deref()),
+            seals: config.seal,
+            label: config.cluster.as_deref().map(|cluster| Label::of(Some(cluster))),
+            allow: config.allow,
+            trust: Trust::new(config.authentication, config.max_peers),
             peers: Peers::new(config.max_peers, config.refresh_interval),
             pace: Pace::new(config.heartbeat_interval),
             counters: Counters::default(),
             rng,
-        }
+        };
+        engine.begin_incarnation();
+        engine
     }
 
     /// The name under which this node is known from now on; `None` while it is not alive.
@@ -54,10 +71,19 @@ impl<R: CryptoRng> Engine<R> {
             return;
         }
         match identity {
-            Some(_) => self.pace.start(now),
+            Some(_) => {
+                self.begin_incarnation();
+                self.pace.start(now);
+            }
             None => self.pace.stop(),
         }
         self.identity = identity;
+    }
+
+    /// We are about to stop: a last burst says so where we sign, and then we are silent and connect to
+    /// nobody, whatever happens.
+    pub fn drain(&mut self, now: Time) {
+        self.pace.drain(now, self.signs());
     }
 
     /// Who just joined the group, or has reason to think that it is not heard, sends a burst of
@@ -73,8 +99,11 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// Takes in one datagram that came from `source`, and counts what it is.
-    pub fn receive(&mut self, now: Time, source: IpAddr, datagram: &[u8]) -> Received {
+    pub fn receive(&mut self, now: Now, source: IpAddr, datagram: &[u8]) -> Received {
         let received = self.judge(now, source, datagram).unwrap_or_else(Received::Refused);
+        if self.trust.take_urgency() {
+            self.pace.answer(now.time, Asks::Echo, &mut self.rng);
+        }
         self.counters.count(&received);
         received
     }
@@ -83,8 +112,9 @@ impl<R: CryptoRng> Engine<R> {
     /// it. To be asked until there is none, whenever something was received or reported, and when
     /// its [deadline](Self::announcement_deadline) has come.
     pub fn next_announcement(&mut self, now: Time) -> Option<NodeName> {
-        // Who is not alive cannot connect.
-        self.identity.as_ref()?;
+        if !self.may_connect() {
+            return None;
+        }
         let node = self.peers.next_announcement(now)?;
         self.counters.announced += 1;
         Some(node)
@@ -92,8 +122,7 @@ impl<R: CryptoRng> Engine<R> {
 
     /// When there may be another announcement, if nothing happens.
     pub fn announcement_deadline(&self) -> Option<Time> {
-        self.identity.as_ref()?;
-        self.peers.next_turn()
+        self.peers.next_turn().filter(|_| self.may_connect())
     }
 
     /// Takes note of what became of a peer that was announced, and says whether that is news.
@@ -112,16 +141,27 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// The heartbeat to be sent now, if one is due.
-    pub fn heartbeat(&mut self, now: Time) -> Option<Vec<u8>> {
+    pub fn heartbeat(&mut self, now: Now) -> Option<Vec<u8>> {
         let identity = self.identity.as_ref()?;
-        if self.pace.due()? > now {
+        if self.pace.due()? > now.time {
             return None;
         }
-        let mut iv = [0; 16];
-        self.rng.fill_bytes(&mut iv);
-        let packet = packet::encode(identity, &self.keyring, iv);
-        self.look_for_missing(now);
-        self.pace.sent(now, &mut self.rng);
+        let signs = self.signs();
+        let packet = if signs || self.label.is_some() {
+            let form =
+                if signs && self.seals { Form::Sealed(random(&mut self.rng)) } else { Form::Plain };
+            let trailer = Trailer {
+                is_leaving: self.pace.is_draining(),
+                stamp: now.wall,
+                label: self.label.unwrap_or_default(),
+                signed: signs.then(|| self.trust.beat(now, &mut self.rng)),
+            };
+            packet::encode_with(identity, &trailer, &self.keyring, form)
+        } else {
+            packet::encode(identity, &self.keyring, random(&mut self.rng))
+        };
+        self.look_for_missing(now.time);
+        self.pace.sent(now.time, &mut self.rng);
         self.counters.sent += 1;
         Some(packet)
     }
@@ -146,32 +186,125 @@ impl<R: CryptoRng> Engine<R> {
         self.counters
     }
 
+    /// What is worth telling of the last heartbeat.
+    pub fn take_finding(&mut self) -> Option<Event> {
+        self.trust.take_finding()
+    }
+
+    /// Who signs, and with which secret.
+    pub fn readiness(&self, now: Time) -> Readiness {
+        self.trust.readiness(now, self.keyring.len())
+    }
+
+    /// What the numbers of a peer's heartbeats tell of those that did not come, where it signs.
+    pub fn loss(&self, node: &NodeName) -> Option<Loss> {
+        self.trust.loss(node)
+    }
+
+    /// To others we are new from now on.
+    fn begin_incarnation(&mut self) {
+        if self.signs() {
+            self.trust.restart(&mut self.rng);
+        }
+    }
+
+    /// Whether what we send is signed.
+    fn signs(&self) -> bool {
+        !self.keyring.is_empty()
+    }
+
+    /// Who is not alive cannot connect, and who is about to stop should not.
+    fn may_connect(&self) -> bool {
+        self.identity.is_some() && !self.pace.is_draining()
+    }
+
     /// While somebody is missing, heartbeats are sent more often.
     fn look_for_missing(&mut self, now: Time) {
         let is_missing_somebody = self.peers.is_missing_somebody(now);
         self.pace.missing(now, is_missing_somebody, &mut self.rng);
     }
 
-    /// The list by which a packet is judged: its size, what it says, whose it is, the peers' budgets.
-    fn judge(&mut self, now: Time, source: IpAddr, datagram: &[u8]) -> Result<Received, Refusal> {
+    /// The list by which a packet is judged. What it breaks first is the cause of its refusal, and no
+    /// name takes a place anywhere before all that stands above has passed.
+    fn judge(&mut self, now: Now, source: IpAddr, datagram: &[u8]) -> Result<Received, Refusal> {
+        // Size.
         if datagram.len() > MAX_DATAGRAM {
             return Err(Refusal::OverLimit);
         }
-        let heartbeat = packet::decode(datagram, &self.keyring)?;
-        if self.identity.as_ref() == Some(&heartbeat.node) {
-            return Ok(Received::Echo);
+        // Opening.
+        let opened = self.keyring.open(datagram)?;
+        // What it says, and the shape of its trailer.
+        let mut packet = Packet::read(&opened, &self.keyring)?;
+        // Its label.
+        if packet.label().is_some_and(|label| label != self.label.unwrap_or_default()) {
+            return Err(Refusal::Cluster);
         }
-        // Who is not alive cannot connect, and would spend names that it needs later.
-        if let Some(identity) = &self.identity {
-            self.pace.heard(now, Mark::from(&heartbeat.node));
-            let longest_gap = self.pace.longest_gap();
-            let heard = Heard { node: &heartbeat.node, source, by: identity, longest_gap };
-            if let Some(asks) = self.peers.see(now, heard)?.asks {
-                self.pace.answer(now, asks, &mut self.rng);
-            }
+        // Its form.
+        if packet.is_bare() && self.signs() && self.seals {
+            return Err(Refusal::Unsealed);
+        }
+        // Its MAC.
+        let claim = packet.verify(&self.keyring)?;
+        // Its name.
+        let node = packet.node()?;
+        if self.identity.as_ref() == Some(&node) {
+            return self.judge_echo(now, &node, claim.as_ref());
+        }
+        // The filter.
+        if !self.allow.is_empty() && !self.allow.iter().any(|glob| glob.matches(node.as_str())) {
+            return Err(Refusal::Filtered);
+        }
+        // Whether it is new.
+        let acceptance = match &claim {
+            Some(claim) => Some(self.trust.hear(now, &node, claim, self.pace.longest_gap())?),
+            None => self.trust.hear_unsigned(now.time, &node).map(|()| None)?,
+        };
+        let key = packet.opened_with().or(claim.as_ref().map(|claim| claim.key));
+        let heartbeat = Heartbeat { node, key, claim };
+        if acceptance == Some(Acceptance::Copy) {
+            return Ok(Received::Copy(heartbeat));
+        }
+        // The peers' budgets.
+        self.see(now.time, source, &heartbeat.node)?;
+        if heartbeat.claim.is_none() && self.signs() {
+            self.trust.note_unsigned(now.time, &heartbeat.node);
         }
         Ok(Received::Peer(heartbeat))
     }
+
+    /// Judges a heartbeat that has our own name. Where we sign, those that are not signed are not ours.
+    fn judge_echo(
+        &mut self,
+        now: Now,
+        node: &NodeName,
+        claim: Option<&Claim>,
+    ) -> Result<Received, Refusal> {
+        match claim {
+            Some(claim) => self.trust.hear_ourselves(now, node, claim)?,
+            None if self.signs() => return Err(Refusal::Unsigned),
+            None => {}
+        }
+        Ok(Received::Echo)
+    }
+
+    /// Tells the peers of a heartbeat that was believed.
+    fn see(&mut self, now: Time, source: IpAddr, node: &NodeName) -> Result<(), Refusal> {
+        // Who is not alive cannot connect, and would spend names that it needs later.
+        let Some(identity) = &self.identity else { return Ok(()) };
+        self.pace.heard(now, Mark::from(node));
+        let (longest_gap, is_leaving) = (self.pace.longest_gap(), self.trust.is_leaving(node));
+        let heard = Heard { node, source, by: identity, longest_gap, is_leaving };
+        if let Some(asks) = self.peers.see(now, heard)?.asks {
+            self.pace.answer(now, asks, &mut self.rng);
+        }
+        Ok(())
+    }
+}
+
+fn random<const N: usize>(rng: &mut impl CryptoRng) -> [u8; N] {
+    let mut bytes = [0; N];
+    rng.fill_bytes(&mut bytes);
+    bytes
 }
 
 #[cfg(test)]
@@ -202,7 +335,7 @@ mod tests {
         for n in 0..peers {
             let peer = name(&format!("peer{n}@host"));
             let datagram = packet::encode(&peer, &Keyring::default(), [0; 16]);
-            engine.receive(Time::ZERO, [10, 0, 0, 1].into(), &datagram);
+            engine.receive(Time::ZERO.into(), [10, 0, 0, 1].into(), &datagram);
             // The other side connected.
             engine.report(Time::ZERO, &peer, Report::Connected);
             assert!(engine.is_connected(&peer));
@@ -218,7 +351,7 @@ mod tests {
             assert_eq!(engine.longest_gap(), Duration::from_millis(10) * nodes);
             let mut now = Time::ZERO;
             while now < secs(100) {
-                assert!(engine.heartbeat(now).is_some());
+                assert!(engine.heartbeat(now.into()).is_some());
                 let next = engine.deadline().expect("a running engine");
                 assert!(next > now);
                 now = next;
@@ -232,7 +365,7 @@ mod tests {
     #[test]
     fn a_name_that_a_node_has_already_is_no_reason_for_a_burst() {
         let mut engine = hasty();
-        engine.heartbeat(Time::ZERO);
+        engine.heartbeat(Time::ZERO.into());
         let deadline = engine.deadline();
         engine.set_identity(secs(1), Some(name("me@host")));
         assert_eq!(engine.deadline(), deadline);
@@ -251,19 +384,19 @@ mod tests {
     fn a_heartbeat_is_sent_no_earlier_than_it_is_due() {
         let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(1));
         engine.set_identity(secs(1), Some(name("me@host")));
-        assert_eq!(engine.heartbeat(Time::ZERO), None);
-        assert!(engine.heartbeat(secs(1)).is_some());
-        assert_eq!(engine.heartbeat(secs(1)), None);
+        assert_eq!(engine.heartbeat(Time::ZERO.into()), None);
+        assert!(engine.heartbeat(secs(1).into()).is_some());
+        assert_eq!(engine.heartbeat(secs(1).into()), None);
     }
 
     #[test]
     fn who_is_not_alive_announces_nobody_and_whom_it_has_heard_before_when_it_is_again() {
         let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(1));
         let datagram = packet::encode(&name("peer@host"), &Keyring::default(), [0; 16]);
-        engine.receive(Time::ZERO, [10, 0, 0, 1].into(), &datagram);
+        engine.receive(Time::ZERO.into(), [10, 0, 0, 1].into(), &datagram);
         assert_eq!(engine.announcement_deadline(), None);
         engine.set_identity(Time::ZERO, Some(name("me@host")));
-        engine.receive(Time::ZERO, [10, 0, 0, 1].into(), &datagram);
+        engine.receive(Time::ZERO.into(), [10, 0, 0, 1].into(), &datagram);
         assert!(engine.announcement_deadline().is_some());
         engine.set_identity(Time::ZERO, None);
         assert_eq!(engine.announcement_deadline(), None);
@@ -280,26 +413,26 @@ mod tests {
         let mut now = Time::ZERO;
         engine.set_identity(now, Some(name("me@host")));
         for _ in 0..4 {
-            engine.heartbeat(now);
+            engine.heartbeat(now.into());
             now = engine.deadline().expect("a running engine");
         }
         let due = now;
         let datagram = packet::encode(&name("peer@host"), &Keyring::default(), [0; 16]);
         let heard_at = secs(1);
         assert!(due > heard_at + Duration::from_millis(200), "{due:?}");
-        engine.receive(heard_at, [10, 0, 0, 1].into(), &datagram);
+        engine.receive(heard_at.into(), [10, 0, 0, 1].into(), &datagram);
         let answer = engine.deadline().expect("an answer");
         assert!(answer < heard_at + Duration::from_millis(200));
-        engine.heartbeat(answer);
+        engine.heartbeat(answer.into());
         engine.report(answer, &name("peer@host"), Report::Connected);
         let due = engine.deadline();
-        engine.receive(heard_at + Duration::from_secs(1), [10, 0, 0, 1].into(), &datagram);
+        engine.receive((heard_at + Duration::from_secs(1)).into(), [10, 0, 0, 1].into(), &datagram);
         assert_eq!(engine.deadline(), due);
     }
     #[test]
     fn a_datagram_of_1500_bytes_is_read_and_a_longer_one_is_refused_unread() {
         let mut engine = hasty();
-        let mut receive = |len| engine.receive(secs(1), [10, 0, 0, 1].into(), &vec![0; len]);
+        let mut receive = |len| engine.receive(secs(1).into(), [10, 0, 0, 1].into(), &vec![0; len]);
         assert_eq!(receive(1500), Received::Refused(Refusal::Malformed));
         assert_eq!(receive(1501), Received::Refused(Refusal::OverLimit));
     }

@@ -42,6 +42,36 @@ pub enum Event {
     PeerConnected(NodeName),
     /// A first attempt to connect to a peer has failed. Others follow, and are no events.
     PeerUnreachable(NodeName),
+    /// The wall clock of a peer differs from ours. It proved to be new by an echo of ours.
+    ClockOff {
+        /// Whose clock it is.
+        node: NodeName,
+        /// How far it is ahead of ours, in milliseconds.
+        off_ms: i64,
+    },
+    /// The same, and the heartbeat may be recorded: it was taken where signatures are not required.
+    Unproven {
+        /// Whose clock it is.
+        node: NodeName,
+        /// How far it is ahead of ours, in milliseconds.
+        off_ms: i64,
+    },
+    /// The wall clock of a peer that is known moved.
+    ClockMoved {
+        /// Whose clock it is.
+        node: NodeName,
+        /// How far it moved ahead, in milliseconds.
+        by_ms: i64,
+        /// How far it is ahead of ours since then, in milliseconds.
+        off_ms: i64,
+    },
+    /// Our own wall clock was set: from now on we are another incarnation to others.
+    ClockStepped {
+        /// How far it moved ahead, in milliseconds.
+        by_ms: i64,
+    },
+    /// Two BEAMs have this name, which may be our own.
+    NameShared(NodeName),
     /// Something does not work until the fault is cleared.
     FaultRaised(Fault),
     /// What the fault kept from working works again.
@@ -60,6 +90,11 @@ impl Event {
             Self::PeersSilent(..) => "peers_silent",
             Self::PeerConnected(_) => "peer_connected",
             Self::PeerUnreachable(_) => "peer_unreachable",
+            Self::ClockOff { .. } => "clock_off",
+            Self::Unproven { .. } => "unproven",
+            Self::ClockMoved { .. } => "clock_moved",
+            Self::ClockStepped { .. } => "clock_stepped",
+            Self::NameShared(_) => "name_shared",
             Self::FaultRaised(_) => "fault_raised",
             Self::FaultCleared(_) => "fault_cleared",
         }

@@ -5,21 +5,21 @@
 //! thousand engines can be run on a simulated network in virtual time.
 //!
 //! ```
-//! use native_gossip_core::{Config, Engine, NodeName, Received, Time};
+//! use native_gossip_core::{Config, Engine, NodeName, Now, Received};
 //! # use rand::{SeedableRng, rngs::StdRng};
 //!
 //! let mut alice = Engine::new(Config::default(), StdRng::seed_from_u64(1));
 //! let mut bob = Engine::new(Config::default(), StdRng::seed_from_u64(2));
-//! let now = Time::ZERO;
-//! alice.set_identity(now, Some(NodeName::parse("alice@10.0.0.1")?));
-//! bob.set_identity(now, Some(NodeName::parse("bob@10.0.0.2")?));
+//! let now = Now::default();
+//! alice.set_identity(now.time, Some(NodeName::parse("alice@10.0.0.1")?));
+//! bob.set_identity(now.time, Some(NodeName::parse("bob@10.0.0.2")?));
 //!
 //! let heartbeat = alice.heartbeat(now).expect("the first heartbeat is due at once");
 //! let Received::Peer(heartbeat) = bob.receive(now, [10, 0, 0, 1].into(), &heartbeat)
 //! else { panic!("a heartbeat as the protocol has it") };
 //! assert_eq!(heartbeat.node.as_str(), "alice@10.0.0.1");
 //! // A peer that is heard for the first time is announced, at once or when it had time to dial.
-//! let later = now + std::time::Duration::from_millis(200);
+//! let later = now.time + std::time::Duration::from_millis(200);
 //! assert_eq!(bob.next_announcement(later), Some(heartbeat.node));
 //! # Ok::<(), native_gossip_core::InvalidName>(())
 //! ```
@@ -32,6 +32,7 @@ mod context;
 mod counters;
 mod engine;
 pub mod event;
+mod glob;
 mod group;
 mod name;
 mod named;
@@ -44,11 +45,13 @@ mod peers;
 mod refusal;
 mod seeds;
 mod time;
+pub mod trust;
 
-pub use config::{Config, InterfaceName, Interfaces, NetworkConfig, Secret};
+pub use config::{Authentication, Config, InterfaceName, Interfaces, NetworkConfig, Secret};
 pub use counters::Counters;
 pub use engine::{Engine, Received};
 pub use event::{Event, Fault};
+pub use glob::Glob;
 pub use name::{InvalidName, NodeName};
 pub use network::{Interface, InterfaceAddress, Network, RecvMeta};
 pub use node::Node;

@@ -15,8 +15,22 @@ named! {
         Name = "name",
         /// None of our secrets opens it.
         Undecryptable = "undecryptable",
-        /// A plain heartbeat, where we have a secret.
+        /// A plain heartbeat that is not signed, where we seal.
         Unsealed = "unsealed",
+        /// Its MAC is of none of our secrets.
+        Signature = "signature",
+        /// It is not signed, where it must be, or where its name signed a moment ago.
+        Unsigned = "unsigned",
+        /// Its stamp differs from our clock, and nothing else shows that it is new.
+        Stale = "stale",
+        /// It was received before, or is too old to tell.
+        Replayed = "replayed",
+        /// Another heartbeat of its number was received: two machines run from one snapshot.
+        Twin = "twin",
+        /// Its label is that of another cluster.
+        Cluster = "cluster",
+        /// Its name is none of those that are allowed.
+        Filtered = "filtered",
         /// Beyond a [budget](crate::budget): too long, or one name too many.
         OverLimit = "over_limit",
     }

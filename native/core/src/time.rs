@@ -22,8 +22,7 @@ pub struct WallTime(u64);
 pub struct Now {
     /// What deadlines and lengths of time are counted by.
     pub time: Time,
-    /// What can be compared with the clocks of other hosts. Nothing does so yet: the stamps of
-    /// signed heartbeats will.
+    /// What can be compared with the clocks of other hosts: the stamps of signed heartbeats are.
     pub wall: WallTime,
 }
 
@@ -51,6 +50,13 @@ impl WallTime {
     /// Milliseconds since the beginning of 1970 (UTC).
     pub const fn millis(self) -> u64 {
         self.0
+    }
+}
+
+impl From<Time> for Now {
+    /// A moment at which nobody looks at the wall clock.
+    fn from(time: Time) -> Self {
+        Self { time, wall: WallTime::default() }
     }
 }
 

@@ -142,7 +142,7 @@ impl Crowd {
         match what {
             Happens::Speaks(n) => {
                 let peer = &self.peers[n];
-                self.engine.receive(at, peer.source, &peer.packet);
+                self.engine.receive(at.into(), peer.source, &peer.packet);
                 if !self.speaks_once {
                     self.later(INTERVAL, Happens::Speaks(n));
                 }

@@ -173,8 +173,8 @@ fn a_plain_heartbeat_is_unsealed_to_a_node_with_a_secret() {
     for n in 0..20_000 {
         let name = format!("{}-{n}@10.0.0.1", "n".repeat(n % 16));
         plain.set_identity(Time::ZERO, NodeName::parse(&name).ok());
-        let heartbeat = plain.heartbeat(Time::ZERO).expect("due at once");
-        let verdict = node.receive(Time::ZERO, SOURCE, &heartbeat);
+        let heartbeat = plain.heartbeat(Time::ZERO.into()).expect("due at once");
+        let verdict = node.receive(Time::ZERO.into(), SOURCE, &heartbeat);
         assert_eq!(verdict, Received::Refused(Refusal::Unsealed), "{name}");
     }
 }
@@ -182,7 +182,7 @@ fn a_plain_heartbeat_is_unsealed_to_a_node_with_a_secret() {
 #[test]
 fn a_datagram_over_1500_bytes_is_refused_unread() {
     let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(0));
-    let mut verdict = |datagram: &[u8]| engine.receive(Time::ZERO, SOURCE, datagram);
+    let mut verdict = |datagram: &[u8]| engine.receive(Time::ZERO.into(), SOURCE, datagram);
     assert_eq!(verdict(&[0; 1501]), Received::Refused(Refusal::OverLimit));
     assert_eq!(verdict(&[0; 1500]), Received::Refused(Refusal::Malformed));
 }

@@ -50,7 +50,7 @@ fn run(args: &[String]) -> Result<u64, Box<dyn Error>> {
         return Err(format!("{target} is not on the loopback interface").into());
     }
     let secrets: Vec<_> = secret.iter().map(|secret| Secret(secret.clone().into())).collect();
-    let mut make = maker(kind, Keyring::new(&secrets))?;
+    let mut make = maker(kind, Keyring::new(&secrets, None))?;
 
     let socket = socket2::Socket::from(UdpSocket::bind((HOST, 0))?);
     socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST)?;

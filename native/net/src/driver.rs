@@ -16,6 +16,9 @@ use crate::{
 /// Datagrams received in one turn, so that a flood keeps no heartbeat and no report waiting.
 const BATCH: usize = 64;
 
+/// Between two counts of the names that sign: each goes through all names that are known.
+const READINESS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Who is told what the driver finds.
 pub trait Listener {
     /// Somebody should connect to this node, and [report](Handle::report) what became of it.
@@ -49,6 +52,7 @@ pub struct Driver {
     network: SystemNetwork,
     clock: Clock,
     commands: CommandQueue,
+    readiness_at: Time,
 }
 
 impl Driver {
@@ -65,6 +69,7 @@ impl Driver {
             network: SystemNetwork::new(network, poller),
             clock: Clock::new(),
             commands,
+            readiness_at: Time::ZERO,
         };
         Ok((driver, handle))
     }
@@ -105,6 +110,9 @@ impl Driver {
             if self.commands.lost_reports() {
                 self.node.reports_lost(now);
             }
+            if self.commands.is_to_drain() {
+                self.node.drain(now);
+            }
             self.node.advance(now, &mut self.network);
             let is_drained = self.receive(now)?;
             while announced < slice.announcements
@@ -116,7 +124,7 @@ impl Driver {
             if is_drained {
                 self.node.check_liveness(now, &mut self.network);
             }
-            self.commands.publish(self.node.counters());
+            self.publish(now);
 
             let had_enough = announced >= slice.announcements || self.node.has_events();
             if self.clock.now().time >= slice_ends || had_enough {
@@ -126,6 +134,14 @@ impl Driver {
                 let deadline = self.node.deadline().unwrap_or(slice_ends);
                 self.sleep(deadline.min(slice_ends))?;
             }
+        }
+    }
+
+    fn publish(&mut self, now: Now) {
+        self.commands.publish(self.node.counters());
+        if now.time >= self.readiness_at {
+            self.readiness_at = now.time + READINESS_INTERVAL;
+            self.commands.publish_readiness(self.node.readiness(now));
         }
     }
 

@@ -3,14 +3,14 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use mio::Waker;
-use native_gossip_core::{Counters, NodeName, Report};
+use native_gossip_core::{Counters, NodeName, Report, trust::Readiness};
 
 /// Commands that wait for the loop. One that finds no place is dropped, and made good: the node is told
 /// that reports were lost, and seeds are told again and again.
@@ -27,7 +27,15 @@ pub(crate) struct Shared {
     waker: Waker,
     stopped: AtomicBool,
     lost_reports: AtomicBool,
-    counters: Mutex<Counters>,
+    is_to_drain: AtomicBool,
+    published: Mutex<Published>,
+}
+
+/// What the loop says of itself to others.
+#[derive(Default)]
+struct Published {
+    counters: Counters,
+    readiness: Readiness,
 }
 
 /// The driver's end.
@@ -50,7 +58,8 @@ pub(crate) fn pair(waker: Waker) -> (Handle, CommandQueue) {
         waker,
         stopped: AtomicBool::new(false),
         lost_reports: AtomicBool::new(false),
-        counters: Mutex::new(Counters::default()),
+        is_to_drain: AtomicBool::new(false),
+        published: Mutex::new(Published::default()),
     });
     let queue = CommandQueue { shared: Arc::clone(&shared), commands: receiver };
     (Handle { shared, commands: sender }, queue)
@@ -68,6 +77,12 @@ impl Handle {
         self.command(Command::Seeds(seeds));
     }
 
+    /// Has the node say that it is about to stop, and then be silent, for good.
+    pub fn drain(&self) {
+        self.shared.is_to_drain.store(true, Ordering::Release);
+        self.wake();
+    }
+
     /// Ends the driver's work for good: the call of [`serve`](crate::Driver::serve) that is under
     /// way returns within milliseconds, and so does every later one.
     pub fn stop(&self) {
@@ -82,7 +97,12 @@ impl Handle {
 
     /// What was counted up to the last turn of the loop.
     pub fn counters(&self) -> Counters {
-        *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.published().counters
+    }
+
+    /// Which names sign, up to a second ago, while the driver is served.
+    pub fn readiness(&self) -> Readiness {
+        self.shared.published().readiness.clone()
     }
 
     fn command(&self, command: Command) {
@@ -115,7 +135,22 @@ impl CommandQueue {
         self.shared.lost_reports.swap(false, Ordering::AcqRel)
     }
 
+    /// Whether the node is to say that it is about to stop.
+    pub(crate) fn is_to_drain(&self) -> bool {
+        self.shared.is_to_drain.load(Ordering::Acquire)
+    }
+
     pub(crate) fn publish(&self, counters: Counters) {
-        *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner) = counters;
+        self.shared.published().counters = counters;
+    }
+
+    pub(crate) fn publish_readiness(&self, readiness: Readiness) {
+        self.shared.published().readiness = readiness;
+    }
+}
+
+impl Shared {
+    fn published(&self) -> MutexGuard<'_, Published> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ mod keys {
     rustler::atoms! {
         fault, node, interface, cause, packets, source, group, name, index, address, step, code, text,
         wanted, reason, target, failing, missing, of,
-        some
+        some, off_ms, by_ms
     }
 }
 
@@ -73,9 +73,17 @@ pub(crate) fn encode<'a>(env: Env<'a>, event: &Event) -> NifResult<Term<'a>> {
         | Event::PeersSilent(group, interface) => {
             fields.address(keys::group(), *group).interface(interface)?
         }
-        Event::PeerConnected(node) | Event::PeerUnreachable(node) => {
+        Event::PeerConnected(node) | Event::PeerUnreachable(node) | Event::NameShared(node) => {
             fields.with(keys::node(), node.as_str())
         }
+        Event::ClockOff { node, off_ms } | Event::Unproven { node, off_ms } => {
+            fields.with(keys::node(), node.as_str()).with(keys::off_ms(), off_ms)
+        }
+        Event::ClockMoved { node, by_ms, off_ms } => fields
+            .with(keys::node(), node.as_str())
+            .with(keys::by_ms(), by_ms)
+            .with(keys::off_ms(), off_ms),
+        Event::ClockStepped { by_ms } => fields.with(keys::by_ms(), by_ms),
         Event::FaultRaised(fault) | Event::FaultCleared(fault) => with_fault(fields, fault)?,
     };
     Ok((name, fields.map?).encode(env))

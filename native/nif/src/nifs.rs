@@ -9,17 +9,18 @@ use rustler::{Atom, Env, Error, NifResult, ResourceArc, Term};
 use crate::{
     events,
     gossip_loop::{self, GossipLoop},
-    terms::{self, Address, Options, ReportAtom, ServedAtom},
+    terms::{self, Address, Options, ReadinessMap, ReportAtom, ServedAtom, TrustOptions},
 };
 
 #[rustler::nif]
 fn open(
     env: Env<'_>,
-    options: Options<'_>,
+    options: Term<'_>,
     refresh_ms: Option<u64>,
 ) -> NifResult<ResourceArc<GossipLoop>> {
     let refresh_interval = refresh_ms.map(Duration::from_millis);
-    let config = Config { refresh_interval, ..options.config() };
+    let (trust, options): (TrustOptions, Options<'_>) = (options.decode()?, options.decode()?);
+    let config = trust.add_to(Config { refresh_interval, ..options.config() });
     GossipLoop::open(env, config, options.network()).map_err(raise)
 }
 
@@ -60,6 +61,17 @@ fn report(
 fn seeds(gossip_loop: ResourceArc<GossipLoop>, targets: Vec<(Address, u16)>) -> Atom {
     gossip_loop.handle().seeds(targets.into_iter().map(terms::socket_addr).collect());
     rustler::types::atom::ok()
+}
+
+#[rustler::nif]
+fn drain(gossip_loop: ResourceArc<GossipLoop>) -> Atom {
+    gossip_loop.handle().drain();
+    rustler::types::atom::ok()
+}
+
+#[rustler::nif]
+fn readiness(gossip_loop: ResourceArc<GossipLoop>) -> ReadinessMap {
+    gossip_loop.handle().readiness().into()
 }
 
 #[rustler::nif]

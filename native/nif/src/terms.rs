@@ -6,7 +6,8 @@ use std::{
 };
 
 use native_gossip_core::{
-    Config, InterfaceName, Interfaces, NetworkConfig, NodeName, Report, Secret,
+    Authentication, Config, Glob, InterfaceName, Interfaces, NetworkConfig, NodeName, Report,
+    Secret, trust::Readiness,
 };
 use rustler::{
     Atom, Binary, Decoder, Error, NifMap, NifResult, NifUnitEnum, NifUntaggedEnum, Term,
@@ -14,7 +15,7 @@ use rustler::{
 };
 
 mod atoms {
-    rustler::atoms! { gossip_peer, all }
+    rustler::atoms! { gossip_peer, all, authentication, cluster, allow, seal }
 }
 
 pub(crate) use atoms::gossip_peer;
@@ -108,6 +109,64 @@ impl Options<'_> {
             broadcast_only: self.broadcast_only,
             receive_limit: self.receive_limit,
         }
+    }
+}
+
+/// Those of the options that say whom a node believes. Each may be left out, or be nil.
+pub(crate) struct TrustOptions {
+    authentication: Option<AuthenticationAtom>,
+    cluster: Option<String>,
+    allow: Vec<String>,
+    seal: bool,
+}
+
+impl<'a> Decoder<'a> for TrustOptions {
+    fn decode(term: Term<'a>) -> NifResult<Self> {
+        Ok(Self {
+            authentication: option(term, atoms::authentication())?,
+            cluster: option(term, atoms::cluster())?,
+            allow: option(term, atoms::allow())?.unwrap_or_default(),
+            seal: option(term, atoms::seal())?.unwrap_or(true),
+        })
+    }
+}
+
+fn option<'a, T: Decoder<'a>>(map: Term<'a>, key: Atom) -> NifResult<Option<T>> {
+    map.map_get(key).map_or(Ok(None), Term::decode)
+}
+
+impl TrustOptions {
+    pub(crate) fn add_to(&self, config: Config) -> Config {
+        Config {
+            authentication: match self.authentication {
+                Some(AuthenticationAtom::Required) => Authentication::Required,
+                Some(AuthenticationAtom::Compatible) | None => Authentication::Compatible,
+            },
+            cluster: self.cluster.clone(),
+            allow: self.allow.iter().map(|glob| Glob::new(glob)).collect(),
+            seal: self.seal,
+            ..config
+        }
+    }
+}
+
+#[derive(NifUnitEnum)]
+enum AuthenticationAtom {
+    Compatible,
+    Required,
+}
+
+/// Which names sign: a count, and one for each secret.
+#[derive(NifMap)]
+#[rustler(encode)]
+pub(crate) struct ReadinessMap {
+    unsigned: usize,
+    signed: Vec<usize>,
+}
+
+impl From<Readiness> for ReadinessMap {
+    fn from(Readiness { unsigned, signed }: Readiness) -> Self {
+        Self { unsigned, signed }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use self::throttle::{ChangeThrottle, FAULT_INTERVAL, RefusalThrottle, UnreachableThrottle};
+use self::throttle::{ChangeThrottle, FAULT_INTERVAL, MinuteThrottle, RefusalThrottle};
 use crate::{
     Interface, NodeName, Refusal, Time,
     event::{Component, Event, Fault},
@@ -25,14 +25,28 @@ struct Known {
 }
 
 /// The events that wait to be told, and what has been told.
-#[derive(Default)]
 pub(crate) struct Alerts {
     debug: bool,
     events: Vec<Event>,
     known: BTreeMap<Component, Known>,
     changes: ChangeThrottle,
     refusals: RefusalThrottle,
-    unreachable: UnreachableThrottle,
+    unreachable: MinuteThrottle,
+    findings: MinuteThrottle,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self {
+            debug: false,
+            events: Vec::new(),
+            known: BTreeMap::new(),
+            changes: ChangeThrottle::default(),
+            refusals: RefusalThrottle::default(),
+            unreachable: MinuteThrottle::unreachable(),
+            findings: MinuteThrottle::findings(),
+        }
+    }
 }
 
 impl Alerts {
@@ -82,6 +96,13 @@ impl Alerts {
     pub(crate) fn unreachable(&mut self, now: Time, node: &NodeName) {
         if self.unreachable.take(now) {
             self.events.push(Event::PeerUnreachable(node.clone()));
+        }
+    }
+
+    /// A heartbeat told something of a clock or a name.
+    pub(crate) fn found(&mut self, now: Time, finding: Event) {
+        if self.findings.take(now) {
+            self.events.push(finding);
         }
     }
 

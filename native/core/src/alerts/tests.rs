@@ -160,3 +160,13 @@ fn of_many_peers_that_cannot_be_reached_ten_are_told_in_a_minute_and_every_conne
     let unreachable = told.iter().filter(|event| matches!(event, Event::PeerUnreachable(_)));
     assert_eq!((unreachable.count(), told.len()), (10, 50));
 }
+
+#[test]
+fn of_many_clocks_that_are_off_ten_are_told_in_a_minute() {
+    let mut alerts = Alerts::default();
+    for off_ms in 0..40 {
+        let node = NodeName::parse("a@host").expect("a node name");
+        alerts.found(secs(0), Event::ClockOff { node, off_ms });
+    }
+    assert_eq!(alerts.take().len(), 10);
+}

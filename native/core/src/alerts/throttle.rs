@@ -14,6 +14,9 @@ const CHANGES_A_MINUTE: u32 = 10;
 /// fill it.
 const UNREACHABLE_A_MINUTE: u32 = 10;
 
+/// Clocks and names of which the log tells in a minute: where our own clock is wrong, all others are off.
+const FINDINGS_A_MINUTE: u32 = 10;
+
 /// Pause between two log lines about refused packets of one cause, and the longest: two clusters
 /// that share a group refuse each other's packets for ever, and that is news only at first.
 const REFUSAL_PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(86_400));
@@ -56,23 +59,30 @@ impl ChangeThrottle {
     }
 }
 
-/// Lines about peers that cannot be reached.
+/// Lines of one kind, whatever they are about.
 #[derive(Debug)]
-pub(super) struct UnreachableThrottle(Minute);
-
-impl Default for UnreachableThrottle {
-    fn default() -> Self {
-        Self(Minute::new(Time::ZERO))
-    }
+pub(super) struct MinuteThrottle {
+    minute: Minute,
+    most: u32,
 }
 
-impl UnreachableThrottle {
-    /// Whether another peer may be logged now. It counts as logged then.
+impl MinuteThrottle {
+    /// About peers that cannot be reached.
+    pub(super) fn unreachable() -> Self {
+        Self { minute: Minute::new(Time::ZERO), most: UNREACHABLE_A_MINUTE }
+    }
+
+    /// About what heartbeats tell of clocks and names.
+    pub(super) fn findings() -> Self {
+        Self { minute: Minute::new(Time::ZERO), most: FINDINGS_A_MINUTE }
+    }
+
+    /// Whether another line may be logged now. It counts as logged then.
     pub(super) fn take(&mut self, now: Time) -> bool {
-        if self.0.is_over(now) {
-            self.0 = Minute::new(now);
+        if self.minute.is_over(now) {
+            self.minute = Minute::new(now);
         }
-        self.0.take(UNREACHABLE_A_MINUTE)
+        self.minute.take(self.most)
     }
 }
 
@@ -158,12 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn ten_peers_that_cannot_be_reached_are_logged_in_a_minute() {
-        let mut throttle = UnreachableThrottle::default();
-        let logged: Vec<_> = (0..121).filter(|s| throttle.take(secs(*s))).collect();
-        assert_eq!(
-            logged,
-            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 120]
-        );
+    fn ten_peers_that_cannot_be_reached_and_ten_findings_are_logged_in_a_minute() {
+        for mut throttle in [MinuteThrottle::unreachable(), MinuteThrottle::findings()] {
+            let logged: Vec<_> = (0..121).filter(|s| throttle.take(secs(*s))).collect();
+            assert_eq!(
+                logged,
+                [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 120]
+            );
+        }
     }
 }

@@ -54,6 +54,11 @@ fn every_event_has_its_name() {
         (Event::PeersSilent(GROUP, eth0()), "peers_silent"),
         (Event::PeerConnected(node()), "peer_connected"),
         (Event::PeerUnreachable(node()), "peer_unreachable"),
+        (Event::ClockOff { node: node(), off_ms: 1 }, "clock_off"),
+        (Event::Unproven { node: node(), off_ms: 1 }, "unproven"),
+        (Event::ClockMoved { node: node(), by_ms: 1, off_ms: 1 }, "clock_moved"),
+        (Event::ClockStepped { by_ms: 1 }, "clock_stepped"),
+        (Event::NameShared(node()), "name_shared"),
         (Event::FaultRaised(fault()), "fault_raised"),
         (Event::FaultCleared(fault()), "fault_cleared"),
     ];

@@ -19,6 +19,7 @@ use crate::{
     group::Group,
     pace::Overload,
     seeds::Seeds,
+    trust::{Loss, Readiness},
 };
 
 /// No peer may be heard for this long, at least: a network is allowed a hiccup.
@@ -86,6 +87,12 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
+    /// This node is about to stop: it says so in a last burst, where it signs, and is silent from then
+    /// on. It goes on to receive, and announces nobody any more.
+    pub fn drain(&mut self, now: Now) {
+        self.engine.drain(now.time);
+    }
+
     /// Takes note of what became of a peer that was announced.
     pub fn report(&mut self, now: Now, node: &NodeName, report: Report) {
         match self.engine.report(now.time, node, report) {
@@ -146,11 +153,14 @@ impl<R: CryptoRng> Node<R> {
         if meta.destination.is_some_and(|to| to.is_multicast() && to != self.target) {
             return None;
         }
-        let received = self.engine.receive(now.time, meta.source.ip(), datagram);
+        let received = self.engine.receive(now, meta.source.ip(), datagram);
+        if let Some(finding) = self.engine.take_finding() {
+            self.effects.alerts.found(now.time, finding);
+        }
         let group = self.group.as_ref();
         let interface = || group.and_then(|group| group.interface_name(meta));
         match &received {
-            Received::Peer(heartbeat) => {
+            Received::Peer(heartbeat) | Received::Copy(heartbeat) => {
                 let node = &heartbeat.node;
                 self.effects.alerts.received(node, interface);
                 self.seeds.heard(now.time, meta.source.ip());
@@ -223,6 +233,17 @@ impl<R: CryptoRng> Node<R> {
         self.engine.counters()
     }
 
+    /// Which of the names heard in the last day sign, and with which secret.
+    pub fn readiness(&self, now: Now) -> Readiness {
+        self.engine.readiness(now.time)
+    }
+
+    /// What the numbers of a peer's heartbeats tell of those that did not come; `None` where it does
+    /// not sign.
+    pub fn loss(&self, node: &NodeName) -> Option<Loss> {
+        self.engine.loss(node)
+    }
+
     fn open(&mut self, now: Time, network: &mut impl Network) {
         if !self.socket.is_due(now) {
             return;
@@ -255,7 +276,10 @@ impl<R: CryptoRng> Node<R> {
 
     fn send(&mut self, now: Now, network: &mut impl Network) {
         let mut context = self.effects.context(now.time, network);
-        if let Some(packet) = self.engine.heartbeat(now.time) {
+        if let Some(packet) = self.engine.heartbeat(now) {
+            if let Some(finding) = self.engine.take_finding() {
+                context.alerts.found(now.time, finding);
+            }
             if let Some(group) = &mut self.group {
                 group.send(&mut context, &packet);
             }

@@ -25,6 +25,11 @@ const LEAST_PAUSE: Duration = Duration::from_secs(1);
 /// within eight seconds.
 const SAVED: Duration = Duration::from_secs(15);
 
+/// Whoever records what one node with a wrong clock sends can ask all others for echoes at any time. So
+/// one is given in a second, or in a share, and its pauses count among the others. Newcomers may have
+/// used up what was saved; then this much more is lent, so that an echo is not late when it matters.
+const LENT: Duration = Duration::from_secs(5);
+
 /// Who wants to hear us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asks {
@@ -33,6 +38,9 @@ pub enum Asks {
     /// Somebody to whom there is no connection yet. An answer may have been lost; but until there is
     /// a connection each of its heartbeats asks, so nothing that is saved is spent on it.
     Again,
+    /// Somebody whose clock differs from ours, and who is not believed until we echo it, or does not
+    /// believe us.
+    Echo,
 }
 
 /// When we answer next, and when we did last.
@@ -42,6 +50,10 @@ pub(super) struct Answers {
     answered: Option<Time>,
     /// When the pauses after all answers so far are over.
     paused_until: Time,
+    /// Somebody waits for an echo.
+    is_echo_wanted: bool,
+    /// From when on there may be another echo.
+    echo_from: Time,
 }
 
 impl Answers {
@@ -57,9 +69,17 @@ impl Answers {
         let spread = SPREAD_OF_EACH.mul_f64(others);
         let gap = LEAST_GAP.max(share / 2);
         let gap_ends = self.answered.map_or(now, |answered| answered + gap);
-        let saved = if asks == Asks::Newcomer { SAVED } else { Duration::ZERO };
+        let saved = match asks {
+            Asks::Newcomer => SAVED,
+            Asks::Again => Duration::ZERO,
+            Asks::Echo => SAVED + LENT,
+        };
         let pause_ends = Time::ZERO + (self.paused_until - (Time::ZERO + saved));
-        let from = now.max(gap_ends).max(pause_ends);
+        let mut from = now.max(gap_ends).max(pause_ends);
+        if asks == Asks::Echo {
+            self.is_echo_wanted = true;
+            from = from.max(self.echo_from);
+        }
         if self.wanted.is_none_or(|wanted| wanted > from + spread) {
             self.wanted = Some(from + random_below(rng, spread));
         }
@@ -71,6 +91,9 @@ impl Answers {
 
     /// A heartbeat is sent now. It answers all who asked before, for whatever reason it is sent.
     pub(super) fn sent(&mut self, now: Time, share: Duration) {
+        if std::mem::take(&mut self.is_echo_wanted) {
+            self.echo_from = now + LEAST_PAUSE.max(share);
+        }
         if self.wanted.take().is_some_and(|at| at <= now) {
             self.answered = Some(now);
             self.paused_until = self.paused_until.max(now) + LEAST_PAUSE.max(share);

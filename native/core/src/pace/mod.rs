@@ -8,7 +8,7 @@
 //! | cause | bound |
 //! |---|---|
 //! | the schedule: always, and denser where heartbeats get lost or somebody is missing | one a share in the mean |
-//! | answers: somebody wants to hear us | one a share in the long run, and what follows is a share later |
+//! | answers: somebody wants to hear us, or waits for an echo | one a share in the long run, and what follows is a share later |
 //! | bursts: we have reason to think that nobody knows us | four in four shares |
 //!
 //! Nothing else makes a node send, and a share is the same for all who hear the same nodes. So there
@@ -25,7 +25,11 @@ use std::time::Duration;
 
 use rand_core::Rng;
 
-use self::{answers::Answers, bursts::Bursts, crowd::Crowd};
+use self::{
+    answers::Answers,
+    bursts::{BURST, Bursts},
+    crowd::Crowd,
+};
 pub use self::{
     answers::Asks,
     crowd::Mark,
@@ -58,6 +62,8 @@ pub struct Pace {
     longest_gap: Duration,
     is_missing_somebody: bool,
     flooded_until: Time,
+    /// Heartbeats of the last burst that are left; 0 when it is over.
+    last: Option<u8>,
 }
 
 impl Pace {
@@ -75,11 +81,37 @@ impl Pace {
             longest_gap: longest_gap(interval, 0),
             is_missing_somebody: false,
             flooded_until: Time::ZERO,
+            last: None,
         }
     }
 
-    /// We are alive from now on: a burst begins at once.
+    /// We are alive from now on: a burst begins at once. Not, where we are about to stop.
     pub fn start(&mut self, now: Time) {
+        if self.last.is_none() {
+            self.begin(now);
+        }
+    }
+
+    /// We are about to stop: after a last burst, which begins at once, or without it, nothing is due
+    /// any more. Whoever is not alive sends none.
+    pub fn drain(&mut self, now: Time, with_burst: bool) {
+        if self.last.is_some() {
+            return;
+        }
+        let is_alive = self.scheduled.is_some();
+        self.last = Some(if with_burst && is_alive { BURST } else { 0 });
+        match self.last {
+            Some(0) => self.stop(),
+            _ => self.begin(now),
+        }
+    }
+
+    /// Whether we are about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.last.is_some()
+    }
+
+    fn begin(&mut self, now: Time) {
         self.scheduled = Some(now);
         self.bursts.start(now);
         self.answers = Answers::default();
@@ -153,6 +185,10 @@ impl Pace {
         let gap = least + random_below(rng, longest - least);
         self.scheduled = Some(now + gap.max(Duration::from_millis(1)));
         self.sent_at = Some(now);
+        self.last = self.last.map(|left| left.saturating_sub(1));
+        if self.last == Some(0) {
+            self.stop();
+        }
     }
 
     /// The longest that a node of this cluster lets pass between two heartbeats. The mean is half of

@@ -5,31 +5,12 @@ use std::borrow::Cow;
 use super::{
     PRELUDE,
     etf::{self, Keys, MAP, Malformed, Reader, SMALL_ATOM_UTF8, Scalar, VERSION},
-    trailer::Trailer,
+    trailer::Tail,
 };
-use crate::{NodeName, Refusal};
-
-/// What a packet says, once all that is in it has been checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heartbeat {
-    /// The node that sends it.
-    pub node: NodeName,
-    /// The place in the keyring of the secret that opened it, from 0; `None` where it was plain.
-    pub key: Option<usize>,
-    /// What follows the term, if anything does.
-    pub trailer: Option<Trailer>,
-}
+use crate::NodeName;
 
 /// The key under which a heartbeat carries the name.
 const NODE: &str = "node";
-
-/// Refuses everything but `"heartbeat::"`, a map with exactly one key `node`, and a trailer or
-/// nothing behind it.
-pub(super) fn decode(plaintext: &[u8], key: Option<usize>) -> Result<Heartbeat, Refusal> {
-    let (name, trailer) = read(plaintext).map_err(|Malformed| Refusal::Malformed)?;
-    let node = NodeName::parse(&name).map_err(|_| Refusal::Name)?;
-    Ok(Heartbeat { node, key, trailer })
-}
 
 /// The heartbeat of `node`: `%{node: node}` in the form that OTP 26 and later send and that
 /// every OTP since 18 reads.
@@ -45,7 +26,9 @@ pub(super) fn encode(node: &NodeName) -> Vec<u8> {
     packet
 }
 
-fn read(plaintext: &[u8]) -> Result<(Cow<'_, str>, Option<Trailer>), Malformed> {
+/// Refuses everything but `"heartbeat::"`, a map with exactly one key `node`, and a trailer or
+/// nothing behind it. Returns the name, which may be that of no node.
+pub(super) fn read(plaintext: &[u8]) -> Result<(Cow<'_, str>, Tail), Malformed> {
     let term = plaintext.strip_prefix(PRELUDE).ok_or(Malformed)?;
     let mut reader = Reader::new(term);
     let pairs = reader.open_map()?;
@@ -66,9 +49,6 @@ fn read(plaintext: &[u8]) -> Result<(Cow<'_, str>, Option<Trailer>), Malformed> 
         }
     }
 
-    let trailer = match reader.rest() {
-        [] => None,
-        rest => Some(Trailer::parse(rest).ok_or(Malformed)?),
-    };
-    Ok((name.ok_or(Malformed)?, trailer))
+    let tail = Tail::parse(reader.rest())?;
+    Ok((name.ok_or(Malformed)?, tail))
 }

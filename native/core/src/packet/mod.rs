@@ -5,47 +5,131 @@
 //! sealed:  IV(16) AES-256-CBC(key = SHA-256(secret), PKCS #7)("heartbeat::" ETF [trailer])
 //! ```
 //!
-//! ETF is Erlang's external term format of `%{node: name}`.
+//! ETF is Erlang's external term format of `%{node: name}`. This module reads and writes; in which
+//! order a packet is judged, and what is made of it, is the [engine](crate::Engine)'s.
 
 mod etf;
 mod heartbeat;
 mod keyring;
 mod trailer;
 
-pub use heartbeat::Heartbeat;
-pub use keyring::Keyring;
-pub use trailer::Trailer;
+use std::borrow::Cow;
 
-use crate::{NodeName, Refusal};
+pub use keyring::{Form, Iv, Keyring, Opened};
+pub use trailer::{Label, MAX_ECHOES, Mac, Signed, Trailer};
+
+use self::{etf::Malformed, trailer::Tail};
+use crate::{NodeName, Refusal, WallTime};
 
 /// What every heartbeat begins with.
 const PRELUDE: &[u8] = b"heartbeat::";
 
-/// Reads one datagram: a plain heartbeat where the keyring is empty, a sealed one where it is not.
-///
-/// # Errors
-/// The first rule that it breaks: [`Refusal::Undecryptable`] where no secret opens it,
-/// [`Refusal::Unsealed`] where it is plain and we seal, [`Refusal::Malformed`] where what is inside
-/// is not a heartbeat, [`Refusal::Name`] where it names no node.
-pub fn decode(datagram: &[u8], keyring: &Keyring) -> Result<Heartbeat, Refusal> {
-    if keyring.is_empty() {
-        return heartbeat::decode(datagram, None);
-    }
-    let opened = keyring.open(datagram);
-    let heartbeat = opened.and_then(|(key, plaintext)| heartbeat::decode(&plaintext, Some(key)));
-    heartbeat.map_err(|cause| match cause {
-        // An IV may begin with any bytes, so the prelude tells only of what failed to open. Of plain
-        // packets whose length fits one in 256 has an even padding and is read as noise.
-        Refusal::Undecryptable | Refusal::Malformed if datagram.starts_with(PRELUDE) => {
-            Refusal::Unsealed
-        }
-        cause => cause,
-    })
+/// What a packet says, once all that is in it has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The node that sends it.
+    pub node: NodeName,
+    /// The place in the keyring of the secret that opened or verified it, from 0; `None` where it was
+    /// plain and is not signed.
+    pub key: Option<usize>,
+    /// What it proves, where it is signed under one of our secrets.
+    pub claim: Option<Claim>,
 }
 
-/// The heartbeat of `node`, sealed where the keyring has a secret. `iv` must be unpredictable; a
-/// plain heartbeat does without it.
-pub fn encode(node: &NodeName, keyring: &Keyring, iv: [u8; 16]) -> Vec<u8> {
+/// What a signed heartbeat says beside the name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The place in the keyring of the secret that signed it.
+    pub key: usize,
+    /// When it was sent, by the sender's wall clock.
+    pub stamp: WallTime,
+    /// Whether the node is about to stop.
+    pub is_leaving: bool,
+    /// Who sends, since when, and how often.
+    pub signed: Signed,
+    /// It tells two heartbeats of one number apart.
+    pub mac: Mac,
+}
+
+/// A packet that was read, and not believed yet.
+pub(crate) struct Packet<'a> {
+    opened: &'a Opened<'a>,
+    name: Cow<'a, str>,
+    trailer: Option<Trailer>,
+    mac: Option<Mac>,
+    /// Known already of a later version.
+    signer: Option<usize>,
+}
+
+impl<'a> Packet<'a> {
+    /// Reads what is inside, and the shape of what follows it.
+    ///
+    /// A trailer of a later version counts as one of this version where it verifies as one, and else
+    /// for nothing: its fields may be anywhere.
+    pub(crate) fn read(opened: &'a Opened<'a>, keyring: &Keyring) -> Result<Self, Refusal> {
+        let read = heartbeat::read(&opened.plaintext);
+        let (name, tail) = read.map_err(|Malformed| Refusal::Malformed)?;
+        let unsigned = Self { opened, name, trailer: None, mac: None, signer: None };
+        Ok(match tail {
+            Tail::Nothing | Tail::Later(None) => unsigned,
+            Tail::Trailer(trailer, mac) => Self { trailer: Some(trailer), mac, ..unsigned },
+            Tail::Later(Some((trailer, mac))) => match keyring.verify(opened, &mac) {
+                None => unsigned,
+                signer => Self { trailer: Some(trailer), mac: Some(mac), signer, ..unsigned },
+            },
+        })
+    }
+
+    /// The label, where there is one.
+    pub(crate) fn label(&self) -> Option<Label> {
+        self.trailer.as_ref().map(|trailer| trailer.label)
+    }
+
+    /// Whether it is neither sealed nor claims to be signed.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.opened.form == Form::Plain && self.mac.is_none()
+    }
+
+    /// What it proves. Without secrets nothing can be proved, and nothing is believed.
+    pub(crate) fn verify(&mut self, keyring: &Keyring) -> Result<Option<Claim>, Refusal> {
+        let Some(mac) = self.mac.filter(|_| !keyring.is_empty()) else { return Ok(None) };
+        let signer = self.signer.or_else(|| keyring.verify(self.opened, &mac));
+        let key = signer.ok_or(Refusal::Signature)?;
+        let claim =
+            self.trailer.take().and_then(|Trailer { is_leaving, stamp, signed, .. }| {
+                Some(Claim { key, stamp, is_leaving, signed: signed?, mac })
+            });
+        Ok(claim)
+    }
+
+    /// The name, if a node can have it.
+    pub(crate) fn node(&self) -> Result<NodeName, Refusal> {
+        NodeName::parse(&self.name).map_err(|_| Refusal::Name)
+    }
+
+    /// The place of the secret that opened it.
+    pub(crate) fn opened_with(&self) -> Option<usize> {
+        self.opened.key
+    }
+}
+
+/// The heartbeat of `node` as nodes without trailers send it, sealed where the keyring has a secret.
+/// `iv` must be unpredictable; a plain heartbeat does without it.
+pub fn encode(node: &NodeName, keyring: &Keyring, iv: Iv) -> Vec<u8> {
     let plaintext = heartbeat::encode(node);
     keyring.seal(&plaintext, iv).unwrap_or(plaintext)
+}
+
+/// The heartbeat of `node` with a trailer, and with the MAC of the first secret where the trailer is
+/// signed. An IV must be unpredictable, and be used once.
+pub fn encode_with(node: &NodeName, trailer: &Trailer, keyring: &Keyring, form: Form) -> Vec<u8> {
+    let mut plaintext = heartbeat::encode(node);
+    trailer.write(&mut plaintext);
+    if trailer.signed.is_some() {
+        keyring.sign(form, &mut plaintext);
+    }
+    match form {
+        Form::Plain => plaintext,
+        Form::Sealed(iv) => keyring.seal(&plaintext, iv).unwrap_or(plaintext),
+    }
 }

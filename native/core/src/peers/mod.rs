@@ -54,6 +54,8 @@ struct Peer {
     is_unreachable: bool,
     /// When it went down, if it is not back yet.
     missing_since: Option<Time>,
+    /// It said that it is about to stop.
+    is_leaving: bool,
     /// Whose token it has, until it turns out to be a node.
     named_by: Option<IpAddr>,
 }
@@ -85,6 +87,8 @@ pub(crate) struct Heard<'a> {
     pub(crate) by: &'a NodeName,
     /// The longest that a node lets pass between two heartbeats.
     pub(crate) longest_gap: Duration,
+    /// It said that it is about to stop: nobody is to connect to it, and nobody misses it.
+    pub(crate) is_leaving: bool,
 }
 
 /// What a heartbeat means.
@@ -131,12 +135,17 @@ impl Peers {
     pub(crate) fn see(&mut self, now: Time, heard: Heard<'_>) -> Result<Sighting, Refusal> {
         self.end_delays(now);
         let is_new = !self.table.contains_key(heard.node);
+        if heard.is_leaving {
+            self.leaves(now, heard.node);
+            return Ok(Sighting { asks: None });
+        }
         if is_new {
             self.take_in(now, heard)?;
         }
         let Some(peer) = self.table.get_mut(heard.node) else { return Err(Refusal::OverLimit) };
         let is_back = peer.heard_at + heard.longest_gap * SILENT_GAPS <= now;
         peer.heard_at = now;
+        peer.is_leaving = false;
         let is_newcomer = is_new || is_back || peer.state.is_down();
         let asks = if is_newcomer {
             Some(Asks::Newcomer)
@@ -151,6 +160,16 @@ impl Peers {
             self.change(now, heard.node, |_| State::Waiting(wanted));
         }
         Ok(Sighting { asks })
+    }
+
+    /// A peer is about to stop. Where it waits for a connection attempt it does so no more; a name that
+    /// is new takes no place.
+    fn leaves(&mut self, now: Time, node: &NodeName) {
+        let Some(peer) = self.table.get_mut(node) else { return };
+        peer.heard_at = now;
+        peer.is_leaving = true;
+        peer.missing_since = None;
+        self.change(now, node, |state| state.left(now));
     }
 
     /// The next peer that is to be announced now, if there is one.
@@ -203,7 +222,8 @@ impl Peers {
                 (!was_unreachable).then_some(PeerChange::Unreachable)
             }
             Report::Down => {
-                peer.missing_since = peer.missing_since.or(was_connected.then_some(now));
+                let is_missed = was_connected && !peer.is_leaving;
+                peer.missing_since = peer.missing_since.or(is_missed.then_some(now));
                 None
             }
         };
@@ -245,6 +265,7 @@ impl Peers {
             state: State::Down,
             is_unreachable: false,
             missing_since: None,
+            is_leaving: false,
             named_by: Some(heard.source),
         };
         self.table.insert(heard.node.clone(), peer);

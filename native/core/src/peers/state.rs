@@ -155,6 +155,18 @@ impl State {
         }
     }
 
+    /// The state of a peer that is about to stop: it waits for no attempt.
+    pub(super) fn left(&self, now: Time) -> Self {
+        match *self {
+            Self::Waiting(Wanted { kind, .. }) => match kind {
+                Kind::First => Self::Down,
+                Kind::Retry { failures } => Self::BackingOff { until: now, failures },
+                Kind::Refresh(connection) => Self::Connected(connection),
+            },
+            other => other,
+        }
+    }
+
     fn cut_off(now: Time, connection: Connection, rng: &mut impl Rng) -> Self {
         let (lasted, failures) = (now - connection.since, connection.failures);
         if lasted < LASTING {

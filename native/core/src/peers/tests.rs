@@ -49,7 +49,7 @@ fn hear_from(
     source: IpAddr,
     node: &NodeName,
 ) -> Result<Sighting, Refusal> {
-    peers.see(now, Heard { node, source, by: &me(node), longest_gap: GAP })
+    peers.see(now, Heard { node, source, by: &me(node), longest_gap: GAP, is_leaving: false })
 }
 
 fn hear(peers: &mut Peers, now: Time, n: usize) -> Result<Sighting, Refusal> {

@@ -110,7 +110,7 @@ impl Echoing {
     pub(crate) fn hear(&mut self, node: &str, source: &str, interface: u32) {
         let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(2));
         engine.set_identity(Time::ZERO, Some(name(node)));
-        let heartbeat = engine.heartbeat(Time::ZERO).expect("due at once");
+        let heartbeat = engine.heartbeat(Time::ZERO.into()).expect("due at once");
         self.node.receive(self.now, &meta(address(source), interface), &heartbeat);
     }
 

@@ -40,6 +40,11 @@ impl Alerts {
             | Event::PeersSilent(_, interface) => self.bound(now, node, interface.name),
             Event::PeerUnreachable(_) => self.bound(now, node, "unreachable".to_owned()),
             Event::PeerConnected(_) => {}
+            Event::ClockOff { .. }
+            | Event::Unproven { .. }
+            | Event::ClockMoved { .. }
+            | Event::ClockStepped { .. }
+            | Event::NameShared(_) => self.bound(now, node, "findings".to_owned()),
             Event::PacketsRefused { cause, .. } => {
                 let (next, pause) = self.refused.entry(cause.name()).or_insert((now, MINUTE));
                 assert!(now >= *next, "said too often: {cause} by n{node} at {now:?}");

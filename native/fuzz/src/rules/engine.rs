@@ -3,18 +3,19 @@
 //! The first byte of the input is the configuration. Each further one is a step: its low three bits
 //! say of what kind, the other five which of that kind.
 
-use std::{convert::Infallible, net::IpAddr, sync::LazyLock, time::Duration};
+use std::{net::IpAddr, sync::LazyLock, time::Duration};
 
 use native_gossip_core::{
     Config, Engine, NodeName, Received, Refusal, Report, Secret, Time,
     budget::MAX_DATAGRAM,
-    packet::{self, Heartbeat, Keyring},
+    packet::{self, Keyring},
 };
-use rand_core::{TryCryptoRng, TryRng};
 
 use super::{
+    dice::Dice,
     model::{Model, dials_first},
-    sealing::{BLOCK, PLAIN, RING, seal, secrets},
+    packet::verdict,
+    sealing::{BLOCK, seal, secrets},
 };
 
 /// Steps of one sequence; short, because a long one finds no more and costs many short ones.
@@ -67,6 +68,8 @@ impl<'a> Script<'a> {
 struct Trial {
     cast: &'static Cast,
     engine: Engine<Dice>,
+    /// One of the same configuration that is not alive: it says what a packet is, whoever hears it.
+    reader: Option<Engine<Dice>>,
     model: Model,
     now: Time,
     interval: Duration,
@@ -78,7 +81,9 @@ struct Trial {
     accepted: u64,
     echoed: u64,
     announced: u64,
+    /// Our last heartbeat, and under which name it was sent.
     own: Vec<u8>,
+    own_name: Option<usize>,
     sent: u64,
 }
 
@@ -98,11 +103,12 @@ impl Trial {
             2 => Duration::from_secs(5),
             _ => Duration::from_secs(86_400),
         };
-        let secrets = cast.secrets.clone();
-        let config = Config { secrets, heartbeat_interval: interval, max_peers, refresh_interval };
+        let heartbeat_interval = interval;
+        let config = Config { heartbeat_interval, max_peers, refresh_interval, ..cast.config() };
         Self {
             cast,
-            engine: Engine::new(config, Dice(dice)),
+            engine: Engine::new(config, Dice::new(dice)),
+            reader: None,
             model: Model::new(max_peers, refresh_interval, dice),
             now: Time::ZERO,
             interval,
@@ -114,6 +120,7 @@ impl Trial {
             echoed: 0,
             announced: 0,
             own: Vec::new(),
+            own_name: None,
             sent: 0,
         }
     }
@@ -154,7 +161,7 @@ impl Trial {
     fn hear_a_node(&mut self, name: usize, sealed_with: usize) {
         let player = &self.cast.players[name];
         let datagram = &player.heartbeats[sealed_with % player.heartbeats.len()];
-        self.hear(datagram, Ok(name));
+        self.hear(datagram, Ok(name), false);
     }
 
     /// Names that were not heard before, all from one host, or each from one of many.
@@ -173,37 +180,55 @@ impl Trial {
 
     fn hear_something_else(&mut self, which: u8, script: &mut Script<'_>) {
         match which {
-            0 => self.hear(&[0; MAX_DATAGRAM + 1], Err(Refusal::OverLimit)),
-            1 => self.hear(&self.cast.foreign.0, Err(self.cast.foreign.1)),
-            2 => self.hear(&self.cast.nobody, Err(Refusal::Name)),
-            3 => {
-                let own = std::mem::take(&mut self.own);
-                self.hear_whatever(&own);
-                self.own = own;
-            }
+            0 => self.hear(&[0; MAX_DATAGRAM + 1], Err(Refusal::OverLimit), false),
+            1 => self.hear(&self.cast.foreign.0, Err(self.cast.foreign.1), false),
+            2 => self.hear(&self.cast.nobody, Err(Refusal::Name), false),
+            3 => self.hear_own(),
             len => self.hear_whatever(script.bytes(len.into())),
         }
     }
 
+    /// A signed one that is heard under another name would be that of a peer that signs: the target
+    /// for trailers has those.
+    fn hear_own(&mut self) {
+        let Some(name) = self.own_name else { return };
+        if self.cast.signs() && self.identity != Some(name) {
+            return;
+        }
+        let own = std::mem::take(&mut self.own);
+        self.hear(&own, Ok(name), self.cast.signs());
+        self.own = own;
+    }
+
     /// Packets of nodes that do not appear here are left out: they would be as forged ones are.
     fn hear_whatever(&mut self, datagram: &[u8]) {
-        match packet::decode(datagram, self.cast.keyring) {
-            Err(cause) => self.hear(datagram, Err(cause)),
-            Ok(Heartbeat { node, .. }) => {
+        match self.read(datagram) {
+            Err(cause) => self.hear(datagram, Err(cause), false),
+            Ok(node) => {
                 let place = self.cast.players.iter().position(|player| player.node == node);
-                place.into_iter().for_each(|place| self.hear(datagram, Ok(place)));
+                place.into_iter().for_each(|place| self.hear(datagram, Ok(place), false));
             }
         }
     }
 
+    fn read(&mut self, datagram: &[u8]) -> Result<NodeName, Refusal> {
+        let cast = self.cast;
+        let reader = self.reader.get_or_insert_with(|| Engine::new(cast.config(), Dice::new(0)));
+        verdict(reader, datagram).map(|heartbeat| heartbeat.node)
+    }
+
     /// `content` is what the packet says, whoever hears it.
-    fn hear(&mut self, datagram: &[u8], content: Result<usize, Refusal>) {
+    fn hear(&mut self, datagram: &[u8], content: Result<usize, Refusal>, is_signed: bool) {
         let deadline = self.engine.deadline();
-        let verdict = self.engine.receive(self.now, self.source, datagram);
+        let verdict = self.engine.receive(self.now.into(), self.source, datagram);
         self.heard += 1;
         assert!(self.engine.deadline() <= deadline, "a packet puts a heartbeat off");
 
         let node = match content {
+            // Who signs knows that what is not signed is of another.
+            Ok(node) if self.identity == Some(node) && self.cast.signs() && !is_signed => {
+                return assert_eq!(verdict, Received::Refused(Refusal::Unsigned));
+            }
             Ok(node) if self.identity == Some(node) => {
                 self.echoed += 1;
                 return assert_eq!(verdict, Received::Echo);
@@ -218,7 +243,7 @@ impl Trial {
                 Ok(())
             }
             Received::Refused(cause) => Err(cause),
-            Received::Echo => unreachable!("of another node"),
+            Received::Echo | Received::Copy(_) => unreachable!("of another node, and new"),
         };
         if let Some(me) = self.name() {
             let dials_first = dials_first(&self.cast.players[node].node, me);
@@ -280,13 +305,17 @@ impl Trial {
 
     fn heartbeat(&mut self) {
         let is_due = self.engine.deadline().is_some_and(|due| due <= self.now);
-        let heartbeat = self.engine.heartbeat(self.now);
+        let heartbeat = self.engine.heartbeat(self.now.into());
         assert_eq!(heartbeat.is_some(), is_due);
-        assert_eq!(self.engine.heartbeat(self.now), None, "two at the same moment");
+        assert_eq!(self.engine.heartbeat(self.now.into()), None, "two at the same moment");
         if let Some(datagram) = heartbeat {
-            let heartbeat = packet::decode(&datagram, self.cast.keyring).ok();
-            assert_eq!(heartbeat.as_ref().map(|heartbeat| &heartbeat.node), self.name());
+            // The next one of the same incarnation is as new to the reader as the first.
+            self.reader = None;
+            let node = self.read(&datagram).ok();
+            self.reader = None;
+            assert_eq!(node.as_ref(), self.name());
             self.own = datagram;
+            self.own_name = self.identity;
             self.sent += 1;
         }
     }
@@ -310,7 +339,6 @@ impl Trial {
 /// that is tried.
 struct Cast {
     secrets: Vec<Secret>,
-    keyring: &'static Keyring,
     players: Vec<Player>,
     /// A heartbeat in the form of a cluster that is configured otherwise, and what becomes of it.
     foreign: (Vec<u8>, Refusal),
@@ -326,18 +354,17 @@ struct Player {
 
 static UNSEALED_CAST: LazyLock<Cast> = LazyLock::new(|| {
     let [foreign, _] = seal(&plain(&name(0)));
-    Cast::new(Vec::new(), &PLAIN, (foreign, Refusal::Malformed), |plaintext| vec![plaintext])
+    Cast::new(Vec::new(), (foreign, Refusal::Malformed), |plaintext| vec![plaintext])
 });
 
 static SEALED_CAST: LazyLock<Cast> = LazyLock::new(|| {
     let foreign = (plain(&name(0)), Refusal::Unsealed);
-    Cast::new(secrets(), &RING, foreign, |plaintext| seal(&plaintext).to_vec())
+    Cast::new(secrets(), foreign, |plaintext| seal(&plaintext).to_vec())
 });
 
 impl Cast {
     fn new(
         secrets: Vec<Secret>,
-        keyring: &'static Keyring,
         foreign: (Vec<u8>, Refusal),
         packets: impl Fn(Vec<u8>) -> Vec<Vec<u8>>,
     ) -> Self {
@@ -349,7 +376,15 @@ impl Cast {
         *nobody.last_mut().expect("a heartbeat") = b'@';
         let nobody = packets(nobody).swap_remove(0);
         let players = (0..KNOWN + FORGED).map(player).collect();
-        Self { secrets, keyring, players, foreign, nobody }
+        Self { secrets, players, foreign, nobody }
+    }
+
+    fn config(&self) -> Config {
+        Config { secrets: self.secrets.clone(), max_peers: 1, ..Config::default() }
+    }
+
+    fn signs(&self) -> bool {
+        !self.secrets.is_empty()
     }
 }
 
@@ -358,30 +393,5 @@ fn name(number: usize) -> NodeName {
 }
 
 fn plain(node: &NodeName) -> Vec<u8> {
-    packet::encode(node, &PLAIN, [0; BLOCK])
+    packet::encode(node, &Keyring::default(), [0; BLOCK])
 }
-
-/// The randomness of an engine, which always comes to the same: the least that it can be, the most,
-/// or something between.
-struct Dice(u64);
-
-impl TryRng for Dice {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok((self.0 >> 32) as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(self.0)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        for part in bytes.chunks_mut(8) {
-            part.copy_from_slice(&self.0.to_ne_bytes()[..part.len()]);
-        }
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Dice {}

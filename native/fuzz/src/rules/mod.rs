@@ -1,5 +1,6 @@
 //! One rule a fuzz target. A rule panics where it does not hold.
 
+mod dice;
 mod engine;
 mod model;
 mod packet;

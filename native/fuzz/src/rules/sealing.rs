@@ -16,9 +16,7 @@ const IV: [u8; BLOCK] = *b"no matter which.";
 pub(super) const BLOCK: usize = 16;
 
 /// A keyring of both secrets.
-pub(super) static RING: LazyLock<Keyring> = LazyLock::new(|| Keyring::new(&secrets()));
-
-pub(super) static PLAIN: LazyLock<Keyring> = LazyLock::new(Keyring::default);
+pub(super) static RING: LazyLock<Keyring> = LazyLock::new(|| Keyring::new(&secrets(), None));
 
 static CIPHERS: LazyLock<[Aes256; 2]> =
     LazyLock::new(|| SECRETS.map(|secret| Aes256::new(&Sha256::digest(secret))));

@@ -13,7 +13,8 @@ fn hear_later_side(peers: &mut Peers, now: Time, n: usize) {
     let both = ["a@host", "y@host"].map(|name| NodeName::parse(name).expect("a node name"));
     let by = both.into_iter().find(|name| !order::dials_first(name, &node(n)));
     let by = &by.expect("one of the two");
-    let heard = Heard { node: &node(n), source: address(n), by, longest_gap: GAP };
+    let heard =
+        Heard { node: &node(n), source: address(n), by, longest_gap: GAP, is_leaving: false };
     peers.see(now, heard).expect("within the budgets");
 }
 

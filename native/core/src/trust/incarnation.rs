@@ -1,0 +1,117 @@
+//! One life of a peer: which of its heartbeats were received, and how far its clock is from ours.
+
+use std::time::Duration;
+
+use crate::{
+    Now, Time,
+    packet::{Claim, Mac},
+};
+
+/// Numbers below the highest that are told apart: at the shortest gap of 10 ms they came within 0.6 s,
+/// and no network delays a heartbeat longer and delivers it.
+const WINDOW: u32 = 64;
+
+/// A copy comes by another way: another interface, or a seed's address. After this time it is none.
+const COPIED: Duration = Duration::from_secs(2);
+
+/// A clock may move by this much against ours between two heartbeats, unnoticed.
+pub(super) const DRIFT: Duration = Duration::from_secs(60);
+
+/// What is kept of an incarnation.
+#[derive(Clone, Debug)]
+pub(super) struct Incarnation {
+    pub(super) id: u64,
+    highest: u32,
+    /// Bit n says whether the number n below the highest was received.
+    window: u64,
+    /// The sender's wall clock less our monotonic one, in nanoseconds.
+    offset: i128,
+    /// When the highest was received.
+    pub(super) heard_at: Time,
+    /// Of the highest.
+    mac: Mac,
+}
+
+/// Where a heartbeat stands among those of its incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Above the highest.
+    Ahead {
+        /// Numbers left out.
+        gap: u32,
+        /// How far the sender's clock moved against ours, in milliseconds, if further than it may.
+        moved: Option<i64>,
+    },
+    /// Below the highest, and not received before.
+    Late,
+    Copy,
+    Replay,
+    /// The number of the highest, and another heartbeat.
+    Twin,
+}
+
+impl Incarnation {
+    /// An incarnation that is heard for the first time.
+    pub(super) fn new(now: Now, claim: &Claim) -> Self {
+        Self {
+            id: claim.signed.incarnation,
+            highest: claim.signed.seq,
+            window: 1,
+            offset: offset(now, claim),
+            heard_at: now.time,
+            mac: claim.mac,
+        }
+    }
+
+    /// Changes nothing.
+    pub(super) fn place(&self, now: Now, claim: &Claim) -> Standing {
+        let seq = claim.signed.seq;
+        if seq > self.highest {
+            let moved = offset(now, claim) - self.offset;
+            let is_far = moved.unsigned_abs() > DRIFT.as_nanos();
+            let moved = is_far.then(|| i64::try_from(moved / 1_000_000).unwrap_or(i64::MAX));
+            return Standing::Ahead { gap: seq - self.highest - 1, moved };
+        }
+        let below = self.highest - seq;
+        if below == 0 && claim.mac != self.mac {
+            Standing::Twin
+        } else if below >= WINDOW {
+            Standing::Replay
+        } else if self.window >> below & 1 == 0 {
+            Standing::Late
+        } else if now.time - self.heard_at <= COPIED {
+            Standing::Copy
+        } else {
+            Standing::Replay
+        }
+    }
+
+    /// One above the highest was taken.
+    pub(super) fn advance(&mut self, now: Now, claim: &Claim) {
+        let ahead = claim.signed.seq - self.highest;
+        self.window = self.window.checked_shl(ahead).unwrap_or(0) | 1;
+        self.highest = claim.signed.seq;
+        self.offset = offset(now, claim);
+        self.heard_at = now.time;
+        self.mac = claim.mac;
+    }
+
+    /// One below the highest was taken.
+    pub(super) fn fill(&mut self, claim: &Claim) {
+        self.window |= 1 << (self.highest - claim.signed.seq);
+    }
+
+    /// Whether the stamps of all that was received are older than this by our wall clock.
+    pub(super) fn is_older_than(&self, now: Now, age: Duration) -> bool {
+        let highest_stamp = self.offset + nanos(self.heard_at.since_zero());
+        highest_stamp + nanos(age) < i128::from(now.wall.millis()) * 1_000_000
+    }
+}
+
+fn offset(now: Now, claim: &Claim) -> i128 {
+    i128::from(claim.stamp.millis()) * 1_000_000 - nanos(now.time.since_zero())
+}
+
+fn nanos(length: Duration) -> i128 {
+    i128::try_from(length.as_nanos()).unwrap_or(i128::MAX / 2)
+}

@@ -1,0 +1,134 @@
+//! What is known of a name that signs.
+
+use std::time::Duration;
+
+use super::incarnation::{DRIFT, Incarnation, Standing};
+use crate::{Now, Time, packet::Claim};
+
+/// Incarnations of one name. It has one at a time; where two BEAMs have one name, or start again and
+/// again, a few more are told apart.
+const INCARNATIONS: usize = 4;
+
+/// That two BEAMs have one name is told again after this time.
+const SHARING_TOLD: Duration = Duration::from_secs(3600);
+
+/// What the numbers of heartbeats tell of those that did not come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Heartbeats taken.
+    pub received: u64,
+    /// Numbers left out, and not filled since.
+    pub missing: u64,
+    /// Heartbeats that were overtaken.
+    pub late: u64,
+    /// Copies that came by another way.
+    pub copies: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    incarnations: Vec<Incarnation>,
+    /// The incarnation of the last heartbeat that was ahead of the others.
+    current: u64,
+    pub(super) heard_at: Time,
+    /// The place of the secret that it signed with last.
+    pub(super) key: usize,
+    pub(super) is_leaving: bool,
+    pub(super) loss: Loss,
+    /// What we were when it echoed us last.
+    pub(super) echoed: Option<u64>,
+    /// How far its clock differs from ours, in milliseconds, where that was told.
+    pub(super) clock_told: Option<i64>,
+    sharing_told: Option<Time>,
+}
+
+impl Known {
+    /// Where a heartbeat stands, if its incarnation is known.
+    pub(super) fn place(&self, now: Now, claim: &Claim) -> Option<Standing> {
+        let id = claim.signed.incarnation;
+        let its = self.incarnations.iter().find(|incarnation| incarnation.id == id);
+        its.map(|incarnation| incarnation.place(now, claim))
+    }
+
+    /// The incarnation that was heard last.
+    pub(super) fn latest(&self) -> Option<&Incarnation> {
+        self.incarnations.iter().max_by_key(|incarnation| incarnation.heard_at)
+    }
+
+    /// A new incarnation speaks, in the place of the longest-silent one where there is no other.
+    pub(super) fn begin(&mut self, incarnation: Incarnation, is_leaving: bool) {
+        if self.incarnations.len() >= INCARNATIONS {
+            let ages = self.incarnations.iter().enumerate();
+            let longest = ages.min_by_key(|(_, known)| known.heard_at).map(|(place, _)| place);
+            if let Some(place) = longest {
+                self.incarnations.remove(place);
+            }
+        }
+        self.current = incarnation.id;
+        self.incarnations.push(incarnation);
+        self.is_leaving = is_leaving;
+        self.loss.received += 1;
+    }
+
+    /// A heartbeat above the highest of its incarnation was taken. Says whether another incarnation
+    /// spoke within this time: an incarnation that ended is silent, and this one is not.
+    pub(super) fn ahead(&mut self, now: Now, claim: &Claim, gap: u32, within: Duration) -> bool {
+        let id = claim.signed.incarnation;
+        let other = self.incarnations.iter().find(|i| i.id == self.current && i.id != id);
+        let is_shared = other.is_some_and(|other| now.time - other.heard_at <= within);
+        if let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) {
+            its.advance(now, claim);
+        }
+        self.current = id;
+        self.is_leaving = claim.is_leaving;
+        self.loss.received += 1;
+        self.loss.missing += u64::from(gap);
+        is_shared
+    }
+
+    /// A heartbeat that was overtaken was taken. What it says of leaving is over.
+    pub(super) fn late(&mut self, claim: &Claim) {
+        let id = claim.signed.incarnation;
+        if let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) {
+            its.fill(claim);
+        }
+        self.loss.received += 1;
+        self.loss.late += 1;
+        self.loss.missing = self.loss.missing.saturating_sub(1);
+    }
+
+    /// A heartbeat was taken that was signed with this secret.
+    pub(super) fn heard(&mut self, now: Time, key: usize) {
+        (self.heard_at, self.key) = (now, key);
+    }
+
+    /// Whether it is to be told that the clock of a new incarnation differs by this much, in
+    /// milliseconds. It counts as told then.
+    pub(super) fn is_news(&mut self, off: i64, is_fresh: bool) -> bool {
+        let is_far = |told: i64| u128::from(told.abs_diff(off)) > DRIFT.as_millis();
+        let is_news = !is_fresh && self.clock_told.is_none_or(is_far);
+        if is_fresh || is_news {
+            self.clock_told = is_news.then_some(off);
+        }
+        is_news
+    }
+
+    /// Whether it is to be told that two BEAMs have this name. It counts as told then.
+    pub(super) fn may_tell_sharing(&mut self, now: Time) -> bool {
+        is_to_be_told(&mut self.sharing_told, now)
+    }
+
+    /// Whether the stamps of all that was received differ from our clock by more than this, and will.
+    pub(super) fn is_stale(&self, now: Now, fresh: Duration) -> bool {
+        self.incarnations.iter().all(|incarnation| incarnation.is_older_than(now, fresh))
+    }
+}
+
+/// Whether it is to be told that two BEAMs have one name, which was told then. It counts as told now.
+pub(super) fn is_to_be_told(told: &mut Option<Time>, now: Time) -> bool {
+    let is_due = told.is_none_or(|told| now - told >= SHARING_TOLD);
+    if is_due {
+        *told = Some(now);
+    }
+    is_due
+}

@@ -1,0 +1,316 @@
+//! Which heartbeats are believed to be new: not recorded, not copied, not of a twin.
+//!
+//! A signature proves who wrote a heartbeat. When, its place among the others of its incarnation
+//! proves; of a new incarnation, that its stamp is near our clock, or that it echoes us, who did not
+//! exist before we started. The table of [`Trust::hear`] is that of docs/protocol.md.
+//!
+//! This memory is bounded by itself. Names that sign take its places, and only to another name that
+//! signs can they lose them; so nobody without a secret changes it, and whatever becomes of the table
+//! of peers, what was received stays received.
+
+mod echoes;
+mod incarnation;
+mod known;
+mod ourselves;
+mod readiness;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rand_core::Rng;
+
+use self::{
+    echoes::Echoes,
+    incarnation::{Incarnation, Standing},
+    known::Known,
+    ourselves::Ourselves,
+    readiness::Unsigned,
+};
+pub use self::{known::Loss, readiness::Readiness};
+use crate::{
+    Authentication, Event, NodeName, Now, Refusal, Time,
+    packet::{Claim, Signed},
+};
+
+/// A stamp may differ from our clock by this much: clocks that somebody keeps right differ by less,
+/// and what was recorded is older.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// A name that signed does not stop to, until it was silent for this time: a node that is started
+/// again without a secret takes longer to be missed.
+const SIGNS: Duration = Duration::from_secs(120);
+
+/// The table. Every call takes the moment, which must not run backwards.
+///
+/// It is public so that whole histories can be tried from outside.
+#[derive(Debug)]
+pub struct Trust {
+    authentication: Authentication,
+    names: BTreeMap<NodeName, Known>,
+    capacity: usize,
+    unsigned: Unsigned,
+    ourselves: Ourselves,
+    echoes: Echoes,
+    /// An echo is to be sent soon.
+    is_urgent: bool,
+    /// When it was told that another BEAM has our name.
+    sharing_told: Option<Time>,
+    finding: Option<Event>,
+}
+
+/// How a heartbeat was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It is the newest of its incarnation, which is known.
+    Next,
+    /// Its incarnation is new, and its stamp near our clock.
+    Fresh,
+    /// Its incarnation is new, and it echoes us.
+    Echoed,
+    /// Its incarnation is new, and it may be recorded.
+    Unproven,
+    /// It was overtaken.
+    Late,
+    /// It was taken a moment ago, and came by another way.
+    Copy,
+}
+
+impl Trust {
+    /// A table that knows nobody. It remembers twice as many names as there are peers: names of before
+    /// a deployment have to be forgotten before others come.
+    pub fn new(authentication: Authentication, max_peers: usize) -> Self {
+        Self {
+            authentication,
+            names: BTreeMap::new(),
+            capacity: max_peers.saturating_mul(2),
+            unsigned: Unsigned::new(max_peers),
+            ourselves: Ourselves::default(),
+            echoes: Echoes::default(),
+            is_urgent: false,
+            sharing_told: None,
+            finding: None,
+        }
+    }
+
+    /// We start, or start again: from now on we are another incarnation. `rng` must be unpredictable
+    /// to strangers, who could otherwise record what echoes us before we are there.
+    pub fn restart(&mut self, rng: &mut impl Rng) {
+        self.ourselves.restart(rng);
+    }
+
+    /// Who we are.
+    pub fn incarnation(&self) -> u64 {
+        self.ourselves.incarnation()
+    }
+
+    /// What the next heartbeat of ours says, which is sent now.
+    pub fn beat(&mut self, now: Now, rng: &mut impl Rng) -> Signed {
+        let beat = self.ourselves.beat(now, rng);
+        if let Some(by_ms) = beat.stepped {
+            self.finding = Some(Event::ClockStepped { by_ms });
+            // Whoever refuses our new stamps believes an echo.
+            let mut latest: Vec<_> = self.names.values().filter_map(Known::latest).collect();
+            latest.sort_by_key(|latest| std::cmp::Reverse(latest.heard_at));
+            self.echoes.replace(latest.into_iter().map(|latest| latest.id));
+        }
+        let echoes = self.echoes.take();
+        Signed { incarnation: beat.incarnation, seq: beat.seq, echoes }
+    }
+
+    /// Judges a heartbeat that is signed, and remembers it where it is taken. `longest_gap` is the
+    /// longest that a node lets pass between two.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`], [`Refusal::Replayed`] or [`Refusal::Twin`]; [`Refusal::OverLimit`] where
+    /// the name is new, and each of those that are remembered is needed.
+    pub fn hear(
+        &mut self,
+        now: Now,
+        node: &NodeName,
+        claim: &Claim,
+        longest_gap: Duration,
+    ) -> Result<Acceptance, Refusal> {
+        let signed = &claim.signed;
+        let off_ms = off(now, claim);
+        let is_fresh = is_fresh(now, claim);
+        let is_echo = signed.echoes.contains(&self.ourselves.incarnation());
+        let may_be_off = is_fresh || is_echo || self.authentication == Authentication::Compatible;
+
+        let known = self.names.get_mut(node);
+        let standing = known.as_ref().and_then(|known| known.place(now, claim));
+        let acceptance = match (standing, known) {
+            (Some(Standing::Ahead { gap, moved }), Some(known)) => {
+                if moved.is_some() && !is_fresh && !is_echo {
+                    self.is_urgent |= self.echoes.want(signed.incarnation);
+                }
+                if moved.is_some() && !may_be_off {
+                    return Err(Refusal::Stale);
+                }
+                let is_shared = known.ahead(now, claim, gap, longest_gap * 2);
+                if let Some(by_ms) = moved {
+                    known.clock_told = (!is_fresh).then_some(off_ms);
+                    self.finding = Some(Event::ClockMoved { node: node.clone(), by_ms, off_ms });
+                }
+                if is_shared && known.may_tell_sharing(now.time) {
+                    self.finding = Some(Event::NameShared(node.clone()));
+                }
+                Acceptance::Next
+            }
+            (Some(Standing::Late), Some(known)) => {
+                known.late(claim);
+                Acceptance::Late
+            }
+            (Some(Standing::Copy), Some(known)) => {
+                known.loss.copies += 1;
+                return Ok(Acceptance::Copy);
+            }
+            (Some(Standing::Twin), Some(known)) => {
+                if known.may_tell_sharing(now.time) {
+                    self.finding = Some(Event::NameShared(node.clone()));
+                }
+                return Err(Refusal::Twin);
+            }
+            (Some(Standing::Replay), Some(_)) => return Err(Refusal::Replayed),
+            (None, _) | (_, None) => {
+                if !is_fresh {
+                    self.is_urgent |= self.echoes.want(signed.incarnation);
+                }
+                if !may_be_off {
+                    return Err(Refusal::Stale);
+                }
+                let acceptance = match (is_fresh, is_echo) {
+                    (true, _) => Acceptance::Fresh,
+                    (false, true) => Acceptance::Echoed,
+                    (false, false) => Acceptance::Unproven,
+                };
+                self.make_room(now, node)?;
+                let known = self.names.entry(node.clone()).or_default();
+                known.begin(Incarnation::new(now, claim), claim.is_leaving);
+                if known.is_news(off_ms, is_fresh) {
+                    let node = node.clone();
+                    self.finding = Some(match is_echo {
+                        true => Event::ClockOff { node, off_ms },
+                        false => Event::Unproven { node, off_ms },
+                    });
+                }
+                acceptance
+            }
+        };
+        if let Some(known) = self.names.get_mut(node) {
+            known.heard(now.time, claim.key);
+            if is_echo {
+                known.echoed = Some(self.ourselves.incarnation());
+            }
+        }
+        if !is_fresh {
+            self.echoes.remind(signed.incarnation);
+        }
+        self.unsigned.forget(node);
+        Ok(acceptance)
+    }
+
+    /// Judges a heartbeat that is not signed.
+    ///
+    /// # Errors
+    /// [`Refusal::Unsigned`] where it must be, or where its name signed lately.
+    pub fn hear_unsigned(&mut self, now: Time, node: &NodeName) -> Result<(), Refusal> {
+        let signs = |known: &Known| now - known.heard_at <= SIGNS;
+        if self.authentication == Authentication::Required
+            || self.names.get(node).is_some_and(signs)
+        {
+            return Err(Refusal::Unsigned);
+        }
+        if let Some(known) = self.names.get_mut(node) {
+            known.is_leaving = false;
+        }
+        Ok(())
+    }
+
+    /// A heartbeat that is not signed was taken.
+    pub fn note_unsigned(&mut self, now: Time, node: &NodeName) {
+        self.unsigned.heard(now, node);
+    }
+
+    /// Judges a heartbeat that has our own name, and is signed.
+    ///
+    /// # Errors
+    /// [`Refusal::Twin`] where another BEAM has our name, [`Refusal::Stale`] or [`Refusal::Replayed`]
+    /// where it may be of ourselves before we started.
+    pub fn hear_ourselves(
+        &mut self,
+        now: Now,
+        node: &NodeName,
+        claim: &Claim,
+    ) -> Result<(), Refusal> {
+        let judged = self.ourselves.judge(claim, is_fresh(now, claim));
+        if judged == Err(Refusal::Twin) && known::is_to_be_told(&mut self.sharing_told, now.time) {
+            self.finding = Some(Event::NameShared(node.clone()));
+        }
+        judged
+    }
+
+    /// Whether this node said that it is about to stop, and has not spoken otherwise since.
+    pub fn is_leaving(&self, node: &NodeName) -> bool {
+        self.names.get(node).is_some_and(|known| known.is_leaving)
+    }
+
+    /// What the numbers of a peer's heartbeats tell of those that did not come.
+    pub fn loss(&self, node: &NodeName) -> Option<Loss> {
+        self.names.get(node).map(|known| known.loss)
+    }
+
+    /// Who signs, and with which of this many secrets.
+    pub fn readiness(&self, now: Time, secrets: usize) -> Readiness {
+        let mut signed = vec![0; secrets];
+        for (node, known) in &self.names {
+            let is_meant = now - known.heard_at <= readiness::DAY && !self.unsigned.contains(node);
+            signed.get_mut(known.key).filter(|_| is_meant).into_iter().for_each(|n| *n += 1);
+        }
+        Readiness { unsigned: self.unsigned.count(now), signed }
+    }
+
+    /// Whether somebody waits for an echo who did not before, since the last call.
+    pub fn take_urgency(&mut self) -> bool {
+        std::mem::take(&mut self.is_urgent)
+    }
+
+    /// What is worth telling since the last call: the last of it.
+    pub fn take_finding(&mut self) -> Option<Event> {
+        self.finding.take()
+    }
+
+    /// Forgets the longest-silent name of which nothing that was received would be believed again, if
+    /// the table is full.
+    ///
+    /// So it goes only where all its stamps are too old for our clock, and none of its heartbeats
+    /// echoed what we are now: what is recorded of it is stale, as of any other name, in
+    /// `Authentication::Required`. (In `Compatible` it is taken once more, unproven, as what is
+    /// recorded of anybody whom we have not heard.) Where no name may go, a new one is refused.
+    fn make_room(&mut self, now: Now, node: &NodeName) -> Result<(), Refusal> {
+        if self.names.len() < self.capacity || self.names.contains_key(node) {
+            return Ok(());
+        }
+        let us = self.ourselves.incarnation();
+        let may_go = |known: &Known| {
+            now.time - known.heard_at > SIGNS
+                && known.is_stale(now, FRESH)
+                && known.echoed != Some(us)
+        };
+        let idle = self.names.iter().filter(|(_, known)| may_go(known));
+        let longest = idle.min_by_key(|(_, known)| known.heard_at).map(|(node, _)| node.clone());
+        let longest = longest.ok_or(Refusal::OverLimit)?;
+        self.names.remove(&longest);
+        Ok(())
+    }
+}
+
+fn is_fresh(now: Now, claim: &Claim) -> bool {
+    u128::from(claim.stamp.millis().abs_diff(now.wall.millis())) <= FRESH.as_millis()
+}
+
+/// How far the sender's clock is from ours, in milliseconds.
+fn off(now: Now, claim: &Claim) -> i64 {
+    let off = i128::from(claim.stamp.millis()) - i128::from(now.wall.millis());
+    i64::try_from(off).unwrap_or(if off < 0 { i64::MIN } else { i64::MAX })
+}

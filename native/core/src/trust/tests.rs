@@ -1,0 +1,469 @@
+//! The table of docs/protocol.md, row by row.
+
+use rand::{SeedableRng, rngs::StdRng};
+
+use super::*;
+use crate::{WallTime, packet::Signed};
+
+const GAP: Duration = Duration::from_secs(5);
+const BOTH: [Authentication; 2] = [Authentication::Compatible, Authentication::Required];
+
+/// When tests begin, by a clock that is right.
+const START: u64 = 1_790_000_000_000;
+
+/// This many milliseconds later, by a clock that is right.
+fn at(millis: u64) -> Now {
+    clocks(millis, millis)
+}
+
+/// By a wall clock that shows another time than passed.
+fn clocks(millis: u64, wall: u64) -> Now {
+    let time = Time::after(Duration::from_millis(millis));
+    Now { time, wall: WallTime::from_millis(START + wall) }
+}
+
+fn name(text: &str) -> NodeName {
+    NodeName::parse(text).expect("a node name")
+}
+
+fn peer() -> NodeName {
+    name("peer@host")
+}
+
+/// A heartbeat that was stamped this many milliseconds after the start, before it where negative.
+fn claim(incarnation: u64, seq: u32, stamp: i64) -> Claim {
+    let stamp = WallTime::from_millis(START.wrapping_add_signed(stamp));
+    let mac = u128::from(incarnation) << 64 | u128::from(stamp.millis()) << 16 | u128::from(seq);
+    let signed = Signed { incarnation, seq, echoes: Vec::new() };
+    Claim { key: 0, stamp, is_leaving: false, signed, mac: mac.to_be_bytes() }
+}
+
+struct Table {
+    trust: Trust,
+    rng: StdRng,
+}
+
+impl Table {
+    fn new(authentication: Authentication) -> Self {
+        Self::of(authentication, 100)
+    }
+
+    fn of(authentication: Authentication, max_peers: usize) -> Self {
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut trust = Trust::new(authentication, max_peers);
+        trust.restart(&mut rng);
+        Self { trust, rng }
+    }
+
+    fn hear(&mut self, now: Now, claim: &Claim) -> Result<Acceptance, Refusal> {
+        self.trust.hear(now, &peer(), claim, GAP)
+    }
+
+    /// With an echo of what this node is now.
+    fn hear_echo(&mut self, now: Now, mut claim: Claim) -> Result<Acceptance, Refusal> {
+        claim.signed.echoes = vec![1, self.trust.incarnation(), 2];
+        self.hear(now, &claim)
+    }
+
+    fn beat(&mut self, now: Now) -> Signed {
+        self.trust.beat(now, &mut self.rng)
+    }
+
+    fn loss(&self) -> Loss {
+        self.trust.loss(&peer()).expect("a name that is known")
+    }
+}
+
+/// One that knows the peer by its number 1, stamped and received at the start.
+fn knowing(authentication: Authentication) -> Table {
+    let mut table = Table::new(authentication);
+    assert_eq!(table.hear(at(0), &claim(7, 1, 0)), Ok(Acceptance::Fresh));
+    table
+}
+
+#[test]
+fn row_1_what_is_above_the_highest_is_taken_whatever_our_own_wall_clock_shows() {
+    for mode in BOTH {
+        let mut table = knowing(mode);
+        assert_eq!(table.hear(at(2000), &claim(7, 2, 2000)), Ok(Acceptance::Next));
+        assert_eq!(table.hear(clocks(4000, 9_000_000), &claim(7, 3, 4000)), Ok(Acceptance::Next));
+        assert_eq!(table.hear(at(6000), &claim(7, 10, 6000)), Ok(Acceptance::Next));
+        let loss = Loss { received: 4, missing: 6, ..Loss::default() };
+        assert_eq!(table.loss(), loss);
+        assert_eq!(table.trust.take_finding(), None);
+    }
+}
+
+#[test]
+fn row_1_a_clock_that_is_off_from_the_start_stays_as_far_off() {
+    let mut table = Table::new(Authentication::Required);
+    let hour = 3_600_000;
+    assert_eq!(table.hear_echo(at(0), claim(7, 1, -hour)), Ok(Acceptance::Echoed));
+    for n in 1..1000_u32 {
+        let millis = u64::from(n) * 5000;
+        let taken = table.hear(at(millis), &claim(7, n + 1, i64::from(n) * 5000 - hour));
+        assert_eq!(taken, Ok(Acceptance::Next), "{n}");
+    }
+}
+
+#[test]
+fn row_2_a_clock_that_moved_by_more_than_a_minute_must_be_right_or_prove_itself() {
+    for (moved, is_far) in [(60_000, false), (60_001, true), (-60_000, false), (-60_001, true)] {
+        for mode in BOTH {
+            let mut table = Table::new(mode);
+            // An hour off from the start, so that it is not right by moving.
+            table.hear_echo(at(0), claim(7, 1, 3_600_000)).expect("an echo");
+            table.trust.take_finding();
+            let moved_on = claim(7, 2, 3_602_000 + moved);
+            let is_refused = is_far && mode == Authentication::Required;
+            let expected = if is_refused { Err(Refusal::Stale) } else { Ok(Acceptance::Next) };
+            assert_eq!(table.hear(at(2000), &moved_on), expected, "{moved} {mode:?}");
+            let told = Event::ClockMoved { node: peer(), by_ms: moved, off_ms: 3_600_000 + moved };
+            assert_eq!(table.trust.take_finding(), (is_far && !is_refused).then_some(told));
+            // Refused or not, an echo is on its way.
+            assert!(table.trust.take_urgency());
+            let echoed = table.hear_echo(at(2100), claim(7, 3, 3_602_100 + moved));
+            assert_eq!(echoed, Ok(Acceptance::Next));
+        }
+    }
+    for mode in BOTH {
+        let mut table = Table::new(mode);
+        table.hear_echo(at(0), claim(7, 1, 3_600_000)).expect("an echo");
+        assert_eq!(table.hear(at(2000), &claim(7, 2, 2000)), Ok(Acceptance::Next));
+        let told = Event::ClockMoved { node: peer(), by_ms: -3_600_000, off_ms: 0 };
+        assert_eq!(table.trust.take_finding(), Some(told));
+    }
+}
+
+#[test]
+fn row_3_what_was_overtaken_is_taken_once_and_lost_no_more() {
+    for mode in BOTH {
+        let mut table = knowing(mode);
+        assert_eq!(table.hear(at(2000), &claim(7, 65, 2000)), Ok(Acceptance::Next));
+        assert_eq!(table.loss().missing, 63);
+        // Whatever its stamp says.
+        assert_eq!(table.hear(at(9000), &claim(7, 2, -900_000)), Ok(Acceptance::Late));
+        assert_eq!(table.hear(at(9000), &claim(7, 2, -900_000)), Err(Refusal::Replayed));
+        assert_eq!(table.hear(at(9000), &claim(7, 64, 1900)), Ok(Acceptance::Late));
+        let loss = Loss { received: 4, missing: 61, late: 2, copies: 0 };
+        assert_eq!(table.loss(), loss);
+    }
+}
+
+#[test]
+fn row_4_a_copy_comes_within_two_seconds_of_the_highest() {
+    for mode in BOTH {
+        let mut table = knowing(mode);
+        table.hear(at(1000), &claim(7, 2, 1000)).expect("the next");
+        assert_eq!(table.hear(at(3000), &claim(7, 2, 1000)), Ok(Acceptance::Copy));
+        assert_eq!(table.hear(at(3000), &claim(7, 1, 0)), Ok(Acceptance::Copy));
+        assert_eq!(table.hear(at(3001), &claim(7, 2, 1000)), Err(Refusal::Replayed));
+        let loss = Loss { received: 2, copies: 2, ..Loss::default() };
+        assert_eq!(table.loss(), loss);
+    }
+}
+
+#[test]
+fn row_5_what_is_below_the_window_is_a_replay_at_once() {
+    for mode in BOTH {
+        let mut table = knowing(mode);
+        table.hear(at(1), &claim(7, 66, 1)).expect("the next");
+        assert_eq!(table.hear(at(1), &claim(7, 3, 0)), Ok(Acceptance::Late));
+        assert_eq!(table.hear(at(1), &claim(7, 2, 0)), Err(Refusal::Replayed));
+        assert_eq!(table.hear(at(1), &claim(7, 1, 0)), Err(Refusal::Replayed));
+        // A gap of more than a window leaves nothing of it.
+        table.hear(at(2), &claim(7, u32::MAX, 2)).expect("the next");
+        assert_eq!(table.hear(at(2), &claim(7, 66, 1)), Err(Refusal::Replayed));
+        assert_eq!(table.hear(at(2), &claim(7, u32::MAX - 63, 1)), Ok(Acceptance::Late));
+    }
+}
+
+#[test]
+fn row_6_the_highest_number_with_another_mac_is_a_twin_and_told_once_an_hour() {
+    for mode in BOTH {
+        let mut table = knowing(mode);
+        let twin = claim(7, 1, 1);
+        let mut told = 0;
+        for s in 0..7200 {
+            assert_eq!(table.hear(at(1000 * s), &twin), Err(Refusal::Twin));
+            told += usize::from(table.trust.take_finding() == Some(Event::NameShared(peer())));
+        }
+        assert_eq!(told, 2);
+    }
+}
+
+#[test]
+fn row_7_a_new_incarnation_is_taken_where_its_stamp_is_within_a_minute() {
+    for mode in BOTH {
+        for stamp in [-60_000, 0, 60_000] {
+            let taken = Table::new(mode).hear(at(0), &claim(7, 1, stamp));
+            assert_eq!(taken, Ok(Acceptance::Fresh), "{stamp}");
+        }
+        let mut table = knowing(mode);
+        assert_eq!(table.hear(at(9), &claim(8, 1, 9)), Ok(Acceptance::Fresh));
+        assert_eq!((table.trust.take_finding(), table.trust.take_urgency()), (None, false));
+    }
+}
+
+#[test]
+fn row_8_a_new_incarnation_whose_clock_is_off_is_taken_where_it_echoes_us_and_told_once() {
+    for mode in BOTH {
+        for off_ms in [-60_001, 60_001, 2_000_000_000_000, -1_000_000_000_000] {
+            let mut table = Table::new(mode);
+            assert_eq!(table.hear_echo(at(0), claim(7, 1, off_ms)), Ok(Acceptance::Echoed));
+            let told = Some(Event::ClockOff { node: peer(), off_ms });
+            assert_eq!(table.trust.take_finding(), told);
+            // It hears us with a clock that is off as far, and wants to be shown the same.
+            assert!(table.trust.take_urgency());
+            assert_eq!(table.beat(at(1)).echoes, [7]);
+            // Once for each change.
+            assert_eq!(table.hear_echo(at(0), claim(8, 1, off_ms)), Ok(Acceptance::Echoed));
+            assert_eq!(table.trust.take_finding(), None);
+            let off_ms = off_ms + off_ms.signum() * 60_001;
+            assert_eq!(table.hear_echo(at(0), claim(9, 1, off_ms)), Ok(Acceptance::Echoed));
+            let told = Some(Event::ClockOff { node: peer(), off_ms });
+            assert_eq!(table.trust.take_finding(), told);
+            // Right again, and off again.
+            assert_eq!(table.hear(at(0), &claim(10, 1, 0)), Ok(Acceptance::Fresh));
+            assert_eq!(table.hear_echo(at(0), claim(11, 1, off_ms)), Ok(Acceptance::Echoed));
+            let told = Some(Event::ClockOff { node: peer(), off_ms });
+            assert_eq!(table.trust.take_finding(), told);
+        }
+    }
+}
+
+#[test]
+fn row_9_a_new_incarnation_whose_clock_is_off_proves_nothing_and_is_echoed() {
+    for mode in BOTH {
+        for off_ms in [-60_001, 60_001] {
+            let mut table = Table::new(mode);
+            let taken = table.hear(at(0), &claim(7, 1, off_ms));
+            let told = table.trust.take_finding();
+            if mode == Authentication::Required {
+                assert_eq!((taken, told), (Err(Refusal::Stale), None));
+                assert_eq!(table.trust.loss(&peer()), None, "it has no place");
+            } else {
+                let event = Event::Unproven { node: peer(), off_ms };
+                assert_eq!((taken, told), (Ok(Acceptance::Unproven), Some(event)));
+            }
+            assert!(table.trust.take_urgency());
+            let beat = table.beat(at(1));
+            assert_eq!((beat.echoes, beat.seq), (vec![7], 1));
+        }
+    }
+}
+
+#[test]
+fn row_9_an_echo_of_what_we_were_or_of_another_proves_nothing() {
+    let mut table = Table::new(Authentication::Required);
+    let mut old = claim(7, 1, -600_000);
+    old.signed.echoes = vec![table.trust.incarnation()];
+    table.beat(at(0));
+    table.beat(clocks(1000, 31_000));
+    assert_eq!(table.trust.take_finding(), None, "30 s are no step");
+    table.beat(clocks(2000, 62_001));
+    assert_eq!(table.trust.take_finding(), Some(Event::ClockStepped { by_ms: 30_001 }));
+    assert_eq!(table.hear(clocks(2000, 62_001), &old), Err(Refusal::Stale));
+}
+
+#[test]
+fn row_10_a_name_that_signs_is_not_taken_unsigned_for_two_minutes() {
+    let mut table = knowing(Authentication::Compatible);
+    let unsigned = |table: &mut Table, millis| table.trust.hear_unsigned(at(millis).time, &peer());
+    assert_eq!(unsigned(&mut table, 120_000), Err(Refusal::Unsigned));
+    assert_eq!(unsigned(&mut table, 120_001), Ok(()));
+    table.hear(at(130_000), &claim(7, 2, 130_000)).expect("the next");
+    assert_eq!(unsigned(&mut table, 140_000), Err(Refusal::Unsigned));
+    assert_eq!(table.trust.hear_unsigned(at(140_000).time, &name("other@host")), Ok(()));
+    // What is refused does not count as signed.
+    assert_eq!(table.hear(at(200_000), &claim(7, 2, 130_000)), Err(Refusal::Replayed));
+    assert_eq!(unsigned(&mut table, 250_001), Ok(()));
+
+    let mut table = Table::new(Authentication::Required);
+    assert_eq!(unsigned(&mut table, 0), Err(Refusal::Unsigned));
+}
+
+#[test]
+fn row_11_two_incarnations_that_speak_by_turns_share_a_name_and_are_both_taken() {
+    for mode in BOTH {
+        let mut table = Table::new(mode);
+        let mut told = Vec::new();
+        for n in 0..40_u32 {
+            let millis = u64::from(n) * 5000;
+            let claim = claim(u64::from(n % 2), n / 2 + 1, i64::from(n) * 5000);
+            assert!(table.hear(at(millis), &claim).is_ok());
+            told.extend(table.trust.take_finding().map(|event| (n, event)));
+        }
+        assert_eq!(told, [(2, Event::NameShared(peer()))]);
+    }
+}
+
+#[test]
+fn row_11_who_starts_again_shares_its_name_with_nobody() {
+    let mut table = knowing(Authentication::Required);
+    for n in 0..100_u64 {
+        let millis = n * 1000;
+        let stamp = i64::try_from(millis).expect("small");
+        assert!(table.hear(at(millis), &claim(100 + n, 1, stamp)).is_ok());
+        assert!(table.hear(at(millis + 500), &claim(100 + n, 2, stamp + 500)).is_ok());
+        assert_eq!(table.trust.take_finding(), None);
+    }
+    // One that was silent for longer than two gaps is back, as of a machine that was suspended.
+    assert!(table.hear(at(120_000), &claim(199, 3, 120_000)).is_ok());
+    assert_eq!(table.trust.take_finding(), None);
+}
+
+#[test]
+fn row_12_who_leaves_does_so_until_a_later_heartbeat_says_otherwise() {
+    for mode in BOTH {
+        let mut table = knowing(mode);
+        let leaving = |seq, stamp| Claim { is_leaving: true, ..claim(7, seq, stamp) };
+        assert!(!table.trust.is_leaving(&peer()));
+        assert_eq!(table.hear(at(1000), &leaving(3, 1000)), Ok(Acceptance::Next));
+        assert!(table.trust.is_leaving(&peer()));
+        // What was overtaken is no later one.
+        assert_eq!(table.hear(at(1100), &claim(7, 2, 900)), Ok(Acceptance::Late));
+        assert!(table.trust.is_leaving(&peer()));
+        assert_eq!(table.hear(at(2000), &claim(7, 4, 2000)), Ok(Acceptance::Next));
+        assert!(!table.trust.is_leaving(&peer()));
+        table.hear(at(3000), &leaving(5, 3000)).expect("the next");
+        // It starts again, and the last words of its former life come late.
+        assert_eq!(table.hear(at(4000), &claim(8, 1, 4000)), Ok(Acceptance::Fresh));
+        assert_eq!(table.hear(at(4100), &leaving(5, 3000)), Ok(Acceptance::Copy));
+        assert!(!table.trust.is_leaving(&peer()));
+    }
+    let mut table = Table::new(Authentication::Compatible);
+    let leaving = Claim { is_leaving: true, ..claim(7, 1, 0) };
+    table.hear(at(0), &leaving).expect("fresh");
+    assert!(table.trust.is_leaving(&peer()));
+    assert_eq!(table.trust.hear_unsigned(at(121_000).time, &peer()), Ok(()));
+    assert!(!table.trust.is_leaving(&peer()));
+}
+
+#[test]
+fn four_incarnations_of_a_name_are_known_and_the_longest_silent_one_makes_room() {
+    let mut table = Table::new(Authentication::Compatible);
+    for n in 0..4 {
+        table.hear(at(n), &claim(n, 1, 0)).expect("fresh");
+    }
+    table.hear(at(5), &claim(0, 2, 5)).expect("the next");
+    table.hear(at(6), &claim(4, 1, 6)).expect("fresh");
+    assert_eq!(table.hear(at(7), &claim(0, 2, 5)), Ok(Acceptance::Copy));
+    assert_eq!(table.hear(at(7), &claim(1, 1, 0)), Ok(Acceptance::Fresh), "it is forgotten");
+}
+
+#[test]
+fn our_own_numbers_count_from_1_and_a_step_of_our_clock_begins_another_incarnation() {
+    let mut table = Table::new(Authentication::Required);
+    let first = table.trust.incarnation();
+    let beats = [table.beat(at(0)), table.beat(at(1000)), table.beat(clocks(2000, 32_000))];
+    assert_eq!(
+        beats.map(|beat| (beat.incarnation, beat.seq)),
+        [(first, 1), (first, 2), (first, 3)]
+    );
+    table.hear(clocks(2000, 32_000), &claim(7, 1, 0)).expect("fresh");
+    let beat = table.beat(clocks(3000, 63_001));
+    assert!(beat.incarnation != first);
+    assert_eq!((beat.seq, &beat.echoes[..]), (1, &[7][..]), "whom we know is echoed");
+    assert_eq!(table.trust.take_finding(), Some(Event::ClockStepped { by_ms: 30_001 }));
+    table.trust.restart(&mut table.rng);
+    assert!(![first, beat.incarnation].contains(&table.trust.incarnation()));
+    // Whatever the clock shows at a start is no step.
+    assert_eq!(table.beat(clocks(4000, 900_000_000)).seq, 1);
+    assert_eq!(table.trust.take_finding(), None);
+}
+
+#[test]
+fn what_has_our_name_is_our_echo_or_of_a_twin_or_of_our_past() {
+    let mut table = Table::new(Authentication::Required);
+    let us = table.trust.incarnation();
+    let hear = |table: &mut Table, millis, claim: Claim| {
+        let judged = table.trust.hear_ourselves(at(millis), &peer(), &claim);
+        (judged, table.trust.take_finding().is_some())
+    };
+    table.beat(at(1000));
+    table.beat(at(2000));
+    assert_eq!(hear(&mut table, 2001, claim(us, 2, 2000)), (Ok(()), false));
+    assert_eq!(hear(&mut table, 2001, claim(us, 1, 1000)), (Ok(()), false));
+    // Two machines from one snapshot, of which the other sent this number at another time, or more.
+    assert_eq!(hear(&mut table, 2001, claim(us, 2, 1999)), (Err(Refusal::Twin), true));
+    assert_eq!(hear(&mut table, 2001, claim(us, 3, 2000)), (Err(Refusal::Twin), false));
+    assert_eq!(hear(&mut table, 2001, claim(5, 9, 2001)), (Err(Refusal::Twin), false));
+    assert_eq!(hear(&mut table, 2001, claim(5, 9, 900)), (Err(Refusal::Replayed), false));
+    assert_eq!(hear(&mut table, 2001, claim(5, 9, -70_000)), (Err(Refusal::Stale), false));
+    assert_eq!(hear(&mut table, 3_700_000, claim(5, 9, 3_700_000)), (Err(Refusal::Twin), true));
+    table.trust.restart(&mut table.rng);
+    assert_eq!(hear(&mut table, 2002, claim(us, 2, 2000)), (Ok(()), false));
+}
+
+#[test]
+fn a_full_table_forgets_a_name_only_where_what_is_recorded_of_it_would_be_stale() {
+    let mut table = Table::of(Authentication::Required, 2);
+    let hear = |table: &mut Table, n: u32, now: Now, claim: &Claim| {
+        table.trust.hear(now, &name(&format!("n{n}@host")), claim, GAP)
+    };
+    for n in 0..4 {
+        let taken = hear(&mut table, n, at(0), &claim(u64::from(n), 1, 0));
+        assert_eq!(taken, Ok(Acceptance::Fresh));
+    }
+    // While a replay could be believed, or a name counts as one that signs, it stays.
+    for millis in [0, 60_000, 60_001, 120_000] {
+        let stamp = i64::try_from(millis).expect("small");
+        let refused = hear(&mut table, 9, at(millis), &claim(9, 1, stamp));
+        assert_eq!(refused, Err(Refusal::OverLimit), "{millis}");
+    }
+    // Those that are known are taken all the time.
+    assert_eq!(hear(&mut table, 0, at(119_000), &claim(0, 2, 119_000)), Ok(Acceptance::Next));
+    // A clock that is set back makes stamps fresh again, and nobody is forgotten.
+    let back = clocks(121_000, 30_000);
+    assert_eq!(hear(&mut table, 9, back, &claim(9, 1, 30_000)), Err(Refusal::OverLimit));
+    assert_eq!(hear(&mut table, 9, at(121_000), &claim(9, 1, 121_000)), Ok(Acceptance::Fresh));
+    let replays: Vec<_> =
+        (0..4).map(|n| hear(&mut table, n, at(121_100), &claim(u64::from(n), 1, 0))).collect();
+    let (stale, replayed) = (Err(Refusal::Stale), Err(Refusal::Replayed));
+    assert_eq!(replays, [replayed, stale, replayed, replayed]);
+}
+
+#[test]
+fn whoever_echoed_what_we_are_is_not_forgotten_while_we_are_it() {
+    let mut table = Table::of(Authentication::Required, 1);
+    assert_eq!(table.hear_echo(at(0), claim(7, 1, -900_000)), Ok(Acceptance::Echoed));
+    let other = table.trust.hear(at(0), &name("other@host"), &claim(8, 1, -60_000), GAP);
+    assert_eq!(other, Ok(Acceptance::Fresh));
+    let next = |table: &mut Table, n: u64, millis: u64| {
+        let stamp = i64::try_from(millis).expect("small");
+        table.trust.hear(at(millis), &name(&format!("n{n}@host")), &claim(n, 1, stamp), GAP)
+    };
+    assert_eq!(next(&mut table, 1, 500_000), Ok(Acceptance::Fresh), "in the place of the other");
+    assert_eq!(next(&mut table, 2, 500_000), Err(Refusal::OverLimit));
+    assert_eq!(table.hear_echo(at(500_000), claim(7, 1, -900_000)), Err(Refusal::Replayed));
+    table.trust.restart(&mut table.rng);
+    assert_eq!(next(&mut table, 2, 500_000), Ok(Acceptance::Fresh));
+}
+
+#[test]
+fn names_that_do_not_sign_take_no_place_of_those_that_do_and_are_bounded() {
+    let mut table = Table::of(Authentication::Compatible, 3);
+    table.hear(at(0), &Claim { key: 1, ..claim(7, 1, 0) }).expect("fresh");
+    for n in 0..1000 {
+        table.trust.note_unsigned(at(n).time, &name(&format!("n{n}@host")));
+    }
+    let readiness = |table: &Table, millis| table.trust.readiness(at(millis).time, 2);
+    assert_eq!(readiness(&table, 1000), Readiness { unsigned: 3, signed: vec![0, 1] });
+    assert_eq!(table.hear(at(1000), &claim(7, 1, 0)), Ok(Acceptance::Copy));
+}
+
+#[test]
+fn a_name_counts_for_a_day_as_what_it_was_last() {
+    let mut table = knowing(Authentication::Compatible);
+    let readiness = |table: &Table, millis| table.trust.readiness(at(millis).time, 2);
+    let day = 86_400_000;
+    let expected = |unsigned, signed: [usize; 2]| Readiness { unsigned, signed: signed.into() };
+    assert_eq!(readiness(&table, day), expected(0, [1, 0]));
+    assert_eq!(readiness(&table, day + 1), expected(0, [0, 0]));
+    table.trust.note_unsigned(at(200_000).time, &peer());
+    assert_eq!(readiness(&table, 200_000), expected(1, [0, 0]));
+    assert_eq!(readiness(&table, 200_001 + day), expected(0, [0, 0]));
+    table.hear(at(300_000), &Claim { key: 1, ..claim(7, 2, 300_000) }).expect("the next");
+    assert_eq!(readiness(&table, 300_000), expected(0, [0, 1]));
+}
