@@ -14,7 +14,8 @@
 //! node in milliseconds and a space; without it the clock of this machine counts. White space and
 //! colons between the hex digits are passed over, as packet captures have them.
 //!
-//! Prints `node NAME`, `copy NAME` or `reject REASON` for each line: the verdict of the engine.
+//! Prints `node NAME`, `copy NAME` or `reject REASON` for each line: the verdict of the engine. Only of
+//! packets longer than 1500 bytes, which a node refuses unread, it says what else is wrong with them.
 
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -75,7 +76,7 @@ fn decode_lines(config: Config) -> Result<(), String> {
         let elapsed = Duration::from_millis(wall.saturating_sub(*first.get_or_insert(wall)));
         let time = now.time.max(Time::after(elapsed));
         now = Now { time, wall: WallTime::from_millis(wall) };
-        let received = engine.receive(now, IpAddr::V4(Ipv4Addr::LOCALHOST), &datagram);
+        let received = engine.inspect(now, IpAddr::V4(Ipv4Addr::LOCALHOST), &datagram);
         let written = match received {
             Received::Peer(heartbeat) => writeln!(out, "node {}", heartbeat.node),
             Received::Copy(heartbeat) => writeln!(out, "copy {}", heartbeat.node),

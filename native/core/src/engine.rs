@@ -100,7 +100,24 @@ impl<R: CryptoRng> Engine<R> {
 
     /// Takes in one datagram that came from `source`, and counts what it is.
     pub fn receive(&mut self, now: Now, source: IpAddr, datagram: &[u8]) -> Received {
-        let received = self.judge(now, source, datagram).unwrap_or_else(Received::Refused);
+        self.receive_within(now, source, datagram, MAX_DATAGRAM)
+    }
+
+    /// The same for a packet of a capture, which may be longer than what a node reads: what would be
+    /// refused unread gets the verdict of the other rules.
+    pub fn inspect(&mut self, now: Now, source: IpAddr, datagram: &[u8]) -> Received {
+        self.receive_within(now, source, datagram, usize::MAX)
+    }
+
+    fn receive_within(
+        &mut self,
+        now: Now,
+        source: IpAddr,
+        datagram: &[u8],
+        longest: usize,
+    ) -> Received {
+        let judged = self.judge(now, source, datagram, longest);
+        let received = judged.unwrap_or_else(Received::Refused);
         if self.trust.take_urgency() {
             self.pace.answer(now.time, Asks::Echo, &mut self.rng);
         }
@@ -226,9 +243,15 @@ impl<R: CryptoRng> Engine<R> {
 
     /// The list by which a packet is judged. What it breaks first is the cause of its refusal, and no
     /// name takes a place anywhere before all that stands above has passed.
-    fn judge(&mut self, now: Now, source: IpAddr, datagram: &[u8]) -> Result<Received, Refusal> {
+    fn judge(
+        &mut self,
+        now: Now,
+        source: IpAddr,
+        datagram: &[u8],
+        longest: usize,
+    ) -> Result<Received, Refusal> {
         // Size.
-        if datagram.len() > MAX_DATAGRAM {
+        if datagram.len() > longest {
             return Err(Refusal::OverLimit);
         }
         // Opening.

@@ -42,7 +42,7 @@ impl Receiver {
     }
 
     pub(crate) fn receive(&mut self, now: Now, packet: &[u8]) -> Received {
-        self.engine.receive(now, [10, 0, 0, 1].into(), packet)
+        self.engine.inspect(now, [10, 0, 0, 1].into(), packet)
     }
 
     pub(crate) fn heartbeat(&mut self, packet: &[u8]) -> Result<Heartbeat, Refusal> {
