@@ -25,6 +25,11 @@ fn the_corpus_of_engines_holds() {
     replay("engine", rules::engine);
 }
 
+#[test]
+fn the_corpus_of_trailers_holds() {
+    replay("trailer", rules::trailer);
+}
+
 fn replay(target: &str, rule: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
     let inputs: Vec<_> =

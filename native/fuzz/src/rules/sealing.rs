@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use aes::{
     Aes256,
-    cipher::{BlockModeEncrypt, InnerIvInit, KeyInit, block_padding::Pkcs7},
+    cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit, block_padding::Pkcs7},
 };
 use native_gossip_core::{Secret, packet::Keyring};
 use sha2::{Digest, Sha256};
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 /// The first is that of the genuine packets in the corpus, which so can be opened as they are.
 const SECRETS: [&[u8]; 2] = [b"somepassword", b"the one before"];
 
-const IV: [u8; BLOCK] = *b"no matter which.";
+pub(super) const IV: [u8; BLOCK] = *b"no matter which.";
 pub(super) const BLOCK: usize = 16;
 
 /// A keyring of both secrets.
@@ -33,4 +33,11 @@ pub(super) fn seal(plaintext: &[u8]) -> [Vec<u8>; 2] {
         datagram.extend(sealer.encrypt_padded_vec::<Pkcs7>(plaintext));
         datagram
     })
+}
+
+/// What is inside of a datagram that was sealed under the first secret.
+pub(super) fn open(datagram: &[u8]) -> Vec<u8> {
+    let (iv, ciphertext) = datagram.split_first_chunk::<BLOCK>().expect("an IV");
+    let opener = cbc::Decryptor::inner_iv_init(&CIPHERS[0], &(*iv).into());
+    opener.decrypt_padded_vec::<Pkcs7>(ciphertext).expect("sealed under the first secret")
 }
