@@ -262,3 +262,33 @@ fn who_is_not_connected_yet_and_asks_again_and_again_takes_no_answer_from_a_newc
     pace.answer(secs(20), Asks::Newcomer, &mut rng);
     assert!(pace.due().expect("an answer") <= secs(20) + Duration::from_millis(41));
 }
+
+#[test]
+fn an_echo_is_given_within_200_ms_whatever_newcomers_used_up_and_once_a_second() {
+    for others in [1, 20, 200] {
+        let mut rng = rng(9);
+        let mut pace = Pace::new(Duration::from_secs(100_000));
+        pace.connected(others);
+        pace.start(ZERO);
+        times(&mut pace, ZERO, secs(20), &mut rng, |pace, now, rng| {
+            pace.answer(now, Asks::Newcomer, rng);
+        });
+        pace.answer(secs(20), Asks::Echo, &mut rng);
+        let due = pace.due().expect("an echo");
+        assert!(due <= secs(20) + Duration::from_millis(740), "{due:?} of {others}");
+        let asked = |pace: &mut Pace, now, rng: &mut StdRng| pace.answer(now, Asks::Echo, rng);
+        let echoes = times(&mut pace, secs(20), secs(30), &mut rng, asked);
+        assert!(echoes.len() <= 11, "{echoes:?} of {others}");
+    }
+}
+
+#[test]
+fn echoes_without_end_make_a_cluster_send_no_more_than_its_share() {
+    for nodes in [10, 100, 1000, 10_000] {
+        let rate = rate(nodes, |pace, now, rng| {
+            pace.answer(now, Asks::Echo, rng);
+            pace.answer(now, Asks::Newcomer, rng);
+        });
+        assert!(rate < 270.0, "{rate} of {nodes}");
+    }
+}
