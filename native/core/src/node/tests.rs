@@ -1,3 +1,5 @@
+mod signing;
+
 use std::net::IpAddr;
 
 use rand::{SeedableRng, rngs::StdRng};

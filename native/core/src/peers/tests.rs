@@ -1,3 +1,4 @@
+mod leaving;
 mod turns;
 
 use std::time::Duration;
