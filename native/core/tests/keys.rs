@@ -63,7 +63,13 @@ fn work(secret: &str) -> Receiver {
     other
 }
 
+/// One after the other: what one reads holds what the other has in memory.
 #[test]
+fn keys_are_gone_when_the_engine_is() {
+    no_key_is_left_in_memory_when_the_engine_is_gone();
+    no_key_is_left_on_the_stack_of_a_thread_that_used_it();
+}
+
 fn no_key_is_left_in_memory_when_the_engine_is_gone() {
     let secret = "a secret that no other test has";
     let keys = masked_keys(secret.as_bytes());
@@ -76,4 +82,29 @@ fn no_key_is_left_in_memory_when_the_engine_is_gone() {
     drop(engine);
     let memory = memory();
     assert_eq!(keys.each_ref().map(|key| find(&memory, key)), [0, 0]);
+}
+
+/// The threads that used the keys are not those that end the engine, and their stacks stay as they are.
+fn no_key_is_left_on_the_stack_of_a_thread_that_used_it() {
+    let secret = "another secret that no other test has";
+    let keys = masked_keys(secret.as_bytes());
+    overwrite_stack();
+    let (used, uses) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let config = || Config { secrets: secrets(&[secret]), ..Config::default() };
+    let (mut one, mut other) = (Receiver::with(config()), Receiver::with(config()));
+    let thread = std::thread::spawn(move || {
+        one.engine.set_identity(Time::ZERO, NodeName::parse("one@host").ok());
+        for n in 0..4 {
+            let packet = one.engine.heartbeat(after(n * 1000)).expect("due");
+            assert!(matches!(other.receive(after(n * 1000), &packet), Received::Peer(_)));
+        }
+        used.send((one, other)).expect("somebody waits");
+        let _ = ended.recv();
+    });
+    drop(uses.recv().expect("the engines"));
+    let memory = memory();
+    assert_eq!(keys.each_ref().map(|key| find(&memory, key)), [0, 0]);
+    drop(end);
+    thread.join().expect("no panic");
 }

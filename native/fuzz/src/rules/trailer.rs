@@ -204,7 +204,7 @@ impl Trial {
                 assert_eq!(claim.signed.echoes, heartbeat.echoes);
             }
             (Received::Refused(cause), Err(expected)) => assert_eq!(cause, expected),
-            (received, expected) => panic!("{received:?}, not {expected:?}"),
+            (received, expected) => unreachable!("{received:?}, not {expected:?}"),
         }
     }
 
