@@ -33,7 +33,6 @@ pub(super) struct Known {
     pub(super) heard_at: Time,
     /// The place of the secret that it signed with last.
     pub(super) key: usize,
-    pub(super) is_leaving: bool,
     pub(super) loss: Loss,
     /// What we were when it echoed us last.
     pub(super) echoed: Option<u64>,
@@ -56,7 +55,7 @@ impl Known {
     }
 
     /// A new incarnation speaks, in the place of the longest-silent one where there is no other.
-    pub(super) fn begin(&mut self, incarnation: Incarnation, is_leaving: bool) {
+    pub(super) fn begin(&mut self, incarnation: Incarnation) {
         if self.incarnations.len() >= INCARNATIONS {
             let ages = self.incarnations.iter().enumerate();
             let longest = ages.min_by_key(|(_, known)| known.heard_at).map(|(place, _)| place);
@@ -66,7 +65,6 @@ impl Known {
         }
         self.current = incarnation.id;
         self.incarnations.push(incarnation);
-        self.is_leaving = is_leaving;
         self.loss.received += 1;
     }
 
@@ -80,13 +78,12 @@ impl Known {
             its.advance(now, claim);
         }
         self.current = id;
-        self.is_leaving = claim.is_leaving;
         self.loss.received += 1;
         self.loss.missing += u64::from(gap);
         is_shared
     }
 
-    /// A heartbeat that was overtaken was taken. What it says of leaving is over.
+    /// A heartbeat that was overtaken was taken.
     pub(super) fn late(&mut self, claim: &Claim) {
         let id = claim.signed.incarnation;
         if let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) {
@@ -97,9 +94,10 @@ impl Known {
         self.loss.missing = self.loss.missing.saturating_sub(1);
     }
 
-    /// A heartbeat was taken that was signed with this secret.
-    pub(super) fn heard(&mut self, now: Time, key: usize) {
+    /// A heartbeat was taken that was signed with this secret, and echoed this incarnation of ours.
+    pub(super) fn heard(&mut self, now: Time, key: usize, echoed: Option<u64>) {
         (self.heard_at, self.key) = (now, key);
+        self.echoed = echoed.or(self.echoed);
     }
 
     /// Whether it is to be told that the clock of a new incarnation differs by this much, in

@@ -16,7 +16,10 @@ mod readiness;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use rand_core::Rng;
 
@@ -49,6 +52,8 @@ pub struct Trust {
     authentication: Authentication,
     names: BTreeMap<NodeName, Known>,
     capacity: usize,
+    /// Those of the names that are about to stop.
+    leaving: BTreeSet<NodeName>,
     unsigned: Unsigned,
     ourselves: Ourselves,
     echoes: Echoes,
@@ -84,6 +89,7 @@ impl Trust {
             authentication,
             names: BTreeMap::new(),
             capacity: max_peers.saturating_mul(2),
+            leaving: BTreeSet::new(),
             unsigned: Unsigned::new(max_peers),
             ourselves: Ourselves::default(),
             echoes: Echoes::default(),
@@ -134,13 +140,15 @@ impl Trust {
         let signed = &claim.signed;
         let off_ms = off(now, claim);
         let is_fresh = is_fresh(now, claim);
-        let is_echo = signed.echoes.contains(&self.ourselves.incarnation());
+        let us = self.ourselves.incarnation();
+        let is_echo = signed.echoes.contains(&us);
+        let echoed = is_echo.then_some(us);
         let may_be_off = is_fresh || is_echo || self.authentication == Authentication::Compatible;
 
         let known = self.names.get_mut(node);
-        let standing = known.as_ref().and_then(|known| known.place(now, claim));
-        let acceptance = match (standing, known) {
-            (Some(Standing::Ahead { gap, moved }), Some(known)) => {
+        let placed = known.and_then(|known| Some((known.place(now, claim)?, known)));
+        let acceptance = match placed {
+            Some((Standing::Ahead { gap, moved }, known)) => {
                 if moved.is_some() && !is_fresh && !is_echo {
                     self.is_urgent |= self.echoes.want(signed.incarnation);
                 }
@@ -148,6 +156,7 @@ impl Trust {
                     return Err(Refusal::Stale);
                 }
                 let is_shared = known.ahead(now, claim, gap, longest_gap * 2);
+                known.heard(now.time, claim.key, echoed);
                 if let Some(by_ms) = moved {
                     known.clock_told = (!is_fresh).then_some(off_ms);
                     self.finding = Some(Event::ClockMoved { node: node.clone(), by_ms, off_ms });
@@ -157,36 +166,33 @@ impl Trust {
                 }
                 Acceptance::Next
             }
-            (Some(Standing::Late), Some(known)) => {
+            Some((Standing::Late, known)) => {
                 known.late(claim);
+                known.heard(now.time, claim.key, echoed);
                 Acceptance::Late
             }
-            (Some(Standing::Copy), Some(known)) => {
+            Some((Standing::Copy, known)) => {
                 known.loss.copies += 1;
                 return Ok(Acceptance::Copy);
             }
-            (Some(Standing::Twin), Some(known)) => {
+            Some((Standing::Replay, _)) => return Err(Refusal::Replayed),
+            Some((Standing::Twin, known)) => {
                 if known.may_tell_sharing(now.time) {
                     self.finding = Some(Event::NameShared(node.clone()));
                 }
                 return Err(Refusal::Twin);
             }
-            (Some(Standing::Replay), Some(_)) => return Err(Refusal::Replayed),
-            (None, _) | (_, None) => {
+            None => {
                 if !is_fresh {
                     self.is_urgent |= self.echoes.want(signed.incarnation);
                 }
                 if !may_be_off {
                     return Err(Refusal::Stale);
                 }
-                let acceptance = match (is_fresh, is_echo) {
-                    (true, _) => Acceptance::Fresh,
-                    (false, true) => Acceptance::Echoed,
-                    (false, false) => Acceptance::Unproven,
-                };
                 self.make_room(now, node)?;
                 let known = self.names.entry(node.clone()).or_default();
-                known.begin(Incarnation::new(now, claim), claim.is_leaving);
+                known.begin(Incarnation::new(now, claim));
+                known.heard(now.time, claim.key, echoed);
                 if known.is_news(off_ms, is_fresh) {
                     let node = node.clone();
                     self.finding = Some(match is_echo {
@@ -194,14 +200,16 @@ impl Trust {
                         false => Event::Unproven { node, off_ms },
                     });
                 }
-                acceptance
+                match (is_fresh, is_echo) {
+                    (true, _) => Acceptance::Fresh,
+                    (false, true) => Acceptance::Echoed,
+                    (false, false) => Acceptance::Unproven,
+                }
             }
         };
-        if let Some(known) = self.names.get_mut(node) {
-            known.heard(now.time, claim.key);
-            if is_echo {
-                known.echoed = Some(self.ourselves.incarnation());
-            }
+        // What was overtaken is no later word.
+        if acceptance != Acceptance::Late {
+            self.leaves(node, claim.is_leaving);
         }
         if !is_fresh {
             self.echoes.remind(signed.incarnation);
@@ -221,9 +229,7 @@ impl Trust {
         {
             return Err(Refusal::Unsigned);
         }
-        if let Some(known) = self.names.get_mut(node) {
-            known.is_leaving = false;
-        }
+        self.leaves(node, false);
         Ok(())
     }
 
@@ -252,7 +258,7 @@ impl Trust {
 
     /// Whether this node said that it is about to stop, and has not spoken otherwise since.
     pub fn is_leaving(&self, node: &NodeName) -> bool {
-        self.names.get(node).is_some_and(|known| known.is_leaving)
+        !self.leaving.is_empty() && self.leaving.contains(node)
     }
 
     /// What the numbers of a peer's heartbeats tell of those that did not come.
@@ -301,7 +307,16 @@ impl Trust {
         let longest = idle.min_by_key(|(_, known)| known.heard_at).map(|(node, _)| node.clone());
         let longest = longest.ok_or(Refusal::OverLimit)?;
         self.names.remove(&longest);
+        self.leaves(&longest, false);
         Ok(())
+    }
+
+    fn leaves(&mut self, node: &NodeName, is_leaving: bool) {
+        if is_leaving {
+            self.leaving.insert(node.clone());
+        } else if !self.leaving.is_empty() {
+            self.leaving.remove(node);
+        }
     }
 }
 
