@@ -7,6 +7,7 @@
 //! Prints nanoseconds a packet: to receive one, and to make one. The system call that receives it comes
 //! on top, about as much again.
 
+#![allow(clippy::indexing_slicing)]
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::{
