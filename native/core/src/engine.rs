@@ -225,6 +225,11 @@ impl<R: CryptoRng> Engine<R> {
         }
     }
 
+    /// A copy was sent to an address of this host, and not to the group.
+    pub(crate) fn note_direct_copy(&mut self, node: &NodeName) {
+        self.trust.note_direct_copy(node);
+    }
+
     /// Whether what we send is signed.
     fn signs(&self) -> bool {
         !self.keyring.is_empty()

@@ -157,6 +157,11 @@ impl<R: CryptoRng> Node<R> {
         if let Some(finding) = self.engine.take_finding() {
             self.effects.alerts.found(now.time, finding);
         }
+        if let Received::Copy(heartbeat) = &received
+            && meta.destination.is_some_and(|to| to != self.target)
+        {
+            self.engine.note_direct_copy(&heartbeat.node);
+        }
         let group = self.group.as_ref();
         let interface = || group.and_then(|group| group.interface_name(meta));
         match &received {

@@ -30,6 +30,8 @@ pub(super) struct Incarnation {
     pub(super) heard_at: Time,
     /// Of the highest.
     mac: Mac,
+    /// A heartbeat of it proved to be new: it is no recorded one that was taken all the same.
+    pub(super) is_proven: bool,
 }
 
 /// Where a heartbeat stands among those of its incarnation.
@@ -52,7 +54,7 @@ pub(super) enum Standing {
 
 impl Incarnation {
     /// An incarnation that is heard for the first time.
-    pub(super) fn new(now: Now, claim: &Claim) -> Self {
+    pub(super) fn new(now: Now, claim: &Claim, is_proven: bool) -> Self {
         Self {
             id: claim.signed.incarnation,
             highest: claim.signed.seq,
@@ -60,6 +62,7 @@ impl Incarnation {
             offset: offset(now, claim),
             heard_at: now.time,
             mac: claim.mac,
+            is_proven,
         }
     }
 
@@ -87,13 +90,14 @@ impl Incarnation {
     }
 
     /// One above the highest was taken.
-    pub(super) fn advance(&mut self, now: Now, claim: &Claim) {
+    pub(super) fn advance(&mut self, now: Now, claim: &Claim, is_proven: bool) {
         let ahead = claim.signed.seq - self.highest;
         self.window = self.window.checked_shl(ahead).unwrap_or(0) | 1;
         self.highest = claim.signed.seq;
         self.offset = offset(now, claim);
         self.heard_at = now.time;
         self.mac = claim.mac;
+        self.is_proven |= is_proven;
     }
 
     /// One below the highest was taken.

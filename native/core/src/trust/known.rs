@@ -23,12 +23,14 @@ pub struct Loss {
     pub late: u64,
     /// Copies that came by another way.
     pub copies: u64,
+    /// Those of them that were sent to an address of this host, as to a seed, and not to the group.
+    pub direct_copies: u64,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Known {
     incarnations: Vec<Incarnation>,
-    /// The incarnation of the last heartbeat that was ahead of the others.
+    /// The incarnation of the last heartbeat that was ahead of the others, and is not a recorded one.
     current: u64,
     pub(super) heard_at: Time,
     /// The place of the secret that it signed with last.
@@ -63,24 +65,34 @@ impl Known {
                 self.incarnations.remove(place);
             }
         }
-        self.current = incarnation.id;
+        if incarnation.is_proven {
+            self.current = incarnation.id;
+        }
         self.incarnations.push(incarnation);
         self.loss.received += 1;
     }
 
-    /// A heartbeat above the highest of its incarnation was taken. Says whether another incarnation
-    /// spoke within this time: an incarnation that ended is silent, and this one is not.
-    pub(super) fn ahead(&mut self, now: Now, claim: &Claim, gap: u32, within: Duration) -> bool {
-        let id = claim.signed.incarnation;
-        let other = self.incarnations.iter().find(|i| i.id == self.current && i.id != id);
-        let is_shared = other.is_some_and(|other| now.time - other.heard_at <= within);
-        if let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) {
-            its.advance(now, claim);
-        }
-        self.current = id;
+    /// A heartbeat above the highest of its incarnation was taken, with this many numbers left out. Says
+    /// whether another incarnation spoke within this time: one that ended is silent, and this one is not.
+    pub(super) fn ahead(
+        &mut self,
+        now: Now,
+        claim: &Claim,
+        gap: u32,
+        is_proven: bool,
+        within: Duration,
+    ) -> bool {
         self.loss.received += 1;
         self.loss.missing += u64::from(gap);
-        is_shared
+        let id = claim.signed.incarnation;
+        let other = self.incarnations.iter().find(|i| i.id == self.current && i.id != id);
+        let is_other_there = other.is_some_and(|other| now.time - other.heard_at <= within);
+        let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) else { return false };
+        its.advance(now, claim, is_proven);
+        if its.is_proven {
+            self.current = id;
+        }
+        its.is_proven && is_other_there
     }
 
     /// A heartbeat that was overtaken was taken.

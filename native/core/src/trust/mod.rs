@@ -143,19 +143,20 @@ impl Trust {
         let us = self.ourselves.incarnation();
         let is_echo = signed.echoes.contains(&us);
         let echoed = is_echo.then_some(us);
-        let may_be_off = is_fresh || is_echo || self.authentication == Authentication::Compatible;
+        let is_proven = is_fresh || is_echo;
+        let may_be_off = is_proven || self.authentication == Authentication::Compatible;
 
         let known = self.names.get_mut(node);
         let placed = known.and_then(|known| Some((known.place(now, claim)?, known)));
         let acceptance = match placed {
             Some((Standing::Ahead { gap, moved }, known)) => {
-                if moved.is_some() && !is_fresh && !is_echo {
+                if moved.is_some() && !is_proven {
                     self.is_urgent |= self.echoes.want(signed.incarnation);
                 }
                 if moved.is_some() && !may_be_off {
                     return Err(Refusal::Stale);
                 }
-                let is_shared = known.ahead(now, claim, gap, longest_gap * 2);
+                let is_shared = known.ahead(now, claim, gap, is_proven, longest_gap * 2);
                 known.heard(now.time, claim.key, echoed);
                 if let Some(by_ms) = moved {
                     known.clock_told = (!is_fresh).then_some(off_ms);
@@ -191,7 +192,7 @@ impl Trust {
                 }
                 self.make_room(now, node)?;
                 let known = self.names.entry(node.clone()).or_default();
-                known.begin(Incarnation::new(now, claim));
+                known.begin(Incarnation::new(now, claim, is_proven));
                 known.heard(now.time, claim.key, echoed);
                 if known.is_news(off_ms, is_fresh) {
                     let node = node.clone();
@@ -264,6 +265,13 @@ impl Trust {
     /// What the numbers of a peer's heartbeats tell of those that did not come.
     pub fn loss(&self, node: &NodeName) -> Option<Loss> {
         self.names.get(node).map(|known| known.loss)
+    }
+
+    /// A copy was sent to an address of this host, and not to the group.
+    pub fn note_direct_copy(&mut self, node: &NodeName) {
+        if let Some(known) = self.names.get_mut(node) {
+            known.loss.direct_copies += 1;
+        }
     }
 
     /// Who signs, and with which of this many secrets.

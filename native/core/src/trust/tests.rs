@@ -147,7 +147,7 @@ fn row_3_what_was_overtaken_is_taken_once_and_lost_no_more() {
         assert_eq!(table.hear(at(9000), &claim(7, 2, -900_000)), Ok(Acceptance::Late));
         assert_eq!(table.hear(at(9000), &claim(7, 2, -900_000)), Err(Refusal::Replayed));
         assert_eq!(table.hear(at(9000), &claim(7, 64, 1900)), Ok(Acceptance::Late));
-        let loss = Loss { received: 4, missing: 61, late: 2, copies: 0 };
+        let loss = Loss { received: 4, missing: 61, late: 2, ..Loss::default() };
         assert_eq!(table.loss(), loss);
     }
 }
@@ -313,6 +313,20 @@ fn row_11_who_starts_again_shares_its_name_with_nobody() {
     // One that was silent for longer than two gaps is back, as of a machine that was suspended.
     assert!(table.hear(at(120_000), &claim(199, 3, 120_000)).is_ok());
     assert_eq!(table.trust.take_finding(), None);
+}
+
+#[test]
+fn row_11_recorded_heartbeats_of_a_former_life_are_no_other_beam() {
+    let mut table = knowing(Authentication::Compatible);
+    assert_eq!(table.hear(at(1000), &claim(5, 1, -900_000)), Ok(Acceptance::Unproven));
+    table.trust.take_finding();
+    assert_eq!(table.hear(at(2000), &claim(7, 2, 2000)), Ok(Acceptance::Next));
+    assert_eq!(table.hear(at(3000), &claim(5, 2, -898_000)), Ok(Acceptance::Next));
+    assert_eq!(table.hear(at(4000), &claim(7, 3, 4000)), Ok(Acceptance::Next));
+    assert_eq!(table.trust.take_finding(), None);
+    // It turns out to be there after all.
+    assert_eq!(table.hear_echo(at(5000), claim(5, 3, -896_000)), Ok(Acceptance::Next));
+    assert_eq!(table.trust.take_finding(), Some(Event::NameShared(peer())));
 }
 
 #[test]

@@ -72,6 +72,13 @@ fn a_copy_counts_as_heard_on_the_interface_that_it_came_by() {
         }
     }
     assert_eq!(silent, [""; 0]);
+    let direct = RecvMeta { destination: Some([10, 0, 0, 1].into()), ..from(9) };
+    assert!(matches!(
+        host.node.receive(secs(39), &direct, &heartbeat(19, 0)),
+        Some(Received::Copy(_))
+    ));
+    let loss = host.node.loss(&name("peer@host")).expect("it signs");
+    assert_eq!((loss.received, loss.copies, loss.direct_copies), (19, 19, 1));
     let rejoined = host.check(secs(60));
     assert_eq!(rejoined.len(), 4, "{rejoined:?}");
 }
