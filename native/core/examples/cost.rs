@@ -4,8 +4,8 @@
 //! cargo run -q --release -p native_gossip_core --example cost [PACKETS]
 //! ```
 //!
-//! Prints nanoseconds a packet: to receive one, and to make one. The system call that receives it comes
-//! on top, about as much again.
+//! Prints nanoseconds a packet: to receive one, and to make one. The system call that receives it is
+//! not in it.
 
 #![allow(clippy::indexing_slicing)]
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types)]
