@@ -28,7 +28,8 @@ defmodule NativeGossip.MixProject do
   def application do
     [
       mod: {NativeGossip.Application, []},
-      extra_applications: if(developing?(), do: [:logger, :crypto], else: [:logger])
+      # crypto is for mix native_gossip.gen.secret; libcluster brings it into each release anyway.
+      extra_applications: [:logger, :crypto]
     ]
   end
 
