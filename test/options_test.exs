@@ -81,7 +81,42 @@ defmodule NativeGossip.OptionsTest do
       "\u00A0",
       ["a", ""],
       ["a", " "],
-      ["a", nil]
+      ["a", nil],
+      Enum.map(1..9, &"secret #{&1}")
+    ],
+    seal: [nil, "false", 0, :no],
+    authentication: [nil, "required", true, :require, [:required]],
+    cluster: [
+      "",
+      " ",
+      "blue\n",
+      " blue",
+      :blue,
+      ~c"blue",
+      ["blue"],
+      1,
+      <<255>>,
+      String.duplicate("b", 256)
+    ],
+    allow: [
+      "",
+      [],
+      :all,
+      [nil],
+      ["*" | "*"],
+      ~c"*@*",
+      # What no name matches: it has one @ and no white space.
+      "app",
+      "app-1",
+      "@",
+      "app@",
+      "@10.0.0.1",
+      "a@b@c",
+      "*@*@*",
+      "app *@*",
+      "app-*@10.0.*\n",
+      <<"app@", 255>>,
+      String.duplicate("*", 256)
     ],
     seeds: [
       nil,
@@ -199,6 +234,49 @@ defmodule NativeGossip.OptionsTest do
     end
   end
 
+  test "more than 64 patterns are refused, and 64 are not" do
+    patterns = for n <- 1..65, do: "app-#{n}@*"
+    assert Options.validate!([allow: tl(patterns)], :lan).allow == tl(patterns)
+
+    assert_raise ArgumentError, ~r/option :allow .+ 1 to 64 patterns .+ got: 65 of them/, fn ->
+      Options.validate!([allow: patterns], :lan)
+    end
+  end
+
+  test "more than 8 secrets are refused and not shown, and 8 are not" do
+    secrets = for n <- 1..9, do: "hunter2 #{n}"
+    assert Options.validate!([secret: tl(secrets)], :lan).secret == tl(secrets)
+    message = refusal(secret: secrets)
+    assert message =~ "1 to 8 strings; no string is blank, got: 9 of them, not shown"
+    refute message =~ "hunter2"
+  end
+
+  test "allow is one pattern or several, and each option of trust is taken as it is given" do
+    for {given, value} <- [
+          {"*", ["*"]},
+          {"app-?@10.0.*", ["app-?@10.0.*"]},
+          {["app-*", "db@höst", "app-*"], ["app-*", "db@höst"]},
+          {nil, []}
+        ] do
+      assert Options.validate!([allow: given], :lan).allow == value
+    end
+
+    config = [secret: "s3cret", seal: false, authentication: :required, cluster: "blue"]
+    assert %{seal: false, authentication: :required} = options = Options.validate!(config, :lan)
+    assert options.cluster == "blue"
+  end
+
+  test "what heartbeats are is told by secret and seal" do
+    for {config, heartbeats} <- [
+          {[], :plain},
+          {[cluster: "blue", authentication: :compatible, seal: true], :plain},
+          {[secret: "s3cret"], :sealed},
+          {[secret: "s3cret", seal: false], :signed}
+        ] do
+      assert config |> Options.validate!(:lan) |> Options.heartbeats() == heartbeats
+    end
+  end
+
   test "an unknown option is refused, with those that there are" do
     message =
       assert_raise(ArgumentError, fn -> Options.validate!([multicast_adr: 1], :lan) end).message
@@ -212,6 +290,10 @@ defmodule NativeGossip.OptionsTest do
           multicast_adr: :multicast_addr,
           multicast_interface: :multicast_if,
           secrets: :secret,
+          seals: :seal,
+          authenticate: :authentication,
+          clusters: :cluster,
+          allowed: :allow,
           Secret: :secret,
           seed: :seeds,
           hearbeat_interval: :heartbeat_interval,
@@ -274,6 +356,10 @@ defmodule NativeGossip.OptionsTest do
              multicast_ttl: 1,
              broadcast_only: false,
              secret: [],
+             seal: true,
+             authentication: :compatible,
+             cluster: nil,
+             allow: [],
              seeds: [],
              heartbeat_interval: 5_000,
              max_peers: 4_096,

@@ -4,6 +4,9 @@ defmodule NativeGossip.Options do
     Boolean,
     IntegerRange,
     Interfaces,
+    Label,
+    OneOf,
+    Patterns,
     Rules,
     Secret,
     Seeds,
@@ -50,8 +53,35 @@ defmodule NativeGossip.Options do
       type: Secret,
       default: nil,
       doc:
-        "heartbeats are sealed with it, and plain without; of a list the first seals and every one opens, " <>
-          "so that it can be changed node by node"
+        "heartbeats are sealed and signed with it, and plain without; of a list the first seals and signs, " <>
+          "and every one opens and verifies, so that it can be changed node by node"
+    ],
+    seal: [
+      type: {Boolean, :strict},
+      default: true,
+      doc:
+        "with a secret: `false` sends heartbeats plain and signed, and takes plain ones: the road from a " <>
+          "plain cluster to a secret"
+    ],
+    authentication: [
+      type: {OneOf, [:compatible, :required]},
+      default: :compatible,
+      doc:
+        "`:required` takes only signed heartbeats that are not recorded; `:compatible` takes those of the " <>
+          "stock strategy, too"
+    ],
+    cluster: [
+      type: Label,
+      default: nil,
+      doc:
+        "a label: heartbeats that carry another one are not for this node, so clusters may share a group; " <>
+          "it is part of the key of signatures"
+    ],
+    allow: [
+      type: Patterns,
+      default: nil,
+      doc:
+        "the names of nodes that are heard, every one without it; checked before a name is an atom"
     ],
     seeds: [
       type: Seeds,
@@ -92,7 +122,8 @@ defmodule NativeGossip.Options do
 
   @typedoc """
   Complete and checked: an address is a tuple, `secret` a list, `multicast_if` nil, `:all` or a list
-  of addresses and names, `seeds` a list of `{host, port}`. All addresses are of one family.
+  of addresses and names, `seeds` a list of `{host, port}`, `allow` a list, empty where every name is heard.
+  All addresses are of one family.
   """
   @type t :: %__MODULE__{
           port: :inet.port_number(),
@@ -102,6 +133,10 @@ defmodule NativeGossip.Options do
           multicast_ttl: 0..255,
           broadcast_only: boolean,
           secret: [binary],
+          seal: boolean,
+          authentication: :compatible | :required,
+          cluster: String.t() | nil,
+          allow: [String.t()],
           seeds: [{:inet.ip_address() | String.t(), :inet.port_number()}],
           heartbeat_interval: pos_integer,
           max_peers: pos_integer,
@@ -151,11 +186,15 @@ defmodule NativeGossip.Options do
     end
   end
 
+  @typedoc "How heartbeats are sent: sealed and signed, plain and signed, or plain."
+  @type heartbeats :: :sealed | :signed | :plain
+
   @doc """
-  Whether heartbeats are sealed by a secret, or plain.
+  What a secret does for the heartbeats: without one they are plain.
   """
-  @spec heartbeats(t) :: :sealed | :plain
+  @spec heartbeats(t) :: heartbeats
   def heartbeats(%__MODULE__{secret: []}), do: :plain
+  def heartbeats(%__MODULE__{seal: false}), do: :signed
   def heartbeats(%__MODULE__{}), do: :sealed
 
   # What follows from another option where nothing is given.

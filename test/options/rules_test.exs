@@ -95,17 +95,66 @@ defmodule NativeGossip.Options.RulesTest do
   test "a secret that is nil is taken and warned of, one that is left out is not" do
     assert warnings(secret: nil) == [{:option_warning, %{warning: :secret_nil}}]
     assert warnings([]) == []
-    assert warnings(secret: "s3cret") == []
+    assert warnings(secret: "a secret that is long") == []
+  end
+
+  test "to demand signatures, or to leave seals out, is refused where there is no secret" do
+    for {option, wrong, right} <- [
+          {:authentication, :required, :compatible},
+          {:seal, false, true}
+        ] do
+      for config <- [[{option, wrong}], [{option, wrong}, secret: nil]] do
+        message = assert_raise(ArgumentError, fn -> Options.validate!(config, :lan) end).message
+        assert message =~ "topology :lan, option #{inspect(option)} of NativeGossip.Strategy: "
+        assert message =~ "expected #{inspect(right)} without option secret"
+        assert message =~ ~r/set the secret .+, or leave #{option} out, got: #{inspect(wrong)}$/
+      end
+
+      assert %{} = Options.validate!([{option, wrong}, secret: "s3cret"], :lan)
+      assert %{} = Options.validate!([{option, right}], :lan)
+    end
+  end
+
+  test "a secret that is short is warned of, and one of the documentation before that" do
+    short = [{:option_warning, %{warning: :secret_short}}]
+    documented = [{:option_warning, %{warning: :secret_documented}}]
+    long = String.duplicate("x", 16)
+
+    for {secret, expected} <- [
+          {String.duplicate("x", 15), short},
+          {[long, "short"], short},
+          {<<0::120>>, short},
+          {long, []},
+          {<<0::128>>, []},
+          {"somepassword", documented},
+          {[long, "choose-one"], documented},
+          {["short", "somepassword"], documented}
+        ] do
+      assert warnings(secret: secret) == expected
+    end
+
+    padded = {:option_warning, %{warning: :secret_padded}}
+    assert warnings(secret: "somepassword\n") == [padded | documented]
+  end
+
+  test "no warning shows a secret" do
+    for secret <- ["hunter2", "hunter2\n", "somepassword"],
+        {name, fields} <- warnings(secret: secret) do
+      refute NativeGossip.Events.sentence(name, fields) =~ String.trim(secret)
+      refute inspect(fields) =~ String.trim(secret)
+    end
   end
 
   test "a secret with white space at its ends is taken as it is, and warned of" do
-    for secret <- ["s3cret\n", "s3cret\r\n", " s3cret", "\ts3cret", ["s3cret", "other "]] do
+    long = "a secret that is long"
+
+    for secret <- [long <> "\n", long <> "\r\n", " " <> long, "\t" <> long, [long, long <> " "]] do
       assert Options.validate!([secret: secret], :lan).secret == List.wrap(secret)
       assert warnings(secret: secret) == [{:option_warning, %{warning: :secret_padded}}]
     end
 
     # Not text: bytes at its ends that look like white space are none.
-    assert warnings(secret: <<0x20, 0xFF, 0x80, 0x0A>>) == []
+    assert warnings(secret: <<0x20, 0xFF, 0x80, 0::128, 0x0A>>) == []
     assert warnings(secret: "a phrase of words") == []
   end
 

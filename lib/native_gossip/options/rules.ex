@@ -14,11 +14,30 @@ defmodule NativeGossip.Options.Rules do
   """
   @spec check(Options.t(), config :: keyword) :: :ok | {:error, refusal}
   def check(options, config) do
-    with :ok <- check_group(options, config),
+    with :ok <- check_trust(options),
+         :ok <- check_group(options, config),
          :ok <- check_families(options, config) do
       check_scopes(options, config)
     end
   end
+
+  defp check_trust(%{secret: [], authentication: :required}) do
+    expected =
+      ":compatible without option secret, as only a secret verifies a heartbeat: set the secret of the " <>
+        "cluster, or leave authentication out"
+
+    {:error, {:authentication, expected, ":required"}}
+  end
+
+  defp check_trust(%{secret: [], seal: false}) do
+    expected =
+      "true without option secret, as heartbeats are plain then anyway: set the secret of the cluster, " <>
+        "or leave seal out"
+
+    {:error, {:seal, expected, "false"}}
+  end
+
+  defp check_trust(_options), do: :ok
 
   defp check_group(%{broadcast_only: broadcast_only?} = options, config) do
     case {broadcast_only?, Address.family(options.multicast_addr),
@@ -90,7 +109,8 @@ defmodule NativeGossip.Options.Rules do
   """
   @spec warnings(Options.t(), config :: keyword, {family :: atom, name :: atom}) :: [Events.t()]
   def warnings(options, config, os \\ :os.type()) do
-    unsealed(config) ++ padded_secret(options.secret) ++ network(options, os)
+    unsealed(config) ++
+      padded_secret(options.secret) ++ weak_secret(options.secret) ++ network(options, os)
   end
 
   # As System.get_env/1 returns where the variable is not set.
@@ -102,6 +122,15 @@ defmodule NativeGossip.Options.Rules do
 
   defp padded_secret(secrets) do
     if Enum.any?(secrets, &Secret.padded?/1), do: [warning(:secret_padded, %{})], else: []
+  end
+
+  # The first is told alone: who replaces it takes a better one.
+  defp weak_secret(secrets) do
+    cond do
+      Enum.any?(secrets, &Secret.documented?/1) -> [warning(:secret_documented, %{})]
+      Enum.any?(secrets, &Secret.short?/1) -> [warning(:secret_short, %{})]
+      true -> []
+    end
   end
 
   defp network(%{broadcast_only: true} = options, _os) do
