@@ -9,7 +9,7 @@ defmodule NativeGossip do
   name, give the pid of a strategy instead: `topologies/0` has them.
   """
 
-  alias NativeGossip.{Native, Topologies}
+  alias NativeGossip.{Events, Native, Topologies}
 
   @typedoc "The name of a topology in the configuration of libcluster."
   @type topology :: atom
@@ -26,15 +26,60 @@ defmodule NativeGossip do
 
   @doc """
   What a topology has counted since its strategy started: heartbeats `sent`, packets `received`,
-  heartbeats of other nodes (`accepted`), peers `announced`, own heartbeats that came back (`echoed`), and
-  packets refused, by cause: `malformed`, `name`, `undecryptable`, `unsealed`, `over_limit`.
+  heartbeats of other nodes (`accepted`) and those of them that are signed with none of our secrets
+  (`accepted_unsigned`), copies of them that came by another way (`copied`), peers `announced`, own heartbeats
+  that came back (`echoed`), and packets refused, by cause: `malformed`, `name`, `undecryptable`, `unsealed`,
+  `signature`, `unsigned`, `stale`, `replayed`, `twin`, `cluster`, `filtered`, `over_limit`.
 
   Calls no process, and never waits. Raises `ArgumentError` with the topologies that run where the given one
   does not, or runs more than once.
   """
   @spec counters(topology | pid) :: %{atom => non_neg_integer}
-  def counters(topology_or_pid) do
+  def counters(topology_or_pid), do: topology_or_pid |> loop!() |> Native.counters()
+
+  @doc """
+  Has this node say that it is about to stop, so that nobody connects to it any more.
+
+  With a secret, four signed heartbeats within a second say so. Then, and without a secret at once, no more
+  heartbeats are sent and no peers are connected to. Nodes of this strategy connect to this one no more until
+  it speaks again; nodes of the stock strategy hear nothing new of it. Nobody is disconnected.
+
+  For a rolling deploy, call it before the supervisors stop, and give the heartbeats their second:
+
+      # in the module of your application
+      def prep_stop(state) do
+        for {topology, _} <- NativeGossip.topologies(), do: NativeGossip.drain(topology)
+        Process.sleep(1_000)
+        state
+      end
+
+  It is for good: only a strategy that starts again speaks again, so its supervisor ends it as well. Returns
+  before the heartbeats are sent; a second call changes nothing. Raises as `counters/1`.
+  """
+  @spec drain(topology | pid) :: :ok
+  def drain(topology_or_pid) do
+    {topology, _strategy, loop} = Topologies.find!(topology_or_pid)
+    :ok = Native.drain(loop)
+    Events.log(topology, {:node_drained, %{}})
+  end
+
+  @doc """
+  Which nodes sign: counts of the names whose heartbeats were taken within the last day, each by its last one.
+
+      NativeGossip.readiness(:lan)
+      #=> %{signed: [7, 2], unsigned: 1}
+
+  `signed` has a count for each secret, in the order of option `secret`: while a secret is changed, the old one
+  may go when its count is 0 on every node. `unsigned` are those that do not sign, or with none of our secrets:
+  at 0, `authentication: :required` refuses nobody who was heard. This node itself is not among them.
+
+  The counts are up to a second old. Without a secret, `signed` is `[]`. Raises as `counters/1`.
+  """
+  @spec readiness(topology | pid) :: %{signed: [non_neg_integer], unsigned: non_neg_integer}
+  def readiness(topology_or_pid), do: topology_or_pid |> loop!() |> Native.readiness()
+
+  defp loop!(topology_or_pid) do
     {_topology, _strategy, loop} = Topologies.find!(topology_or_pid)
-    Native.counters(loop)
+    loop
   end
 end

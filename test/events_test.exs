@@ -30,13 +30,16 @@ defmodule NativeGossip.EventsTest do
          "secret, while this node has one. Give it the same (option secret)"},
     group_joined:
       {%{group: @group, interface: @eth0, heartbeats: :sealed},
-       "joined 233.252.1.32 on eth0 (10.0.0.5), heartbeats sealed"},
+       "joined 233.252.1.32 on eth0 (10.0.0.5), heartbeats sealed and signed"},
     group_joined:
       {%{group: @group_v6, interface: @eth0_v6, heartbeats: :plain},
        "joined ff02::1:32 on eth0 (fe80::5), heartbeats plain"},
     broadcast_chosen:
       {%{target: {{10, 0, 0, 255}, 45_892}, heartbeats: :sealed},
-       "sending to 10.0.0.255:45892 by broadcast, heartbeats sealed"},
+       "sending to 10.0.0.255:45892 by broadcast, heartbeats sealed and signed"},
+    broadcast_chosen:
+      {%{target: {{10, 0, 0, 255}, 45_892}, heartbeats: :signed},
+       "sending to 10.0.0.255:45892 by broadcast, heartbeats signed"},
     group_left: {%{group: @group, interface: @eth0}, "left 233.252.1.32 on eth0 (10.0.0.5)"},
     peers_silent:
       {%{group: @group, interface: @eth0},
@@ -48,6 +51,29 @@ defmodule NativeGossip.EventsTest do
        ~s|unable to connect to :"never_an_atom@10.0.0.5"; trying again while it is heard. Both | <>
          "nodes need the same cookie, and this one has to reach the other's name, its epmd and its " <>
          "distribution port"},
+    clock_off:
+      {%{node: "never_an_atom@10.0.0.5", off_ms: -780_000},
+       ~s|the clock of :"never_an_atom@10.0.0.5" is 13 min behind this node's; its heartbeats are taken, | <>
+         "as they answer this node's. Set the wrong one of both clocks (NTP)"},
+    unproven:
+      {%{node: "never_an_atom@10.0.0.5", off_ms: 7_200_000},
+       ~s|the clock of :"never_an_atom@10.0.0.5" is 2 h ahead of this node's, or its heartbeat was | <>
+         "recorded; it is taken, as option authentication is :compatible. Set the wrong one of both " <>
+         "clocks (NTP); if both are right, somebody sends recorded heartbeats"},
+    clock_moved:
+      {%{node: "never_an_atom@10.0.0.5", by_ms: 978_307_200_000, off_ms: 978_307_200_250},
+       ~s|the clock of :"never_an_atom@10.0.0.5" was set 11323 days ahead; it is 11323 days ahead of | <>
+         "this node's now"},
+    clock_moved:
+      {%{node: "never_an_atom@10.0.0.5", by_ms: -90_000, off_ms: -60_000},
+       ~s|the clock of :"never_an_atom@10.0.0.5" was set 90 s back; it is right now|},
+    clock_stepped:
+      {%{by_ms: -31_500},
+       "the clock of this host was set 31 s back; other nodes hear from this one as if it had started now"},
+    name_shared:
+      {%{node: "never_an_atom@10.0.0.5"},
+       ~s|two BEAMs speak as :"never_an_atom@10.0.0.5", and each is taken for the other. Give one of them | <>
+         "another name"},
     fault_raised:
       {%{fault: :scan, step: :interfaces, code: 24, text: "Too many open files"},
        "cannot list the interfaces of this host: Too many open files; trying again. Raise the " <>
@@ -63,6 +89,14 @@ defmodule NativeGossip.EventsTest do
       {%{node: :nonode@nohost},
        "this node is no longer alive: it sends no heartbeats until Node.start/2 gives it a name"},
     node_named: {%{node: :a@h}, "alive as a@h: sending heartbeats"},
+    node_drained:
+      {%{},
+       "this node leaves: it says so where it has a secret, then sends no heartbeats and connects to nobody"},
+    cookie_weak:
+      {%{},
+       "the cookie of this node was made by Erlang and has 36 bits: whoever forges a heartbeat can find it " <>
+         "by trying. Give all nodes one of your own, as of openssl rand -hex 32, or set authentication: " <>
+         ":required"},
     schedulers_crowded:
       {%{loops: 12, schedulers: 10},
        "12 loops hold all 10 dirty IO schedulers of this BEAM, and files wait for them: start it " <>
@@ -101,6 +135,14 @@ defmodule NativeGossip.EventsTest do
        "a secret begins or ends with white space, which is part of it, so a node that has it without " <>
          "is not found. Files often end with a newline; String.trim/1 takes it away, on all nodes"},
     option_warning:
+      {%{warning: :secret_documented},
+       "a secret is one that papers show, so everybody knows it. Take one of mix native_gossip.gen.secret; " <>
+         "with a list as secret it is changed node by node"},
+    option_warning:
+      {%{warning: :secret_short},
+       "a secret has fewer than 16 bytes: whoever records one heartbeat can find it by trying. Take one of " <>
+         "mix native_gossip.gen.secret; with a list as secret it is changed node by node"},
+    option_warning:
       {%{warning: :unused_interfaces},
        "broadcast_only is set, and multicast_if has no effect on broadcasts: multicast_addr, the " <>
          "broadcast address of one network, says which interface sends"}
@@ -129,12 +171,31 @@ defmodule NativeGossip.EventsTest do
     assert Events.telemetry(:group_joined) == [:native_gossip, :group, :joined]
   end
 
-  test "every cause of a refusal has a meaning, and only what a large cluster starts with is no warning" do
+  test "a clock that was set to the right time is no warning, and one that was set to a wrong one is" do
+    for {off_ms, level} <- [
+          {60_000, :info},
+          {-60_000, :info},
+          {60_001, :warning},
+          {-90_000, :warning}
+        ] do
+      fields = %{node: "a@h", by_ms: 90_000, off_ms: off_ms}
+      assert Events.level(:clock_moved, fields) == level
+    end
+  end
+
+  test "every cause of a refusal has a meaning, and a warning where something may be wrong" do
     for {cause, level, part} <- [
           {:malformed, :warning, "no heartbeat, or a sealed one"},
           {:name, :warning, "a name that no node can have"},
           {:undecryptable, :warning, "option secret"},
           {:unsealed, :warning, "option secret"},
+          {:signature, :warning, "option secret"},
+          {:unsigned, :warning, "option authentication"},
+          {:stale, :warning, "Set the clocks (NTP)"},
+          {:replayed, :warning, "somebody sends recorded ones"},
+          {:twin, :warning, "two machines speak as one node"},
+          {:cluster, :info, "option cluster"},
+          {:filtered, :info, "option allow"},
           {:over_limit, :info, "option max_peers"}
         ] do
       source = {{0xFD00, 0, 0, 0, 0, 0, 0, 9}, 45_892}

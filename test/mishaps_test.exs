@@ -206,7 +206,10 @@ defmodule NativeGossip.MishapsTest do
       assert {:error, :on_load_failure} =
                Beam.call(beam, :code, :load_binary, [Native, file, binary])
 
-      stubs = [counters: 1, load: 0, loops: 0, open: 2, report: 3, seeds: 2, serve: 4]
+      stubs =
+        [counters: 1, drain: 1, load: 0, loops: 0, open: 2] ++
+          [readiness: 1, report: 3, seeds: 2, serve: 4]
+
       assert Native.__info__(:functions) == stubs
     end
 

@@ -30,6 +30,24 @@ defmodule NativeGossipTest do
     for pid <- [lan, wan], do: assert(%{sent: 0} = NativeGossip.counters(pid))
   end
 
+  test "before anybody is heard no name signs and none does not, with a count for each secret" do
+    for {secret, signed} <- [{nil, []}, {"hunter2", [0]}, {["hunter2", "hunter3"], [0, 0]}] do
+      spec = Topology.spec(FreePort.udp(), secret: secret)
+      start_supervised!({Cluster.Supervisor, [[lan: spec]]}, id: secret)
+      read = fn -> NativeGossip.readiness(:lan) end
+      Await.until("the loop has said it", read, &(&1 == %{unsigned: 0, signed: signed}))
+      stop_supervised!(secret)
+    end
+  end
+
+  test "a topology that does not run is neither drained nor asked who signs" do
+    start([:lan])
+
+    for asked <- [:lann, self()], call <- [&NativeGossip.drain/1, &NativeGossip.readiness/1] do
+      assert_raise ArgumentError, ~r/Those that run are: :lan\./, fn -> call.(asked) end
+    end
+  end
+
   test "a topology that does not run is refused with those that do" do
     start([:lan, :wan])
 

@@ -37,6 +37,18 @@ defmodule NativeGossip.PapersTest do
     assert shown != []
   end
 
+  test "each secret that the papers show is one that a strategy warns of" do
+    shown =
+      for paper <- @papers,
+          text = File.read!(paper),
+          pattern <- [~r/GOSSIP_SECRET=([^\s"$]+)/, ~r/`\["(\w+)"(?:, "(\w+)")?\]`/],
+          [_ | secrets] <- Regex.scan(pattern, text),
+          do: secrets
+
+    assert Enum.uniq(List.flatten(shown)) -- ~w(choose-one old new) == []
+    for secret <- List.flatten(shown), do: assert(Options.Secret.documented?(secret), secret)
+  end
+
   test "each file that the package and the documentation are made of is there" do
     project = Mix.Project.config()
     docs = project[:docs].()

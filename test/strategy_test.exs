@@ -13,7 +13,7 @@ defmodule NativeGossip.StrategyTest do
   @ours :"ours@127.0.0.1"
 
   # What is counted beside the refusals.
-  @no_refusals [:sent, :received, :accepted, :announced, :echoed]
+  @no_refusals [:sent, :received, :accepted, :accepted_unsigned, :copied, :announced, :echoed]
 
   setup_all do
     :ok = Inside.become(@ours)
@@ -83,7 +83,7 @@ defmodule NativeGossip.StrategyTest do
     await_counter(strategy, :echoed)
     for _ <- 1..20, do: ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
     assert %{announced: 1} = await_counter(strategy, :accepted, 20)
-    assert_received {:connect, :"friend@10.0.0.7"}
+    assert_receive {:connect, :"friend@10.0.0.7"}, 5_000
     refute_received {:connect, _}
   end
 
@@ -251,7 +251,7 @@ defmodule NativeGossip.StrategyTest do
     refute_received {:connect, _}
   end
 
-  test "each start says whether heartbeats are sealed or plain", %{port: port} do
+  test "each start says whether heartbeats are sealed, signed or plain", %{port: port} do
     :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
     on_exit(&LogLines.detach/0)
     joined = "joined 233.252.1.32 on lo (127.0.0.1), heartbeats "
@@ -259,16 +259,80 @@ defmodule NativeGossip.StrategyTest do
 
     for {options, said} <- [
           {[], joined <> "plain"},
-          {[secret: "s3cret"], joined <> "sealed"},
+          {[secret: "s3cret"], joined <> "sealed and signed"},
+          {[secret: "s3cret", seal: false], joined <> "signed"},
           {broadcast, "sending to 127.255.255.255:#{port} by broadcast, heartbeats plain"},
           {[secret: "s3cret"] ++ broadcast,
-           "sending to 127.255.255.255:#{port} by broadcast, heartbeats sealed"}
+           "sending to 127.255.255.255:#{port} by broadcast, heartbeats sealed and signed"}
         ] do
       start(port, options)
       assert_receive {:line, :info, ^said}, 5_000
       stop_supervised!(Cluster.Supervisor)
       refute_received {:line, :info, _}
     end
+  end
+
+  test "a cookie made by Erlang is warned of once at the start, unless strangers are not heard",
+       %{
+         port: port
+       } do
+    :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
+    on_exit(&LogLines.detach/0)
+    cookie = :erlang.get_cookie()
+    on_exit(fn -> :erlang.set_cookie(cookie) end)
+    secret = String.duplicate("long", 8)
+
+    for {cookie, options, told?} <- [
+          {:QWERTYUIOPASDFGHJKLZ, [], true},
+          {:QWERTYUIOPASDFGHJKLZ, [secret: secret], true},
+          {:QWERTYUIOPASDFGHJKLZ, [secret: secret, authentication: :required], false},
+          {:qwertyuiopasdfghjklz, [], false},
+          {:QWERTYUIOPASDFGHJKL, [], false}
+        ] do
+      :erlang.set_cookie(cookie)
+      strategy = start(port, options)
+      await_counter(strategy, :echoed)
+      line = Events.sentence(:cookie_weak, %{})
+      if told?, do: assert_received({:line, :warning, ^line})
+      refute_received {:line, :warning, _}
+      stop_supervised!(Cluster.Supervisor)
+    end
+  end
+
+  test "the weak secret of an option is warned of at the start, without the secret", %{port: port} do
+    :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
+    on_exit(&LogLines.detach/0)
+    start(port, secret: ["somepassword", "hunter2"], authentication: :required)
+    line = Events.sentence(:option_warning, %{warning: :secret_documented})
+    assert_receive {:line, :warning, ^line}
+    refute_received {:line, :warning, _}
+  end
+
+  test "a node that is drained sends its burst and no more, and connects to nobody", %{port: port} do
+    :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
+    on_exit(&LogLines.detach/0)
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+
+    for options <- [[], [secret: "s3cret", seal: false]] do
+      strategy = start(port, options)
+      await_counter(strategy, :echoed)
+      assert NativeGossip.drain(:lan) == :ok
+      line = Events.sentence(:node_drained, %{})
+      assert_receive {:line, :info, ^line}
+      sent = quiet(strategy)
+      ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
+      await_counter(strategy, :accepted)
+      assert %{sent: ^sent, announced: 0} = NativeGossip.counters(strategy)
+      refute_received {:connect, _}
+      stop_supervised!(Cluster.Supervisor)
+    end
+  end
+
+  # How many heartbeats were sent, once there were no more for a second: five of the longest gaps.
+  defp quiet(strategy) do
+    %{sent: sent} = NativeGossip.counters(strategy)
+    Process.sleep(1_000)
+    if NativeGossip.counters(strategy).sent == sent, do: sent, else: quiet(strategy)
   end
 
   test "with the debug flag, set at any time, the stock strategy's lines are logged", %{

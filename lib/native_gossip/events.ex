@@ -46,6 +46,34 @@ defmodule NativeGossip.Events do
       telemetry: [:peer, :unreachable],
       doc: "a node that is heard cannot be connected to"
     ],
+    clock_off: [
+      level: :warning,
+      telemetry: [:clock, :off],
+      doc:
+        "a node's clock is wrong, or this one's; its heartbeats proved to be new, and are taken"
+    ],
+    unproven: [
+      level: :warning,
+      telemetry: [:clock, :unproven],
+      doc:
+        "the same, and the heartbeat may be recorded: it was taken as option `authentication` is " <>
+          "`:compatible`"
+    ],
+    clock_moved: [
+      level: :warning,
+      telemetry: [:clock, :moved],
+      doc: "the clock of a node that is known was set"
+    ],
+    clock_stepped: [
+      level: :info,
+      telemetry: [:clock, :stepped],
+      doc: "the clock of this host was set"
+    ],
+    name_shared: [
+      level: :warning,
+      telemetry: [:name, :shared],
+      doc: "two BEAMs have one name, which may be this node's"
+    ],
     fault_raised: [
       level: :warning,
       telemetry: [:fault, :raised],
@@ -70,6 +98,17 @@ defmodule NativeGossip.Events do
       level: :info,
       telemetry: [:node, :named],
       doc: "this node, which had no name, has one"
+    ],
+    node_drained: [
+      level: :info,
+      telemetry: [:node, :drained],
+      doc: "`NativeGossip.drain/1` was called: this node says that it leaves, then nothing more"
+    ],
+    cookie_weak: [
+      level: :warning,
+      telemetry: [:cookie, :weak],
+      doc:
+        "the cookie was made by Erlang, so that it can be found by trying, and strangers are heard"
     ],
     schedulers_crowded: [
       level: :warning,
@@ -111,6 +150,30 @@ defmodule NativeGossip.Events do
     unsealed:
       {:warning,
        "its sender has no secret, while this node has one. Give it the same (option secret)"},
+    signature:
+      {:warning,
+       "it is signed with another secret, or was forged or changed on its way. Give both nodes the same " <>
+         "(option secret)"},
+    unsigned:
+      {:warning,
+       "it is not signed, while this node takes signed ones alone (option authentication), or while the " <>
+         "node of its name signs. Give its sender this strategy and the secret; if it has them, somebody " <>
+         "forges it"},
+    stale:
+      {:warning,
+       "the clock of its sender or of this host is more than a minute off, or it was recorded. Set the " <>
+         "clocks (NTP); a node whose clock is off is taken once it has heard this one"},
+    replayed:
+      {:warning,
+       "it was received before. If it is no network that delays packets, somebody sends recorded ones: " <>
+         "see who does"},
+    twin:
+      {:warning,
+       "two machines speak as one node, as after a snapshot of one was started. Give one of them another " <>
+         "name, and start its BEAM again"},
+    # What was asked for.
+    cluster: {:info, "it is of another cluster (option cluster)"},
+    filtered: {:info, "no pattern of option allow matches the name of its node"},
     # Many names at once are what a large cluster starts with.
     over_limit:
       {:info, "more new names than are taken in (option max_peers), or packets that are too long"}
@@ -129,7 +192,8 @@ defmodule NativeGossip.Events do
   | event | level | telemetry | meaning |
   |---|---|---|---|
   #{Enum.map(@table, row)}
-  Packets refused as `over_limit` are told at the level of information.
+  Packets refused as `cluster`, `filtered` or `over_limit` are told at the level of information, and so is a
+  clock that was set to the right time.
   """
 
   import Cluster.Logger, only: [debug: 2, info: 2, warn: 2]
@@ -140,6 +204,9 @@ defmodule NativeGossip.Events do
   @type name :: atom
   @type t :: {name, fields :: %{optional(atom) => term}}
   @type level :: :debug | :info | :warning
+
+  # In ms. A clock that is off by no more is right: `trust/mod.rs` calls its stamps fresh.
+  @right 60_000
 
   # Addresses of a seed in one line.
   @shown 8
@@ -169,6 +236,7 @@ defmodule NativeGossip.Events do
   @doc "The level at which an event is logged."
   @spec level(name, fields :: map) :: level
   def level(:packets_refused, %{cause: cause}), do: elem(@refusals[cause], 0)
+  def level(:clock_moved, %{off_ms: off_ms}) when abs(off_ms) <= @right, do: :info
   def level(name, _fields), do: @table[name][:level]
 
   @doc """
@@ -186,7 +254,7 @@ defmodule NativeGossip.Events do
       iex> eth0 = %{name: "eth0", index: 2, address: {10, 0, 0, 5}}
       iex> fields = %{group: {233, 252, 1, 32}, interface: eth0, heartbeats: :sealed}
       iex> NativeGossip.Events.sentence(:group_joined, fields)
-      "joined 233.252.1.32 on eth0 (10.0.0.5), heartbeats sealed"
+      "joined 233.252.1.32 on eth0 (10.0.0.5), heartbeats sealed and signed"
   """
   @spec sentence(name, fields :: map) :: String.t()
   def sentence(:heartbeat_sent, _), do: "heartbeat"
@@ -201,10 +269,10 @@ defmodule NativeGossip.Events do
   end
 
   def sentence(:group_joined, %{group: group, interface: interface, heartbeats: form}),
-    do: "joined #{address(group)} on #{interface(interface)}, heartbeats #{form}"
+    do: "joined #{address(group)} on #{interface(interface)}, heartbeats #{form(form)}"
 
   def sentence(:broadcast_chosen, %{target: target, heartbeats: form}),
-    do: "sending to #{socket_address(target)} by broadcast, heartbeats #{form}"
+    do: "sending to #{socket_address(target)} by broadcast, heartbeats #{form(form)}"
 
   def sentence(:group_left, %{group: group, interface: interface}),
     do: "left #{address(group)} on #{interface(interface)}"
@@ -222,6 +290,30 @@ defmodule NativeGossip.Events do
       "cookie, and this one has to reach the other's name, its epmd and its distribution port"
   end
 
+  def sentence(:clock_off, %{node: node, off_ms: off}) do
+    "the clock of #{node_name(node)} is #{off(off)}; its heartbeats are taken, as they answer this " <>
+      "node's. Set the wrong one of both clocks (NTP)"
+  end
+
+  def sentence(:unproven, %{node: node, off_ms: off}) do
+    "the clock of #{node_name(node)} is #{off(off)}, or its heartbeat was recorded; it is taken, as " <>
+      "option authentication is :compatible. Set the wrong one of both clocks (NTP); if both are right, " <>
+      "somebody sends recorded heartbeats"
+  end
+
+  def sentence(:clock_moved, %{node: node, by_ms: by, off_ms: off}) do
+    is = if abs(off) <= @right, do: "right", else: off(off)
+    "the clock of #{node_name(node)} was set #{moved(by)}; it is #{is} now"
+  end
+
+  def sentence(:clock_stepped, %{by_ms: by}) do
+    "the clock of this host was set #{moved(by)}; other nodes hear from this one as if it had started now"
+  end
+
+  def sentence(:name_shared, %{node: node}) do
+    "two BEAMs speak as #{node_name(node)}, and each is taken for the other. Give one of them another name"
+  end
+
   def sentence(:fault_raised, %{fault: _} = fault), do: Fault.raised(fault)
   def sentence(:fault_cleared, %{fault: _} = fault), do: Fault.cleared(fault)
 
@@ -234,6 +326,15 @@ defmodule NativeGossip.Events do
     do: "this node is no longer alive: it sends no heartbeats until Node.start/2 gives it a name"
 
   def sentence(:node_named, %{node: node}), do: "alive as #{node}: sending heartbeats"
+
+  def sentence(:node_drained, _) do
+    "this node leaves: it says so where it has a secret, then sends no heartbeats and connects to nobody"
+  end
+
+  def sentence(:cookie_weak, _) do
+    "the cookie of this node was made by Erlang and has 36 bits: whoever forges a heartbeat can find it by " <>
+      "trying. Give all nodes one of your own, as of openssl rand -hex 32, or set authentication: :required"
+  end
 
   def sentence(:schedulers_crowded, %{loops: loops, schedulers: schedulers}) do
     "#{loops} loops hold all #{schedulers} dirty IO schedulers of this BEAM, and files wait for them: " <>
@@ -264,6 +365,16 @@ defmodule NativeGossip.Events do
   def sentence(:option_warning, %{warning: :secret_padded}) do
     "a secret begins or ends with white space, which is part of it, so a node that has it without is not " <>
       "found. Files often end with a newline; String.trim/1 takes it away, on all nodes"
+  end
+
+  def sentence(:option_warning, %{warning: :secret_documented}) do
+    "a secret is one that papers show, so everybody knows it. Take one of mix native_gossip.gen.secret; with a " <>
+      "list as secret it is changed node by node"
+  end
+
+  def sentence(:option_warning, %{warning: :secret_short}) do
+    "a secret has fewer than 16 bytes: whoever records one heartbeat can find it by trying. Take one of " <>
+      "mix native_gossip.gen.secret; with a list as secret it is changed node by node"
   end
 
   def sentence(:option_warning, %{warning: :bound_to_one_address, address: address}) do

@@ -5,7 +5,7 @@ defmodule NativeGossip.Loop do
   It must not trap exits: a process that does so does not see them while it is inside a NIF.
   """
 
-  alias NativeGossip.{Events, Native, NodeWatch}
+  alias NativeGossip.{Cookie, Events, Native, NodeWatch, Options}
 
   # Between two slices the terms of the first one are freed, and whoever waits for this process
   # (a code purge, a suspend) gets its turn.
@@ -14,8 +14,12 @@ defmodule NativeGossip.Loop do
   # Where loops hold every dirty IO scheduler, files and code loading wait for the end of a slice.
   @crowded_slice 100
 
-  @typedoc "What is told of the topology: its name, and whether a secret seals its heartbeats."
-  @type about :: %{topology: atom, heartbeats: :sealed | :plain}
+  @typedoc "What is told of the topology: its name, how heartbeats are sent, and which are taken."
+  @type about :: %{
+          topology: atom,
+          heartbeats: Options.heartbeats(),
+          authentication: :compatible | :required
+        }
 
   @doc """
   Starts the process, linked to the owner of the loop.
@@ -34,8 +38,13 @@ defmodule NativeGossip.Loop do
   @doc false
   @spec serve(Native.t(), about, NodeWatch.t()) :: no_return
   def serve(loop, %{topology: topology} = about, watch) do
+    had_name? = NodeWatch.named?(watch)
     {news, watch} = NodeWatch.look(watch, Node.alive?(), now())
     if news, do: Events.log(topology, {news, %{node: node()}})
+    # Only with its name the node has the cookie that it will have.
+    named_now? = not had_name? and NodeWatch.named?(watch)
+    warnings = if named_now?, do: Cookie.warnings(about.authentication), else: []
+    Enum.each(warnings, &Events.log(topology, &1))
 
     slice = if crowded?(), do: @crowded_slice, else: @slice
     {state, events} = Native.serve(loop, node(), debug(), slice)

@@ -29,4 +29,8 @@ defmodule NativeGossip.NodeWatch do
   def look(:reported, true, _now), do: {:node_named, :named}
   def look(:named, false, _now), do: {:node_stopped, :reported}
   def look(watch, _alive?, _now), do: {nil, watch}
+
+  @doc "Whether the node had a name when it was looked at last."
+  @spec named?(t) :: boolean
+  def named?(watch), do: watch == :named
 end

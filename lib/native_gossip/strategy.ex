@@ -18,7 +18,7 @@ defmodule NativeGossip.Strategy do
   cannot be opened or joined is reported in the log, and tried again until it can.
 
   `connect`, `list_nodes` and the `debug` flag of libcluster have the meaning that they have for
-  every strategy. `NativeGossip.counters/1` tells what became of every packet.
+  every strategy. `NativeGossip` tells what became of every packet, and has a node say that it leaves.
   """
 
   use GenServer
@@ -55,7 +55,13 @@ defmodule NativeGossip.Strategy do
     refresh_interval = if cluster.list_nodes == @list_nodes, do: nil, else: @refresh_interval
     native = open(options, refresh_interval)
     warn_if_crowded(topology)
-    about = %{topology: topology, heartbeats: Options.heartbeats(options)}
+
+    about = %{
+      topology: topology,
+      heartbeats: Options.heartbeats(options),
+      authentication: options.authentication
+    }
+
     tell_broadcast(options, about)
     {:ok, loop} = Loop.start_link(native, about)
     parts = [loop, start_seeds(options, topology, native), Topologies.register(topology, native)]

@@ -33,6 +33,43 @@ defmodule NativeGossip.Events.Words do
   def on(nil), do: ""
   def on(name), do: " on #{name}"
 
+  @doc "How heartbeats are sent."
+  @spec form(NativeGossip.Options.heartbeats()) :: String.t()
+  def form(:sealed), do: "sealed and signed"
+  def form(:signed), do: "signed"
+  def form(:plain), do: "plain"
+
+  @doc """
+  A span of milliseconds, in the largest unit of which there are two.
+
+      iex> for ms <- [1_500, -119_000, 780_000, 7_200_000, 978_307_200_000] do
+      ...>   NativeGossip.Events.Words.span(ms)
+      ...> end
+      ["1.5 s", "119 s", "13 min", "2 h", "11323 days"]
+  """
+  @spec span(milliseconds :: integer) :: String.t()
+  def span(ms) when ms < 0, do: span(-ms)
+  def span(ms) when ms < 10_000, do: "#{Float.round(ms / 1_000, 1)} s"
+  def span(ms) when ms < 120_000, do: "#{div(ms, 1_000)} s"
+  def span(ms) when ms < 7_200_000, do: "#{div(ms, 60_000)} min"
+  def span(ms) when ms < 172_800_000, do: "#{div(ms, 3_600_000)} h"
+  def span(ms), do: "#{div(ms, 86_400_000)} days"
+
+  @doc """
+  Where a clock is, seen from this node's.
+
+      iex> NativeGossip.Events.Words.off(-780_000)
+      "13 min behind this node's"
+  """
+  @spec off(milliseconds :: integer) :: String.t()
+  def off(ms) when ms < 0, do: "#{span(ms)} behind this node's"
+  def off(ms), do: "#{span(ms)} ahead of this node's"
+
+  @doc "By how much a clock was set, and in which direction."
+  @spec moved(milliseconds :: integer) :: String.t()
+  def moved(ms) when ms < 0, do: "#{span(ms)} back"
+  def moved(ms), do: "#{span(ms)} ahead"
+
   @doc "The family of an address."
   @spec family(:inet.ip_address()) :: String.t()
   def family(address) when tuple_size(address) == 4, do: "IPv4"
