@@ -25,10 +25,13 @@ defmodule NativeGossip.Test.ReferencePeer do
 
   @doc "Seals any plaintext, also one that is no heartbeat; without a secret it stays as it is."
   @spec seal(binary, secret) :: binary
-  def seal(plaintext, nil), do: plaintext
+  def seal(plaintext, secret), do: seal(plaintext, secret, :crypto.strong_rand_bytes(16))
 
-  def seal(plaintext, secret) do
-    iv = :crypto.strong_rand_bytes(16)
+  @doc "The same with an IV that is not random."
+  @spec seal(binary, secret, iv :: binary) :: binary
+  def seal(plaintext, nil, _iv), do: plaintext
+
+  def seal(plaintext, secret, iv) do
     pad = 16 - rem(byte_size(plaintext), 16)
     padded = plaintext <> :binary.copy(<<pad>>, pad)
     iv <> :crypto.crypto_one_time(:aes_256_cbc, key(secret), iv, padded, true)
@@ -72,7 +75,8 @@ defmodule NativeGossip.Test.ReferencePeer do
   Opens the socket. Nothing it sends leaves the machine unless another interface is given.
 
   Options: `:port` (required), `:group` (`{233, 252, 1, 32}`), `:interface` (`{127, 0, 0, 1}`; it
-  sends and joins there), `:secret`, `:owner` (the caller).
+  sends and joins there), `:secret`, `:owner` (the caller), `:raw` (false): tells its owner
+  `{:packet, packet}` instead, of each one as it is.
   """
   @spec start_link(keyword) :: GenServer.on_start()
   def start_link(options) do
@@ -111,6 +115,7 @@ defmodule NativeGossip.Test.ReferencePeer do
          socket: socket,
          to: {group, port},
          secret: Keyword.get(options, :secret),
+         raw?: Keyword.get(options, :raw, false),
          owner: Keyword.fetch!(options, :owner)
        }}
     else
@@ -140,6 +145,11 @@ defmodule NativeGossip.Test.ReferencePeer do
   end
 
   @impl true
+  def handle_info({:udp, socket, _address, _port, packet}, %{socket: socket, raw?: true} = state) do
+    send(state.owner, {:packet, packet})
+    {:noreply, state}
+  end
+
   def handle_info({:udp, socket, _address, _port, packet}, %{socket: socket} = state) do
     case decode(packet, state.secret) do
       {:ok, name} -> send(state.owner, {:heard, name})
