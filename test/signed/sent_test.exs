@@ -87,6 +87,9 @@ defmodule NativeGossip.Signed.SentTest do
     signed_by = if signed?, do: 0
     read = SignedHeartbeat.read(packet, secrets, options[:cluster])
     assert {:ok, heartbeat, ^signed_by, ^form} = read
+    # What the stock strategy makes of it.
+    secret = if form == :sealed, do: secret()
+    assert ReferencePeer.decode(packet, secret) == {:ok, :"ours@127.0.0.1"}
     heartbeat
   end
 

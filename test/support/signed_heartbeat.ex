@@ -57,9 +57,14 @@ defmodule NativeGossip.Test.SignedHeartbeat do
   def encode(heartbeat, secret, options \\ []) do
     seal? = secret != nil and Keyword.get(options, :seal, true)
     iv = if seal?, do: Keyword.get_lazy(options, :iv, fn -> :crypto.strong_rand_bytes(16) end)
-    plaintext = sign(@prelude <> etf(heartbeat.name) <> trailer(heartbeat), heartbeat, secret, iv)
+    plaintext = append(@prelude <> etf(heartbeat.name), heartbeat, secret, iv)
     if seal?, do: seal(plaintext, secret, iv), else: plaintext
   end
+
+  @doc "The plaintext with its trailer, whatever it names; `iv` is nil where it stays plain."
+  @spec append(binary, t, secret :: binary | nil, iv :: binary | nil) :: binary
+  def append(plaintext, heartbeat, secret, iv),
+    do: sign(plaintext <> trailer(heartbeat), heartbeat, secret, iv)
 
   @doc "The bytes that `binary_to_term/1` is given of a name, as OTP 26 and later send it."
   @spec etf(String.t()) :: binary
