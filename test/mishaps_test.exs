@@ -10,7 +10,7 @@ defmodule NativeGossip.MishapsTest do
   alias NativeGossip.{Connector, Native, Options, Seeds, Strategy}
   alias NativeGossip.Dev.{Await, Beam, FreePort, Inside}
 
-  @secret "hunter2"
+  @secret "hunter2 and 20 letters"
 
   # Stands in for connect and list_nodes of a topology.
   def hang(test, node) do
@@ -23,7 +23,8 @@ defmodule NativeGossip.MishapsTest do
   def list, do: []
 
   defp config do
-    [port: FreePort.udp(), multicast_if: "127.0.0.1", seeds: "localhost", secret: @secret]
+    [port: FreePort.udp(), multicast_if: "127.0.0.1", seeds: "localhost", secret: @secret] ++
+      [authentication: :required, cluster: "blue", allow: "*", seal: false]
   end
 
   defp state(connect \\ {__MODULE__, :hang, [self()]}) do
