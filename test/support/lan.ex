@@ -59,6 +59,11 @@ defmodule NativeGossip.Test.Lan do
   @spec stock :: module
   def stock, do: Module.concat([Cluster, Strategy, Gossip])
 
+  @doc "The stock strategy where it is there; else ours, which sends the same packets without a secret."
+  @spec stock_or_ours :: module
+  def stock_or_ours,
+    do: if(Requirement.real_libcluster(), do: NativeGossip.Strategy, else: stock())
+
   @doc "The strategies that a run compares, each with its name; the stock one where it is there."
   @spec strategies :: [{String.t(), module}]
   def strategies do
