@@ -24,6 +24,13 @@ defmodule NativeGossip.Test.Requirement do
     unmet("refusing connections needs nft and its reject", ["nft"], ["nft", rule])
   end
 
+  @doc "A library that sets the clock of one program."
+  @spec faketime :: String.t() | nil
+  def faketime do
+    unless NativeGossip.Test.Clock.library(),
+      do: "wrong clocks need Debian's faketime: bin/setup installs it"
+  end
+
   defp unmet(need, programs, command) do
     with [] <- Enum.filter(["unshare" | programs], &(System.find_executable(&1) == nil)),
          {_, 0} <- System.cmd("unshare", ["--net" | command], stderr_to_stdout: true) do

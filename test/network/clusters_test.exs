@@ -1,0 +1,75 @@
+defmodule NativeGossip.Network.ClustersTest do
+  @moduledoc """
+  Proves what the simulation cannot: real nodes with one group and one secret stay apart by their labels, and one
+  that leaves is dialled by nobody.
+  """
+  use NativeGossip.Test.LanCase
+
+  alias NativeGossip.Dev.{Await, Beam, Inside, Mesh}
+  alias NativeGossip.Test.Lan
+
+  @secret "one secret of all clusters"
+
+  test "two clusters with labels on one group and one secret stay apart", %{network: network} do
+    beams = Lan.beams(network, 1..4)
+    {blue, green} = Enum.split(beams, 2)
+    Enum.each(blue, &Lan.join(&1, secret: @secret, cluster: "blue"))
+    Enum.each(green, &Lan.join(&1, secret: @secret, cluster: "green"))
+    Mesh.await(blue)
+    Mesh.await(green)
+
+    for beam <- beams do
+      counters = fn -> Lan.counters(beam) end
+      counts = Await.until("it hears the other cluster", counters, &(&1.cluster >= 20))
+      assert %{signature: 0, undecryptable: 0, announced: announced} = counts
+      assert announced <= 1
+    end
+
+    assert Mesh.full?(Mesh.seen(blue)) and Mesh.full?(Mesh.seen(green))
+
+    strangers =
+      for {:info, line} <- Enum.flat_map(beams, &Beam.logs/1),
+          line =~ "refused as cluster",
+          do: line
+
+    assert length(strangers) == 4
+  end
+
+  test "a node that was drained is dialled by nobody, until it starts again", %{network: network} do
+    [leaving | others] = beams = Lan.beams(network, 1..3)
+    Enum.each(beams, &Lan.join(&1, secret: @secret))
+    Mesh.await(beams)
+    :ok = Beam.call(leaving, NativeGossip, :drain, [:lan])
+
+    # Four heartbeats say so. Nobody is disconnected.
+    sent = fn -> Lan.counters(leaving).sent end
+
+    Await.until(
+      "it is silent",
+      fn -> {sent.(), Process.sleep(1_000), sent.()} end,
+      &match?({n, _, n}, &1)
+    )
+
+    assert Mesh.full?(Mesh.seen(beams))
+
+    # Three heartbeats of each other node come while the two hear nothing of it, and dial nobody.
+    for beam <- others, do: Beam.call(leaving, Node, :disconnect, [beam.name])
+    Mesh.await(others)
+    announced = fn -> Enum.map(beams, &Lan.counters(&1).announced) end
+    before = announced.()
+    heard = Lan.counters(leaving).accepted
+
+    Await.until(
+      "it hears the others",
+      fn -> Lan.counters(leaving) end,
+      &(&1.accepted > heard + 20)
+    )
+
+    assert announced.() == before
+    assert Beam.connected(leaving) == []
+
+    Beam.call(leaving, Inside, :stop_cluster, [])
+    Lan.join(leaving, secret: @secret)
+    Mesh.await(beams)
+  end
+end
