@@ -53,8 +53,8 @@ defmodule NativeGossip do
         state
       end
 
-  It is for good: only a strategy that starts again speaks again, so its supervisor ends it as well. Returns
-  before the heartbeats are sent; a second call changes nothing. Raises as `counters/1`.
+  It is for good: only a strategy that is started again speaks again, also one that crashed and that its
+  supervisor restarts. Returns before the heartbeats are sent. Raises as `counters/1`.
   """
   @spec drain(topology | pid) :: :ok
   def drain(topology_or_pid) do

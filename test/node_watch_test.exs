@@ -31,6 +31,18 @@ defmodule NativeGossip.NodeWatchTest do
     assert said(looks) == [{1, :node_stopped}, {51, :node_named}, {52, :node_stopped}]
   end
 
+  test "it has a name from the look at which it is alive to the one at which it is not" do
+    looks = [{0, false}, {4, true}, {6, true}, {7, false}, {8, true}]
+
+    {named, _watch} =
+      Enum.map_reduce(looks, NodeWatch.new(0), fn {second, alive?}, watch ->
+        {_news, watch} = NodeWatch.look(watch, alive?, second * 1_000)
+        {NodeWatch.named?(watch), watch}
+      end)
+
+    assert named == [false, true, true, false, true]
+  end
+
   test "a name that comes late is told of where its absence was" do
     looks = [{0, false}, {6, false}, {7, true}, {8, true}]
     assert said(looks) == [{6, :node_unnamed}, {7, :node_named}]

@@ -272,69 +272,6 @@ defmodule NativeGossip.StrategyTest do
     end
   end
 
-  test "a cookie made by Erlang is warned of once at the start, unless strangers are not heard",
-       %{
-         port: port
-       } do
-    :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
-    on_exit(&LogLines.detach/0)
-    cookie = :erlang.get_cookie()
-    on_exit(fn -> :erlang.set_cookie(cookie) end)
-    secret = String.duplicate("long", 8)
-
-    for {cookie, options, told?} <- [
-          {:QWERTYUIOPASDFGHJKLZ, [], true},
-          {:QWERTYUIOPASDFGHJKLZ, [secret: secret], true},
-          {:QWERTYUIOPASDFGHJKLZ, [secret: secret, authentication: :required], false},
-          {:qwertyuiopasdfghjklz, [], false},
-          {:QWERTYUIOPASDFGHJKL, [], false}
-        ] do
-      :erlang.set_cookie(cookie)
-      strategy = start(port, options)
-      await_counter(strategy, :echoed)
-      line = Events.sentence(:cookie_weak, %{})
-      if told?, do: assert_received({:line, :warning, ^line})
-      refute_received {:line, :warning, _}
-      stop_supervised!(Cluster.Supervisor)
-    end
-  end
-
-  test "the weak secret of an option is warned of at the start, without the secret", %{port: port} do
-    :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
-    on_exit(&LogLines.detach/0)
-    start(port, secret: ["somepassword", "hunter2"], authentication: :required)
-    line = Events.sentence(:option_warning, %{warning: :secret_documented})
-    assert_receive {:line, :warning, ^line}
-    refute_received {:line, :warning, _}
-  end
-
-  test "a node that is drained sends its burst and no more, and connects to nobody", %{port: port} do
-    :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
-    on_exit(&LogLines.detach/0)
-    {:ok, peer} = ReferencePeer.start_link(port: port)
-
-    for options <- [[], [secret: "s3cret", seal: false]] do
-      strategy = start(port, options)
-      await_counter(strategy, :echoed)
-      assert NativeGossip.drain(:lan) == :ok
-      line = Events.sentence(:node_drained, %{})
-      assert_receive {:line, :info, ^line}
-      sent = quiet(strategy)
-      ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
-      await_counter(strategy, :accepted)
-      assert %{sent: ^sent, announced: 0} = NativeGossip.counters(strategy)
-      refute_received {:connect, _}
-      stop_supervised!(Cluster.Supervisor)
-    end
-  end
-
-  # How many heartbeats were sent, once there were no more for a second: five of the longest gaps.
-  defp quiet(strategy) do
-    %{sent: sent} = NativeGossip.counters(strategy)
-    Process.sleep(1_000)
-    if NativeGossip.counters(strategy).sent == sent, do: sent, else: quiet(strategy)
-  end
-
   test "with the debug flag, set at any time, the stock strategy's lines are logged", %{
     port: port
   } do

@@ -137,48 +137,6 @@ defmodule NativeGossip.Events do
     ]
   ]
 
-  # What each cause of a refusal means, and what to do. A cause has a level of its own.
-  @refusals [
-    malformed:
-      {:warning,
-       "it is no heartbeat, or a sealed one while this node has no secret. Give both nodes the same " <>
-         "(option secret), or keep other senders away from this group and port"},
-    name: {:warning, "it names a node by a name that no node can have. See what sends it"},
-    undecryptable:
-      {:warning,
-       "it is sealed with another secret, or is no heartbeat. Give both nodes the same (option secret)"},
-    unsealed:
-      {:warning,
-       "its sender has no secret, while this node has one. Give it the same (option secret)"},
-    signature:
-      {:warning,
-       "it is signed with another secret, or was forged or changed on its way. Give both nodes the same " <>
-         "(option secret)"},
-    unsigned:
-      {:warning,
-       "it is not signed, while this node takes signed ones alone (option authentication), or while the " <>
-         "node of its name signs. Give its sender this strategy and the secret; if it has them, somebody " <>
-         "forges it"},
-    stale:
-      {:warning,
-       "the clock of its sender or of this host is more than a minute off, or it was recorded. Set the " <>
-         "clocks (NTP); a node whose clock is off is taken once it has heard this one"},
-    replayed:
-      {:warning,
-       "it was received before. If it is no network that delays packets, somebody sends recorded ones: " <>
-         "see who does"},
-    twin:
-      {:warning,
-       "two machines speak as one node, as after a snapshot of one was started. Give one of them another " <>
-         "name, and start its BEAM again"},
-    # What was asked for.
-    cluster: {:info, "it is of another cluster (option cluster)"},
-    filtered: {:info, "no pattern of option allow matches the name of its node"},
-    # Many names at once are what a large cluster starts with.
-    over_limit:
-      {:info, "more new names than are taken in (option max_peers), or packets that are too long"}
-  ]
-
   row = fn {name, row} ->
     telemetry = inspect([:native_gossip | row[:telemetry]])
     "| `#{name}` | #{row[:level]} | `#{telemetry}` | #{row[:doc]} |\n"
@@ -186,8 +144,9 @@ defmodule NativeGossip.Events do
 
   @moduledoc """
   What happens, told to people. Whoever finds something out makes an event, `{name, fields}`: the Rust half
-  and the modules beside this one. Level, sentence and name for telemetry stand here, the sentences of faults in
-  `NativeGossip.Events.Fault`. Telemetry is not emitted yet: its names are kept for it.
+  and the modules beside this one. Level, sentence and name for telemetry stand here; the sentences of faults,
+  refusals and warnings of options in `NativeGossip.Events.Fault`, `NativeGossip.Events.Refusal` and
+  `NativeGossip.Events.OptionWarning`. Telemetry is not emitted yet: its names are kept for it.
 
   | event | level | telemetry | meaning |
   |---|---|---|---|
@@ -199,7 +158,7 @@ defmodule NativeGossip.Events do
   import Cluster.Logger, only: [debug: 2, info: 2, warn: 2]
   import NativeGossip.Events.Words
 
-  alias NativeGossip.Events.Fault
+  alias NativeGossip.Events.{Fault, OptionWarning, Refusal}
 
   @type name :: atom
   @type t :: {name, fields :: %{optional(atom) => term}}
@@ -231,11 +190,11 @@ defmodule NativeGossip.Events do
 
   @doc "The causes of a refusal that have a sentence."
   @spec refusals() :: [atom]
-  def refusals, do: Keyword.keys(@refusals)
+  defdelegate refusals, to: Refusal, as: :causes
 
   @doc "The level at which an event is logged."
   @spec level(name, fields :: map) :: level
-  def level(:packets_refused, %{cause: cause}), do: elem(@refusals[cause], 0)
+  def level(:packets_refused, %{cause: cause}), do: Refusal.level(cause)
   def level(:clock_moved, %{off_ms: off_ms}) when abs(off_ms) <= @right, do: :info
   def level(name, _fields), do: @table[name][:level]
 
@@ -265,7 +224,7 @@ defmodule NativeGossip.Events do
 
   def sentence(:packets_refused, %{cause: cause, packets: packets, source: source} = fields) do
     "packets refused as #{cause}: #{packets}, the last one from #{socket_address(source)}" <>
-      "#{on(fields.interface)}; #{elem(@refusals[cause], 1)}"
+      "#{on(fields.interface)}; #{Refusal.meaning(cause)}"
   end
 
   def sentence(:group_joined, %{group: group, interface: interface, heartbeats: form}),
@@ -357,38 +316,5 @@ defmodule NativeGossip.Events do
       "rest. Name fewer hosts, or a broadcast address"
   end
 
-  def sentence(:option_warning, %{warning: :secret_nil}) do
-    "secret is nil, so heartbeats are plain. If it should come from the environment, take it with " <>
-      "System.fetch_env!/1; if plain is meant, leave the option out"
-  end
-
-  def sentence(:option_warning, %{warning: :secret_padded}) do
-    "a secret begins or ends with white space, which is part of it, so a node that has it without is not " <>
-      "found. Files often end with a newline; String.trim/1 takes it away, on all nodes"
-  end
-
-  def sentence(:option_warning, %{warning: :secret_documented}) do
-    "a secret is one that papers show, so everybody knows it. Take one of mix native_gossip.gen.secret; with a " <>
-      "list as secret it is changed node by node"
-  end
-
-  def sentence(:option_warning, %{warning: :secret_short}) do
-    "a secret has fewer than 16 bytes: whoever records one heartbeat can find it by trying. Take one of " <>
-      "mix native_gossip.gen.secret; with a list as secret it is changed node by node"
-  end
-
-  def sentence(:option_warning, %{warning: :bound_to_one_address, address: address}) do
-    "bound to #{address(address)} (option if_addr), and on Linux such a socket hears no multicast: " <>
-      "leave if_addr out, and name the interface with multicast_if"
-  end
-
-  def sentence(:option_warning, %{warning: :broadcast_to_group, group: group}) do
-    "broadcast_only is set, and multicast_addr is the multicast group #{address(group)}, " <>
-      "which is not joined: set multicast_addr to the broadcast address of the network"
-  end
-
-  def sentence(:option_warning, %{warning: :unused_interfaces}) do
-    "broadcast_only is set, and multicast_if has no effect on broadcasts: " <>
-      "multicast_addr, the broadcast address of one network, says which interface sends"
-  end
+  def sentence(:option_warning, %{warning: _} = warning), do: OptionWarning.sentence(warning)
 end

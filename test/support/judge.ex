@@ -38,9 +38,10 @@ defmodule NativeGossip.Test.Judge do
   @doc "The secret that the strategy has where a test gives it no other."
   def secret, do: @secret
 
-  @doc "Starts the strategy with these options, and waits until it hears."
+  @doc "Starts the strategy with these options, and waits until it hears. A secret of nil is none."
   def start(port, options \\ []) do
     options = Keyword.merge([secret: @secret, heartbeat_interval: 200], options)
+    options = if options[:secret], do: options, else: Keyword.delete(options, :secret)
     spec = Topology.spec(port, options, connect: {Topology, :tell, [self(), true]})
     start_supervised!({Cluster.Supervisor, [[lan: spec], [name: Inside]]})
     strategy = Inside.strategy(:lan)
