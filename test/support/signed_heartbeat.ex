@@ -31,9 +31,9 @@ defmodule NativeGossip.Test.SignedHeartbeat do
     later: ""
   ]
 
-  @typedoc "A stamp of nil is the time at which it is encoded."
+  @typedoc "A stamp of nil is the time at which it is encoded; a trailer alone has no name."
   @type t :: %__MODULE__{
-          name: String.t(),
+          name: String.t() | nil,
           cluster: String.t() | nil,
           stamp: non_neg_integer | nil,
           incarnation: non_neg_integer,
@@ -45,7 +45,7 @@ defmodule NativeGossip.Test.SignedHeartbeat do
         }
 
   @doc "The flags of a signed heartbeat of a node that leaves."
-  @spec leaving :: byte
+  @spec leaving :: 3
   def leaving, do: Bitwise.bor(@signed, @leaving)
 
   @doc """
@@ -67,7 +67,7 @@ defmodule NativeGossip.Test.SignedHeartbeat do
     do: sign(plaintext <> trailer(heartbeat), heartbeat, secret, iv)
 
   @doc "The bytes that `binary_to_term/1` is given of a name, as OTP 26 and later send it."
-  @spec etf(String.t()) :: binary
+  @spec etf(String.t()) :: <<_::64, _::_*8>>
   def etf(name) do
     <<131, 116, 1::32, 119, 4, "node", 119, byte_size(name), name::binary>>
   end

@@ -5,6 +5,9 @@ defmodule NativeGossip.Events.OptionWarning do
 
   import NativeGossip.Events.Words
 
+  # That a sentence is not empty is nothing that a caller wants to know.
+  @dialyzer {:no_underspecs, [sentence: 1]}
+
   @doc "What surprises, and what to do."
   @spec sentence(fields :: map) :: String.t()
   def sentence(%{warning: :secret_nil}) do
