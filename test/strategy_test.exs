@@ -83,7 +83,7 @@ defmodule NativeGossip.StrategyTest do
     await_counter(strategy, :echoed)
     for _ <- 1..20, do: ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
     assert %{announced: 1} = await_counter(strategy, :accepted, 20)
-    assert_received {:connect, :"friend@10.0.0.7"}
+    assert_receive {:connect, :"friend@10.0.0.7"}, 5_000
     refute_received {:connect, _}
   end
 
@@ -190,7 +190,7 @@ defmodule NativeGossip.StrategyTest do
     ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
     ReferencePeer.heartbeat(peer, :"stranger@10.0.0.8")
     assert_receive {:connect, :"stranger@10.0.0.8"}, 5_000
-    assert_received {:connect, :"friend@10.0.0.7"}
+    assert_receive {:connect, :"friend@10.0.0.7"}, 5_000
     refute_received {:connect, :"friend@10.0.0.7"}
   end
 
