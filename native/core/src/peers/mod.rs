@@ -52,8 +52,10 @@ struct Peer {
     state: State,
     /// The last attempt failed.
     is_unreachable: bool,
-    /// When it went down, if it is not back yet.
+    /// When it went down, if it is not connected again.
     missing_since: Option<Time>,
+    /// It went down, and was not heard since.
+    is_gone: bool,
     /// Whose token it has, until it turns out to be a node.
     named_by: Option<IpAddr>,
 }
@@ -94,6 +96,13 @@ pub(crate) struct Sighting {
     pub(crate) asks: Option<Asks>,
 }
 
+impl Peer {
+    /// Whether it went down lately, and is not back.
+    fn is_missing(&self, now: Time) -> bool {
+        self.missing_since.is_some_and(|since| now < since + MISSING)
+    }
+}
+
 impl Peers {
     pub(crate) fn new(capacity: usize, refresh_interval: Option<Duration>) -> Self {
         Self {
@@ -120,8 +129,7 @@ impl Peers {
 
     /// Whether a peer went down lately, and is not back.
     pub(crate) fn is_missing_somebody(&self, now: Time) -> bool {
-        let is_missed = |since: Time| now < since + MISSING;
-        self.table.values().any(|peer| peer.missing_since.is_some_and(is_missed))
+        self.table.values().any(|peer| peer.is_missing(now))
     }
 
     /// Takes note of a heartbeat.
@@ -137,11 +145,11 @@ impl Peers {
         let Some(peer) = self.table.get_mut(heard.node) else { return Err(Refusal::OverLimit) };
         let is_back = peer.heard_at + heard.longest_gap * SILENT_GAPS <= now;
         peer.heard_at = now;
-        let is_newcomer = is_new || is_back || peer.state.is_down();
+        let is_newcomer = is_new || is_back || std::mem::take(&mut peer.is_gone);
         let asks = if is_newcomer {
             Some(Asks::Newcomer)
         } else {
-            peer.state.is_hopeful().then_some(Asks::Again)
+            (peer.state.is_hopeful() || peer.is_missing(now)).then_some(Asks::Again)
         };
         if let Some(kind) = peer.state.asks_for(now) {
             // A peer that failed is tried after a random pause, which no other side keeps to.
@@ -190,7 +198,7 @@ impl Peers {
         let change = match report {
             Report::Connected => {
                 peer.is_unreachable = false;
-                peer.missing_since = None;
+                (peer.missing_since, peer.is_gone) = (None, false);
                 // Who has proved to be a node keeps no other name of its host out.
                 peer.named_by
                     .take()
@@ -204,6 +212,7 @@ impl Peers {
             }
             Report::Down => {
                 peer.missing_since = peer.missing_since.or(was_connected.then_some(now));
+                peer.is_gone |= was_connected;
                 None
             }
         };
@@ -245,6 +254,7 @@ impl Peers {
             state: State::Down,
             is_unreachable: false,
             missing_since: None,
+            is_gone: false,
             named_by: Some(heard.source),
         };
         self.table.insert(heard.node.clone(), peer);

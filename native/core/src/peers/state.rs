@@ -194,11 +194,6 @@ impl State {
         }
     }
 
-    /// Whether it has not been heard since it went down.
-    pub(super) fn is_down(&self) -> bool {
-        matches!(self, Self::Down)
-    }
-
     /// Whether there is to be a connection to it, and no attempt has failed.
     pub(super) fn is_hopeful(&self) -> bool {
         matches!(self.kind(), Some(Kind::First))

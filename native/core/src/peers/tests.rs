@@ -303,6 +303,21 @@ fn a_peer_that_is_not_connected_yet_should_hear_us_and_one_that_is_or_failed_nee
 }
 
 #[test]
+fn who_went_down_should_hear_us_when_it_is_back_however_short_the_connection_was() {
+    let asks = |peers: &mut Peers, now| hear(peers, now, 1).expect("known").asks;
+    let mut peers = peers(8);
+    meet(&mut peers, secs(0), 1);
+    report(&mut peers, secs(1), 1, Report::Down);
+    assert_eq!(asks(&mut peers, millis(1_100)), Some(Asks::Newcomer), "back, in a back-off");
+    assert_eq!(asks(&mut peers, millis(1_200)), Some(Asks::Again), "missed");
+    report(&mut peers, secs(2), 1, Report::Unreachable);
+    assert_eq!(asks(&mut peers, millis(60_999)), Some(Asks::Newcomer), "silent");
+    assert_eq!(asks(&mut peers, secs(61)), None, "missed no more");
+    report(&mut peers, secs(62), 1, Report::Connected);
+    assert_eq!(asks(&mut peers, secs(62)), None);
+}
+
+#[test]
 fn whoever_was_silent_for_four_of_its_longest_gaps_should_hear_us() {
     let mut peers = peers(8);
     meet(&mut peers, secs(0), 1);
