@@ -100,9 +100,10 @@ impl Group {
             _ => false,
         });
         self.join_all(context, &chosen.interfaces);
-        self.by_route = chosen.by_route;
+        let before = std::mem::replace(&mut self.by_route, chosen.by_route);
+        // One that was joined before, and cannot be for a moment, is not forgotten.
         self.by_route
-            .retain(|interface| self.memberships.iter().any(|m| m.interface == *interface));
+            .retain(|i| before.contains(i) || self.memberships.iter().any(|m| m.interface == *i));
         for membership in &mut self.memberships {
             if membership.outage.is_to_retry(now) {
                 context.request_burst();

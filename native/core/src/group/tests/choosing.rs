@@ -77,6 +77,21 @@ fn what_cannot_be_joined_by_a_route_is_forgotten_with_it() {
 }
 
 #[test]
+fn what_was_joined_by_an_earlier_route_is_not_forgotten_when_it_cannot_be_joined_for_a_moment() {
+    let mut host = routed_by_eth0();
+    let with_vpn = [eth0(), tun0()];
+    scan(&mut host, 2, &with_vpn, Some(&tun0()));
+    host.group.restart(secs(3));
+    host.network.refuse(&["join on eth0"]);
+    let tried = ["join on tun0", "join on eth0"];
+    assert_eq!(scan(&mut host, 3, &with_vpn, Some(&tun0())), tried);
+    assert_eq!(scan(&mut host, 5, &with_vpn, Some(&tun0())), ["join on eth0"]);
+    host.network.refuse(&[]);
+    assert_eq!(scan(&mut host, 7, &with_vpn, Some(&tun0())), ["join on eth0"]);
+    assert_eq!(scan(&mut host, 9, &with_vpn, Some(&tun0())), [""; 0]);
+}
+
+#[test]
 fn another_socket_joins_where_the_one_before_was_joined_by_a_route() {
     let mut host = routed_by_eth0();
     scan(&mut host, 2, &[eth0(), tun0()], Some(&tun0()));
