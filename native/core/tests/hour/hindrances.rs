@@ -1,12 +1,27 @@
 //! What keeps a node from being a member of the group, told apart from the nodes: by what ails its
 //! host, and by what its options mean.
 
-use native_gossip_core::{InterfaceName, Interfaces};
+use native_gossip_core::{Interface, InterfaceName, Interfaces};
 
 use crate::{
     Hour,
-    simulation::host::{Host, Sends},
+    simulation::host::{Host, LO, SLOTS, Sends},
 };
+
+/// The interfaces that each node has joined because of a route, by their slots.
+pub(crate) struct Routes {
+    joined: Vec<[Option<Interface>; SLOTS]>,
+}
+
+impl Routes {
+    pub(crate) fn new(size: usize) -> Self {
+        Self { joined: vec![Default::default(); size] }
+    }
+
+    pub(crate) fn restarted(&mut self, node: usize) {
+        self.joined[node] = Default::default();
+    }
+}
 
 impl Hour {
     /// Whether a node that behaves is a member of the group on an interface by now, or soon.
@@ -20,7 +35,7 @@ impl Hour {
             && host.refuses.join.is_none()
             && !self.ailing[number].is_flooded
             && works
-            && self.is_meant(number, slot)
+            && self.is_meant(node, slot)
     }
 
     /// Whether a node of this host gets to know its interfaces.
@@ -29,8 +44,9 @@ impl Hour {
         refuses.open.or(refuses.interfaces).or(refuses.route).is_none()
     }
 
-    /// Whether the options of the nodes of this host mean an interface that is there and up.
-    pub(crate) fn is_meant(&self, number: usize, slot: usize) -> bool {
+    /// Whether the options of a node mean an interface that is there and up.
+    pub(crate) fn is_meant(&self, node: usize, slot: usize) -> bool {
+        let number = self.net.host_of[node];
         let host = &self.net.hosts[number];
         if !is_usable(host, slot) {
             return false;
@@ -38,13 +54,49 @@ impl Hour {
         match &self.ailing[number].wanted {
             Interfaces::All => true,
             Interfaces::Routed => {
-                let routed = host.route.filter(|routed| is_usable(host, *routed));
-                routed.is_none_or(|routed| routed == slot)
+                let is_kept = self.routes.joined[node][slot] == Some(host.interface(slot));
+                is_kept || routed(host).is_none_or(|routed| routed == slot)
             }
             Interfaces::Listed(names) => names.iter().any(|name| match name {
                 InterfaceName::Name(name) => Host::named(name) == slot,
                 InterfaceName::Address(address) => *address == host.nics[slot].address,
             }),
+        }
+    }
+
+    /// All interfaces that a node is to join by now: the loopback, where it has no other choice.
+    pub(crate) fn meant(&self, node: usize) -> Vec<usize> {
+        let number = self.net.host_of[node];
+        let is_choice = !matches!(self.ailing[number].wanted, Interfaces::Listed(_));
+        if is_choice && !self.is_outward(number) {
+            return vec![LO];
+        }
+        self.slots(number).filter(|slot| self.is_meant(node, *slot)).collect()
+    }
+
+    /// What was joined by a route stays so until the node sees that it has gone, or has changed. Where
+    /// a node is already a member, the route may have come later.
+    pub(crate) fn note_scan(&mut self, node: usize) {
+        let number = self.net.host_of[node];
+        for slot in self.slots(number) {
+            let host = &self.net.hosts[number];
+            let interface = Some(host.interface(slot));
+            let joined = &mut self.routes.joined[node][slot];
+            if !is_usable(host, slot) || *joined != interface {
+                *joined = None;
+            }
+            if self.healing.ear(node, slot).joined == interface {
+                self.note_joined(node, slot);
+            }
+        }
+    }
+
+    /// A node is a member on an interface: it may be because of the route.
+    pub(crate) fn note_joined(&mut self, node: usize, slot: usize) {
+        let host = &self.net.hosts[self.net.host_of[node]];
+        let joined = &self.healing.ear(node, slot).joined;
+        if routed(host) == Some(slot) && joined.is_some() {
+            self.routes.joined[node][slot].clone_from(joined);
         }
     }
 
@@ -65,6 +117,11 @@ impl Hour {
         let host = &self.net.hosts[number];
         self.slots(number).any(|slot| is_usable(host, slot))
     }
+}
+
+/// The interface to which the group is routed.
+fn routed(host: &Host) -> Option<usize> {
+    host.route.filter(|routed| is_usable(host, *routed))
 }
 
 fn is_usable(host: &Host, slot: usize) -> bool {
