@@ -54,6 +54,8 @@ pub(crate) struct Ear {
     /// Since when it is no member, or not known to its switch, although nothing hinders it.
     pub(crate) deaf: Option<Deaf>,
     pub(crate) unknown: Option<Deaf>,
+    /// Since when it can hear nobody whom it misses, or has met that by a rejoin.
+    pub(crate) silent: Option<Deaf>,
     /// Since when nothing hinders it, and how long that may take to be over.
     pub(crate) unhindered: Option<Deaf>,
     /// Heartbeats of which no echo came, as far as they lie apart, and when the last was sent.
@@ -96,6 +98,7 @@ impl Ear {
     pub(crate) fn overrun(&mut self, now: Time) {
         (self.missed, self.rejoins, self.is_blurred) = (0, 0, true);
         self.heard_at = now;
+        self.silent.iter_mut().for_each(|silent| silent.since = now);
     }
 
     pub(crate) fn heard(&mut self, now: Time) {

@@ -66,7 +66,7 @@ impl Healing {
     /// Whatever has been waited for is waited for again.
     pub(crate) fn struck(&mut self, nodes: Range<usize>) {
         for ear in self.ears[nodes].iter_mut().flatten() {
-            (ear.deaf, ear.unknown, ear.unhindered) = (None, None, None);
+            (ear.deaf, ear.unknown, ear.silent, ear.unhindered) = (None, None, None, None);
         }
     }
 
@@ -121,6 +121,10 @@ impl Hour {
                 ear.joined = works.then(|| interface.clone());
                 if left == Some((interface.clone(), now)) {
                     let rejoin = ear.rejoined(now);
+                    if rejoin == Rejoin::Silence {
+                        let silent = ear.silent.take();
+                        self.healing.healed(now, node, slot, silent);
+                    }
                     self.count(rejoin.name());
                     return Some(rejoin);
                 }
@@ -174,12 +178,12 @@ impl Hour {
         let can_hear = self.can_hear(node, slot);
         let is_member = host.is_member(socket, slot);
         let nic = &host.nics[slot];
-        let is_unknown = can_hear
+        let is_missed = can_hear
             && is_member
-            && !nic.is_known
-            && !nic.is_deaf
             && self.healing.misses_peers(node, slot)
             && !self.healing.ears[node][slot].has_given_up();
+        let is_silent = is_missed && (nic.is_deaf || !nic.is_known);
+        let is_unknown = is_silent && !nic.is_deaf;
 
         let ear = &self.healing.ears[node][slot];
         let is_joined = ear.joined.as_ref() == Some(&host.interface(slot));
@@ -193,6 +197,7 @@ impl Hour {
         let deaf = Deaf { since: now, within, what };
         let within = ear.silence() + TURN;
         let unknown = Deaf { since: now, within, what: "a switch was told again" };
+        let silent = Deaf { what: "a silence was met", ..unknown };
         // Some faults end with the next heartbeat, and a scan may have to see that they are over.
         let unhindered = Deaf { within: REOPEN + SCAN + ear.echoes_within() + LONGEST_GAP, ..deaf };
 
@@ -201,6 +206,7 @@ impl Hour {
         let was = (ear.deaf, ear.unknown);
         ear.deaf = since(ear.deaf, can_hear && !is_member, deaf);
         ear.unknown = since(ear.unknown, is_unknown, unknown);
+        ear.silent = since(ear.silent, is_silent, silent);
         ear.unhindered = since(ear.unhindered, can_hear, unhindered);
         if is_member {
             self.healing.healed(now, node, slot, was.0);
@@ -215,7 +221,8 @@ impl Hour {
         self.healing.reported(node, peer, is_connected);
         let host = self.net.host_of[node];
         for slot in self.slots(host) {
-            if !self.net.hosts[host].nics[slot].is_known {
+            let nic = &self.net.hosts[host].nics[slot];
+            if nic.is_deaf || !nic.is_known {
                 self.reconsider_ear(node, slot);
             }
         }
@@ -224,7 +231,7 @@ impl Hour {
     /// What is to be over by now is.
     pub(crate) fn check_ears(&self, node: usize) {
         for (slot, ear) in self.healing.ears[node].iter().enumerate() {
-            for deaf in [ear.deaf, ear.unknown].into_iter().flatten() {
+            for deaf in [ear.deaf, ear.unknown, ear.silent].into_iter().flatten() {
                 deaf.check(self.net.now, node, slot);
             }
         }
