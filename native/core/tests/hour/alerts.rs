@@ -161,9 +161,7 @@ impl Hour {
                 Fault::NoInterface { .. } | Fault::LoopbackOnly { .. } => {
                     is_known && self.is_outward(host)
                 }
-                Fault::JoinLimit { .. } => {
-                    is_known && is_alive && self.net.hosts[host].refuses.join.is_none()
-                }
+                Fault::JoinLimit { .. } => is_known && is_alive && self.can_join(host),
                 Fault::Seeds { .. } => {
                     is_known && is_alive && self.net.hosts[host].refuses.send_to.is_none()
                 }

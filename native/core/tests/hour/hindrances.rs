@@ -5,7 +5,7 @@ use native_gossip_core::{Interface, InterfaceName, Interfaces};
 
 use crate::{
     Hour,
-    simulation::host::{Host, LO, SLOTS, Sends},
+    simulation::host::{Host, LO, MEMBERSHIPS, SLOTS, Sends},
 };
 
 /// The interfaces that each node has joined because of a route, by their slots.
@@ -36,6 +36,7 @@ impl Hour {
             && !self.ailing[number].is_flooded
             && works
             && self.is_meant(node, slot)
+            && self.has_room(node, slot)
     }
 
     /// Whether a node of this host gets to know its interfaces.
@@ -57,11 +58,43 @@ impl Hour {
                 let is_kept = self.routes.joined[node][slot] == Some(host.interface(slot));
                 is_kept || routed(host).is_none_or(|routed| routed == slot)
             }
-            Interfaces::Listed(names) => names.iter().any(|name| match name {
-                InterfaceName::Name(name) => Host::named(name) == slot,
-                InterfaceName::Address(address) => *address == host.nics[slot].address,
-            }),
+            Interfaces::Listed(names) => names.iter().any(|name| is_named(host, name, slot)),
         }
+    }
+
+    /// Whether a node may join on an interface that is meant: where it may join on one only, that is the
+    /// one of the route, or the first.
+    fn has_room(&self, node: usize, slot: usize) -> bool {
+        let number = self.net.host_of[node];
+        let host = &self.net.hosts[number];
+        if !is_limited(host) {
+            return true;
+        }
+        let meant = self.slots(number).filter(|slot| self.is_meant(node, *slot));
+        let first = match &self.ailing[number].wanted {
+            Interfaces::Listed(names) => {
+                meant.min_by_key(|slot| names.iter().position(|name| is_named(host, name, *slot)))
+            }
+            Interfaces::All => routed(host).or(meant.min()),
+            Interfaces::Routed => {
+                // Of earlier routes it is the last one, which is not known here.
+                let is_kept = |slot: &usize| self.routes.joined[node][*slot].is_some();
+                let kept: Vec<_> = meant.clone().filter(is_kept).collect();
+                let of_earlier = match kept[..] {
+                    [] => meant.min(),
+                    [kept] => Some(kept),
+                    _ => None,
+                };
+                routed(host).or(of_earlier)
+            }
+        };
+        first == Some(slot)
+    }
+
+    /// Whether the nodes of a host may join wherever they are to.
+    pub(crate) fn can_join(&self, number: usize) -> bool {
+        let host = &self.net.hosts[number];
+        host.refuses.join.is_none() && !is_limited(host)
     }
 
     /// All interfaces that a node is to join by now: the loopback, where it has no other choice.
@@ -103,13 +136,7 @@ impl Hour {
     /// Whether an interface that the options name is there and up.
     pub(crate) fn is_found(&self, number: usize, wanted: &InterfaceName) -> bool {
         let host = &self.net.hosts[number];
-        self.slots(number).any(|slot| {
-            is_usable(host, slot)
-                && match wanted {
-                    InterfaceName::Name(name) => Host::named(name) == slot,
-                    InterfaceName::Address(address) => *address == host.nics[slot].address,
-                }
-        })
+        self.slots(number).any(|slot| is_usable(host, slot) && is_named(host, wanted, slot))
     }
 
     /// Whether any interface but the loopback is of use.
@@ -122,6 +149,17 @@ impl Hour {
 /// The interface to which the group is routed.
 fn routed(host: &Host) -> Option<usize> {
     host.route.filter(|routed| is_usable(host, *routed))
+}
+
+fn is_named(host: &Host, name: &InterfaceName, slot: usize) -> bool {
+    match name {
+        InterfaceName::Name(name) => Host::named(name) == slot,
+        InterfaceName::Address(address) => *address == host.nics[slot].address,
+    }
+}
+
+fn is_limited(host: &Host) -> bool {
+    host.memberships < MEMBERSHIPS
 }
 
 fn is_usable(host: &Host, slot: usize) -> bool {
