@@ -151,7 +151,12 @@ impl Peers {
         } else {
             (peer.state.is_hopeful() || peer.is_missing(now)).then_some(Asks::Again)
         };
-        if let Some(kind) = peer.state.asks_for(now) {
+        if let State::Waiting(wanted) = peer.state
+            && self.queue.is_sooner_by(heard.source, &wanted)
+        {
+            let wanted = Wanted { source: heard.source, ..wanted };
+            self.change(now, heard.node, |_| State::Waiting(wanted));
+        } else if let Some(kind) = peer.state.asks_for(now) {
             // A peer that failed is tried after a random pause, which no other side keeps to.
             let may_wait = self.refresh_interval.is_none() && matches!(kind, state::Kind::First);
             let is_delayed = may_wait && !order::dials_first(heard.by, heard.node);
@@ -226,7 +231,7 @@ impl Peers {
         self.table.values_mut().for_each(|peer| peer.state = peer.state.unsure(now));
     }
 
-    /// The only place where the state of a peer changes: what is counted follows it.
+    /// The only place where what a peer is changes: what is counted follows it.
     fn change(&mut self, now: Time, node: &NodeName, next: impl FnOnce(&State) -> State) {
         let Some(peer) = self.table.get_mut(node) else { return };
         let before = peer.state;

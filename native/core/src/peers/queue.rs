@@ -69,6 +69,13 @@ impl Queue {
         place.into_iter().chain(delayed).min()
     }
 
+    /// Whether a peer that waits has its turn sooner by this source than by the one that named it: a
+    /// stranger who names it among thousands does not keep it waiting.
+    pub(super) fn is_sooner_by(&self, source: IpAddr, wanted: &Wanted) -> bool {
+        let lines = if wanted.kind.is_retry() { &self.retries } else { &self.untroubled };
+        lines.waiting(source) + 1 < lines.waiting(wanted.source)
+    }
+
     /// How many wait that are not connected.
     pub(super) fn unconnected(&self) -> usize {
         self.unconnected
@@ -76,8 +83,10 @@ impl Queue {
 
     /// The peer was in one state, and is in another one now.
     pub(super) fn follow(&mut self, node: &NodeName, before: &State, after: &State) {
-        // Who waits already keeps its place.
-        if matches!((before, after), (State::Waiting(_), State::Waiting(_))) {
+        if let (State::Waiting(before), State::Waiting(after)) = (before, after)
+            && before.source == after.source
+        {
+            // It keeps its place.
             return;
         }
         if let State::Waiting(wanted) = before {
@@ -104,6 +113,10 @@ impl Queue {
 impl Lines {
     fn is_empty(&self) -> bool {
         self.rotation.is_empty()
+    }
+
+    fn waiting(&self, source: IpAddr) -> usize {
+        self.by_source.get(&source).map_or(0, VecDeque::len)
     }
 
     fn push(&mut self, source: IpAddr, node: NodeName) {

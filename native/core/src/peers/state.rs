@@ -56,7 +56,7 @@ pub(super) enum State {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     pub(super) since: Time,
-    /// Whose packet asked for it.
+    /// Whose packet asked for it, or named it since, where that one waits shorter.
     pub(super) source: IpAddr,
     pub(super) kind: Kind,
     /// The other side dials first, and is given a moment.

@@ -15,6 +15,7 @@ use crate::grid::Grid;
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 const LASTING: Duration = Duration::from_secs(30);
 const FORGIVEN: Duration = Duration::from_secs(60);
+const MISSED: Duration = Duration::from_secs(60);
 const FRESH: Duration = Duration::from_millis(200);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
@@ -42,6 +43,8 @@ struct Pair {
     announced: Option<Time>,
     is_in_flight: bool,
     connected_since: Option<Time>,
+    /// When a connection ended last.
+    down_at: Option<Time>,
     failures: u32,
 }
 
@@ -137,7 +140,8 @@ impl Rules {
             self.attempts[to].retain(|attempt| attempt.peer != peer);
             self.waiting[to].insert(peer, Wait { since: now, source, is_retry, is_delayed });
         }
-        was_silent || !is_connected && !is_retry
+        let is_missed = pair.down_at.is_some_and(|at| now < at + MISSED);
+        was_silent || !is_connected && (!is_retry || is_missed)
     }
 
     /// None is announced more often than the design allows, and no more attempts are in flight.
@@ -206,6 +210,9 @@ impl Rules {
             return;
         }
         let since = pair.connected_since;
+        if report == Report::Down && since.is_some() {
+            pair.down_at = Some(now);
+        }
         let enough = if pair.failures == 0 { LASTING } else { FORGIVEN };
         let mut jitter = Duration::ZERO;
         let (from, why) = match report {
@@ -288,6 +295,7 @@ impl Pair {
             announced: None,
             is_in_flight: false,
             connected_since: None,
+            down_at: None,
             failures: 0,
         }
     }

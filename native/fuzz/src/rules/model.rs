@@ -109,7 +109,10 @@ impl Model {
         assert_eq!(verdict, Ok(()), "peer {node} is known");
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
         peer.heard_at = now;
-        if peer.waits.is_some() || peer.asks_from.is_none_or(|from| now < from) {
+        if let Some(wait) = peer.waits {
+            return self.named_again(node, wait, source);
+        }
+        if peer.asks_from.is_none_or(|from| now < from) {
             return;
         }
         (peer.is_announced, peer.is_in_flight) = (false, false);
@@ -207,6 +210,23 @@ impl Model {
             .collect();
         ended.sort_unstable();
         ended.into_iter().for_each(|(_, node)| self.stand_in_line(node));
+    }
+
+    /// A peer that waits was named by this source too. It takes the shorter line.
+    fn named_again(&mut self, node: usize, wait: Wait, source: IpAddr) {
+        let length = |source| {
+            let is_its = |line: &&Line| (line.is_retry, line.source) == (wait.is_retry, source);
+            self.lines.iter().find(is_its).map_or(0, |line| line.nodes.len())
+        };
+        if length(wait.source) <= length(source) + 1 {
+            return;
+        }
+        self.leave_line(node);
+        let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
+        peer.waits = Some(Wait { source, ..wait });
+        if wait.is_in_line {
+            self.stand_in_line(node);
+        }
     }
 
     fn stand_in_line(&mut self, node: usize) {
