@@ -151,8 +151,9 @@ impl Peers {
         } else {
             (peer.state.is_hopeful() || peer.is_missing(now)).then_some(Asks::Again)
         };
+        let is_sooner = |before, is_retry| self.queue.is_sooner_by(heard.source, before, is_retry);
         if let State::Waiting(wanted) = peer.state
-            && self.queue.is_sooner_by(heard.source, &wanted)
+            && is_sooner(wanted.source, wanted.kind.is_retry())
         {
             let wanted = Wanted { source: heard.source, ..wanted };
             self.change(now, heard.node, |_| State::Waiting(wanted));
@@ -162,6 +163,10 @@ impl Peers {
             let is_delayed = may_wait && !order::dials_first(heard.by, heard.node);
             let wanted = Wanted { since: now, source: heard.source, kind, is_delayed };
             self.change(now, heard.node, |_| State::Waiting(wanted));
+        } else if let Some(state) =
+            peer.state.heard_in_pause(heard.source, |before| is_sooner(before, true))
+        {
+            self.change(now, heard.node, |_| state);
         }
         Ok(Sighting { asks })
     }
@@ -245,6 +250,9 @@ impl Peers {
 
     fn end_delays(&mut self, now: Time) {
         self.queue.end_delays(now, order::patience(self.table.len()));
+        while let Some(node) = self.queue.pause_ended(now) {
+            self.change(now, &node, |state| state.pause_ended(now));
+        }
     }
 
     /// Gives a new name a place in the table.
@@ -281,7 +289,9 @@ impl Peers {
         let idle = self.table.iter().filter(|(_, peer)| peer.state.is_idle(now));
         if let Some((node, _)) = idle.min_by_key(|(_, peer)| peer.heard_at) {
             let node = node.clone();
-            self.table.remove(&node);
+            if let Some(forgotten) = self.table.remove(&node) {
+                self.queue.follow(&node, &forgotten.state, &State::Down);
+            }
         }
     }
 }

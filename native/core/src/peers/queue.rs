@@ -1,7 +1,7 @@
 //! The peers that wait for a connection attempt, in the order in which they have their turns.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::IpAddr,
     time::Duration,
 };
@@ -21,6 +21,9 @@ pub(super) struct Queue {
     delayed: BTreeMap<(Time, NodeName), Wanted>,
     untroubled: Lines,
     retries: Lines,
+    /// Those that were heard during the pause after an attempt that failed, by its end. They do not
+    /// wait yet, and may be forgotten.
+    pauses: BTreeSet<(Time, NodeName)>,
     unconnected: usize,
 }
 
@@ -41,6 +44,11 @@ impl Queue {
             let ((_, node), wanted) = entry.remove_entry();
             self.lines(&wanted).push(wanted.source, node);
         }
+    }
+
+    /// A peer whose pause has ended, and that was heard during it.
+    pub(super) fn pause_ended(&self, now: Time) -> Option<NodeName> {
+        self.pauses.first().filter(|(until, _)| *until <= now).map(|(_, node)| node.clone())
     }
 
     /// The peer that has its turn, if there is a place for any that waits in line.
@@ -66,14 +74,15 @@ impl Queue {
         let is_empty = self.untroubled.is_empty() && self.retries.is_empty();
         let place = if is_empty { None } else { in_flight.deadline(now) };
         let delayed = self.delayed.first_key_value().map(|((since, _), _)| *since + patience);
-        place.into_iter().chain(delayed).min()
+        let pause = self.pauses.first().map(|(until, _)| *until);
+        place.into_iter().chain(delayed).chain(pause).min()
     }
 
-    /// Whether a peer that waits has its turn sooner by this source than by the one that named it: a
+    /// Whether a peer has its turn sooner by this source than by the one that named it before: a
     /// stranger who names it among thousands does not keep it waiting.
-    pub(super) fn is_sooner_by(&self, source: IpAddr, wanted: &Wanted) -> bool {
-        let lines = if wanted.kind.is_retry() { &self.retries } else { &self.untroubled };
-        lines.waiting(source) + 1 < lines.waiting(wanted.source)
+    pub(super) fn is_sooner_by(&self, source: IpAddr, before: IpAddr, is_retry: bool) -> bool {
+        let lines = if is_retry { &self.retries } else { &self.untroubled };
+        lines.waiting(source) + 1 < lines.waiting(before)
     }
 
     /// How many wait that are not connected.
@@ -88,6 +97,12 @@ impl Queue {
         {
             // It keeps its place.
             return;
+        }
+        if let State::BackingOff { until, heard_from: Some(_), .. } = before {
+            self.pauses.remove(&(*until, node.clone()));
+        }
+        if let State::BackingOff { until, heard_from: Some(_), .. } = after {
+            self.pauses.insert((*until, node.clone()));
         }
         if let State::Waiting(wanted) = before {
             self.unconnected -= usize::from(!wanted.kind.is_refresh());

@@ -129,16 +129,19 @@ impl Rules {
         let pair = &mut self.pairs[(to, peer)];
         let was_silent = pair.heard_at.is_none_or(|at| at + SILENCE <= now);
         pair.heard_at = Some(now);
-        if now >= pair.permitted.0 {
-            pair.asked.get_or_insert((now, source));
-        }
         let is_connected = pair.connected_since.is_some();
         let is_retry = pair.failures > 0 && !is_connected;
+        // Who speaks during a pause is tried when it ends.
+        let is_pause = is_retry && !pair.is_in_flight && now < self.due[(peer, to)];
+        if now >= pair.permitted.0 || is_pause {
+            pair.asked.get_or_insert((now, source));
+        }
         let is_delayed = !is_retry && !is_connected && self.defers[(to, peer)];
-        if is_due && !self.waiting[to].contains_key(&peer) {
+        if (is_due || is_pause) && !self.waiting[to].contains_key(&peer) {
             pair.is_in_flight = false;
             self.attempts[to].retain(|attempt| attempt.peer != peer);
-            self.waiting[to].insert(peer, Wait { since: now, source, is_retry, is_delayed });
+            let since = now.max(self.due[(peer, to)]);
+            self.waiting[to].insert(peer, Wait { since, source, is_retry, is_delayed });
         }
         let is_missed = pair.down_at.is_some_and(|at| now < at + MISSED);
         was_silent || !is_connected && (!is_retry || is_missed)
@@ -149,7 +152,7 @@ impl Rules {
         let wait = self.waiting[to].remove(&peer);
         let pair = &mut self.pairs[(to, peer)];
         let (from, why) = pair.permitted;
-        let Some((_, source)) = pair.asked.take() else {
+        let Some((_, source)) = pair.asked.take().filter(|_| now >= from) else {
             unreachable!(
                 "over-announced: n{peer} to n{to} at {now:?}, permitted from {from:?} by the \
                  {why}; last announced at {:?}, {} failures",
@@ -186,7 +189,7 @@ impl Rules {
 
     /// Who asked is kept waiting by the other side, for a moment, or by attempts alone.
     pub(crate) fn nobody_is_passed_over(&mut self, now: Time, to: usize) {
-        for (peer, wait) in &self.waiting[to] {
+        for (peer, wait) in self.waiting[to].iter().filter(|(_, wait)| now >= wait.since) {
             let taken = self.places(now, to, wait.source);
             let has_place = taken.all < ATTEMPTS_AT_ONCE
                 && taken.fresh < FRESH_ATTEMPTS

@@ -43,6 +43,8 @@ pub(super) struct Peer {
     is_in_flight: bool,
     connected_since: Option<Time>,
     failures: u32,
+    /// Where it was heard from while it was left alone after a failure.
+    heard_in_pause: Option<IpAddr>,
     /// Whose token it has, until it is connected.
     named_by: Option<IpAddr>,
 }
@@ -113,6 +115,10 @@ impl Model {
             return self.named_again(node, wait, source);
         }
         if peer.asks_from.is_none_or(|from| now < from) {
+            let is_pause = peer.failures > 0 && peer.connected_since.is_none();
+            if is_pause && !peer.is_announced {
+                self.heard_in_pause(node, source);
+            }
             return;
         }
         (peer.is_announced, peer.is_in_flight) = (false, false);
@@ -158,6 +164,10 @@ impl Model {
         let (dice, refresh) = (self.dice, self.refresh_interval);
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
         let since = peer.connected_since;
+        let is_late = since.is_none() && !peer.is_announced;
+        if !(report == Report::Down && is_late) {
+            peer.heard_in_pause = None;
+        }
         match report {
             Report::Connected => {
                 peer.connected_since = since.or(Some(now));
@@ -167,7 +177,7 @@ impl Model {
                 (peer.failures, peer.asks_from) = (0, Some(now));
                 peer.connected_since = None;
             }
-            Report::Down if since.is_none() && !peer.is_announced => return,
+            Report::Down if is_late => return,
             Report::Down | Report::Unreachable => {
                 // It made nothing worse and nothing better.
                 if report == Report::Down && since.is_some_and(|since| since + LASTING <= now) {
@@ -210,15 +220,39 @@ impl Model {
             .collect();
         ended.sort_unstable();
         ended.into_iter().for_each(|(_, node)| self.stand_in_line(node));
+        let pauses = self.peers.iter().filter(|peer| peer.heard_in_pause.is_some());
+        let mut ended: Vec<_> = pauses
+            .filter_map(|peer| peer.asks_from.filter(|at| *at <= now).map(|at| (at, peer.node)))
+            .collect();
+        ended.sort_unstable();
+        for (_, node) in ended {
+            let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
+            let Some(source) = peer.heard_in_pause.take() else { return };
+            peer.waits = Some(Wait { since: now, source, is_retry: true, is_in_line: false });
+            self.stand_in_line(node);
+        }
+    }
+
+    /// Whether fewer wait in the line of the first source than before a peer in that of the second.
+    fn is_shorter(&self, is_retry: bool, one: IpAddr, other: IpAddr) -> bool {
+        let length = |source| {
+            let is_its = |line: &&Line| (line.is_retry, line.source) == (is_retry, source);
+            self.lines.iter().find(is_its).map_or(0, |line| line.nodes.len())
+        };
+        length(other) > length(one) + 1
+    }
+
+    fn heard_in_pause(&mut self, node: usize, source: IpAddr) {
+        let Some(place) = self.peers.iter().position(|peer| peer.node == node) else { return };
+        let before = self.peers[place].heard_in_pause;
+        if before.is_none_or(|before| self.is_shorter(true, source, before)) {
+            self.peers[place].heard_in_pause = Some(source);
+        }
     }
 
     /// A peer that waits was named by this source too. It takes the shorter line.
     fn named_again(&mut self, node: usize, wait: Wait, source: IpAddr) {
-        let length = |source| {
-            let is_its = |line: &&Line| (line.is_retry, line.source) == (wait.is_retry, source);
-            self.lines.iter().find(is_its).map_or(0, |line| line.nodes.len())
-        };
-        if length(wait.source) <= length(source) + 1 {
+        if !self.is_shorter(wait.is_retry, source, wait.source) {
             return;
         }
         self.leave_line(node);
@@ -263,6 +297,7 @@ impl Model {
             is_in_flight: false,
             connected_since: None,
             failures: 0,
+            heard_in_pause: None,
             named_by: Some(source),
         });
         assert!(self.peers.len() <= self.max_peers);
