@@ -155,7 +155,8 @@ impl Peers {
         if let State::Waiting(wanted) = peer.state
             && is_sooner(wanted.source, wanted.kind.is_retry())
         {
-            let wanted = Wanted { source: heard.source, ..wanted };
+            let is_delayed = self.queue.is_delayed(heard.node, &wanted);
+            let wanted = Wanted { source: heard.source, is_delayed, ..wanted };
             self.change(now, heard.node, |_| State::Waiting(wanted));
         } else if let Some(kind) = peer.state.asks_for(now) {
             // A peer that failed is tried after a random pause, which no other side keeps to.

@@ -78,6 +78,11 @@ impl Queue {
         place.into_iter().chain(delayed).chain(pause).min()
     }
 
+    /// Whether the other side is still given its moment.
+    pub(super) fn is_delayed(&self, node: &NodeName, wanted: &Wanted) -> bool {
+        self.delayed.contains_key(&(wanted.since, node.clone()))
+    }
+
     /// Whether a peer has its turn sooner by this source than by the one that named it before: a
     /// stranger who names it among thousands does not keep it waiting.
     pub(super) fn is_sooner_by(&self, source: IpAddr, before: IpAddr, is_retry: bool) -> bool {
