@@ -3,18 +3,18 @@
 //! The first byte of the input is the configuration. Each further one is a step: its low three bits
 //! say of what kind, the other five which of that kind.
 
-use std::{convert::Infallible, net::IpAddr, sync::LazyLock, time::Duration};
+use std::{convert::Infallible, net::IpAddr, time::Duration};
 
 use native_gossip_core::{
-    Config, Engine, NodeName, Received, Refusal, Report, Secret, Time,
+    Config, Engine, NodeName, Received, Refusal, Report, Time,
     budget::MAX_DATAGRAM,
-    packet::{self, Heartbeat, Keyring},
+    packet::{self, Heartbeat},
 };
 use rand_core::{TryCryptoRng, TryRng};
 
 use super::{
+    cast::{Cast, FORGED, KNOWN, SEALED_CAST, UNSEALED_CAST},
     model::{Model, dials_first},
-    sealing::{BLOCK, PLAIN, RING, seal, secrets},
 };
 
 /// Steps of one sequence; short, because a long one finds no more and costs many short ones.
@@ -25,10 +25,6 @@ const MAX_PEERS: [usize; 8] = [1, 2, 3, 8, 17, 20, 40, 300];
 
 /// Names of one flood. Few of them are large: those take long to try.
 const FLOODS: [usize; 8] = [1, 2, 3, 4, 5, 8, 16, 32];
-
-/// Names that come again and again, and names of floods.
-const KNOWN: usize = 16;
-const FORGED: usize = 320;
 
 /// Between two heartbeats of which one is asked for again, for a list that may forget.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
@@ -74,6 +70,8 @@ struct Trial {
     /// The host that sends.
     source: IpAddr,
     forged: usize,
+    /// Names that floods may still bring.
+    forgeable: usize,
     heard: u64,
     accepted: u64,
     echoed: u64,
@@ -109,6 +107,7 @@ impl Trial {
             identity: None,
             source: IpAddr::from([10, 0, 0, 0]),
             forged: 0,
+            forgeable: max_peers + KNOWN,
             heard: 0,
             accepted: 0,
             echoed: 0,
@@ -160,6 +159,9 @@ impl Trial {
     /// Names that were not heard before, all from one host, or each from one of many.
     fn hear_a_flood(&mut self, names: usize, form: u8) {
         let source = self.source;
+        // Some more than there is room for are enough: many inputs find more than long ones.
+        let names = names.min(self.forgeable).max(1);
+        self.forgeable = self.forgeable.saturating_sub(names);
         for _ in 0..names {
             self.forged = (self.forged + 1) % FORGED;
             if form & 1 == 1 {
@@ -304,61 +306,6 @@ impl Trial {
         let latest = self.now + self.interval.max(BURST_GAP);
         assert!(deadline.is_none_or(|deadline| deadline <= latest), "silent for too long");
     }
-}
-
-/// Who appears in a sequence, with the packets made once: sealing them would take longer than all
-/// that is tried.
-struct Cast {
-    secrets: Vec<Secret>,
-    keyring: &'static Keyring,
-    players: Vec<Player>,
-    /// A heartbeat in the form of a cluster that is configured otherwise, and what becomes of it.
-    foreign: (Vec<u8>, Refusal),
-    /// A heartbeat under a name that no node can have.
-    nobody: Vec<u8>,
-}
-
-struct Player {
-    node: NodeName,
-    /// Its heartbeat, under each of the secrets.
-    heartbeats: Vec<Vec<u8>>,
-}
-
-static UNSEALED_CAST: LazyLock<Cast> = LazyLock::new(|| {
-    let [foreign, _] = seal(&plain(&name(0)));
-    Cast::new(Vec::new(), &PLAIN, (foreign, Refusal::Malformed), |plaintext| vec![plaintext])
-});
-
-static SEALED_CAST: LazyLock<Cast> = LazyLock::new(|| {
-    let foreign = (plain(&name(0)), Refusal::Unsealed);
-    Cast::new(secrets(), &RING, foreign, |plaintext| seal(&plaintext).to_vec())
-});
-
-impl Cast {
-    fn new(
-        secrets: Vec<Secret>,
-        keyring: &'static Keyring,
-        foreign: (Vec<u8>, Refusal),
-        packets: impl Fn(Vec<u8>) -> Vec<Vec<u8>>,
-    ) -> Self {
-        let player = |number| {
-            let node = name(number);
-            Player { heartbeats: packets(plain(&node)), node }
-        };
-        let mut nobody = plain(&name(0));
-        *nobody.last_mut().expect("a heartbeat") = b'@';
-        let nobody = packets(nobody).swap_remove(0);
-        let players = (0..KNOWN + FORGED).map(player).collect();
-        Self { secrets, keyring, players, foreign, nobody }
-    }
-}
-
-fn name(number: usize) -> NodeName {
-    NodeName::parse(&format!("{number:03x}@h")).expect("a node name")
-}
-
-fn plain(node: &NodeName) -> Vec<u8> {
-    packet::encode(node, &PLAIN, [0; BLOCK])
 }
 
 /// The randomness of an engine, which always comes to the same: the least that it can be, the most,

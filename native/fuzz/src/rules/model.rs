@@ -10,6 +10,8 @@ use native_gossip_core::{
     },
 };
 
+use super::token_bucket::TokenBucket;
+
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 const LASTING: Duration = Duration::from_secs(30);
 const FORGIVEN: Duration = Duration::from_secs(60);
@@ -71,6 +73,13 @@ pub(super) struct Attempt {
     source: IpAddr,
     is_retry: bool,
     began: Time,
+}
+
+impl Peer {
+    /// Whether it waits for the other side, or for the end of its pause.
+    fn is_to_wait(&self) -> bool {
+        self.heard_in_pause.is_some() || self.waits.is_some_and(|wait| !wait.is_in_line)
+    }
 }
 
 impl Model {
@@ -211,6 +220,9 @@ impl Model {
             let peer = self.peers.iter_mut().find(|peer| peer.node == expired.node);
             peer.into_iter().for_each(|peer| peer.is_in_flight = false);
         }
+        if self.peers.iter().all(|peer| !peer.is_to_wait()) {
+            return;
+        }
         let patience = Duration::from_millis(700.min(20 + 10 * self.peers.len() as u64));
         let ends = |wait: &Wait| !wait.is_in_line && wait.since + patience <= now;
         let mut ended: Vec<_> = self
@@ -348,29 +360,4 @@ fn ends_well(now: Time, since: Time, failures: u32) -> bool {
 pub(super) fn dials_first(one: &NodeName, other: &NodeName) -> bool {
     let odd = |node: &NodeName| node.as_str().bytes().filter(|byte| byte % 2 == 1).count();
     (one < other) == ((odd(one) + odd(other)).is_multiple_of(2))
-}
-
-/// So many at once, and one more every [`NEW_NAME_INTERVAL`].
-struct TokenBucket {
-    spare: u32,
-    full_at: Time,
-}
-
-impl TokenBucket {
-    fn new(at_once: usize) -> Self {
-        Self { spare: at_once as u32 - 1, full_at: Time::ZERO }
-    }
-
-    fn is_left(&self, now: Time) -> bool {
-        self.full_at <= now + NEW_NAME_INTERVAL * self.spare
-    }
-
-    fn take(&mut self, now: Time) {
-        self.full_at = self.full_at.max(now) + NEW_NAME_INTERVAL;
-    }
-
-    fn give_back(&mut self) {
-        let since_zero = self.full_at.since_zero().saturating_sub(NEW_NAME_INTERVAL);
-        self.full_at = Time::after(since_zero);
-    }
 }
