@@ -146,7 +146,9 @@ fn who_was_named_by_a_crowded_source_has_its_turn_as_soon_as_it_speaks_itself() 
             hear_from(&mut peers, secs(0), crowded, &node(n)).expect("room");
         });
         assert_eq!(announced(&mut peers, secs(0)).len(), FRESH_ATTEMPTS);
-        [crowded, address(2000), crowded].map(|source| hear_from_each(&mut peers, source));
+        for source in [crowded, address(2000), crowded] {
+            hear_from_each(&mut peers, source);
+        }
         assert!(announced(&mut peers, secs(1)).contains(&node(2000)));
     }
 }
