@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use self::liveness::{Action, Liveness, RejoinReason};
+use self::{
+    interfaces::ByRoute,
+    liveness::{Action, Liveness, RejoinReason},
+};
 use crate::{
     Interface, InterfaceAddress, Interfaces, Network, NetworkConfig, NodeName, RecvMeta, Time,
     alerts::Alerts,
@@ -41,8 +44,8 @@ pub(crate) struct Group {
     /// Whether the socket is given what is sent to its groups.
     hears: bool,
     memberships: Vec<Membership>,
-    /// Interfaces that were joined because of a route.
-    by_route: Vec<Interface>,
+    /// Where the route has led.
+    by_route: ByRoute,
     addresses: Vec<InterfaceAddress>,
     scan_at: Time,
 }
@@ -56,7 +59,7 @@ impl Group {
             wanted: config.multicast_if.clone(),
             hears,
             memberships: Vec::new(),
-            by_route: Vec::new(),
+            by_route: ByRoute::default(),
             addresses: Vec::new(),
             scan_at: Time::ZERO,
         }
@@ -88,8 +91,9 @@ impl Group {
         context.alerts.clear(&Component::Scan);
         self.addresses = addresses;
         let group = self.target.ip();
-        let chosen =
-            interfaces::choose(&self.wanted, group, &self.addresses, routed, &self.by_route);
+        let joined: Vec<_> = self.memberships.iter().map(|m| &m.interface).collect();
+        let (wanted, found) = (&self.wanted, &self.addresses);
+        let chosen = interfaces::choose(wanted, group, found, routed, &joined, &self.by_route);
         context.alerts.reconcile_missing(now, chosen.missing);
 
         self.leave_all_but(context, &chosen.interfaces);
@@ -100,10 +104,10 @@ impl Group {
             _ => false,
         });
         self.join_all(context, &chosen.interfaces);
-        let before = std::mem::replace(&mut self.by_route, chosen.by_route);
-        // One that was joined before, and cannot be for a moment, is not forgotten.
-        self.by_route
-            .retain(|i| before.contains(i) || self.memberships.iter().any(|m| m.interface == *i));
+        // Where nothing could be joined nobody was heard either: that is not remembered.
+        if let Some(of_route) = chosen.of_route.filter(|of| self.is_member(of)) {
+            self.by_route.joined(&of_route);
+        }
         for membership in &mut self.memberships {
             if membership.outage.is_to_retry(now) {
                 context.request_burst();
@@ -207,6 +211,10 @@ impl Group {
         of_index.map(|interface| interface.name.clone())
     }
 
+    fn is_member(&self, interface: &Interface) -> bool {
+        self.memberships.iter().any(|membership| membership.interface == *interface)
+    }
+
     fn interfaces(&self) -> impl Iterator<Item = &Interface> {
         self.addresses.iter().map(|address| &address.interface)
     }
@@ -243,8 +251,7 @@ impl Group {
     fn join_all<N: Network>(&mut self, context: &mut Context<'_, N>, chosen: &[Interface]) {
         let mut limit = None;
         for (place, interface) in chosen.iter().enumerate() {
-            let is_member = self.memberships.iter().any(|m| m.interface == *interface);
-            if is_member || limit.is_some() {
+            if self.is_member(interface) || limit.is_some() {
                 continue;
             }
             let mut joined = context.network.join(self.target.ip(), interface);
@@ -299,7 +306,7 @@ impl Group {
         chosen: &[Interface],
         error: SystemError,
     ) {
-        let is_missing = |i: &&Interface| self.memberships.iter().all(|m| m.interface != **i);
+        let is_missing = |i: &&Interface| !self.is_member(i);
         let missing: Vec<_> = chosen.iter().filter(is_missing).cloned().collect();
         let fault = Fault::JoinLimit {
             group: self.target.ip(),

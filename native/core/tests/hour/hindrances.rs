@@ -1,25 +1,26 @@
 //! What keeps a node from being a member of the group, told apart from the nodes: by what ails its
 //! host, and by what its options mean.
 
-use native_gossip_core::{Interface, InterfaceName, Interfaces};
+use native_gossip_core::{InterfaceName, Interfaces};
 
 use crate::{
     Hour,
     simulation::host::{Host, LO, MEMBERSHIPS, SLOTS, Sends},
 };
 
-/// The interfaces that each node has joined because of a route, by their slots.
+/// Where each node was a member while the route led there, by slot: one of this name is meant for
+/// as long as the node lives.
 pub(crate) struct Routes {
-    joined: Vec<[Option<Interface>; SLOTS]>,
+    led: Vec<[bool; SLOTS]>,
 }
 
 impl Routes {
     pub(crate) fn new(size: usize) -> Self {
-        Self { joined: vec![Default::default(); size] }
+        Self { led: vec![Default::default(); size] }
     }
 
     pub(crate) fn restarted(&mut self, node: usize) {
-        self.joined[node] = Default::default();
+        self.led[node] = Default::default();
     }
 }
 
@@ -55,40 +56,20 @@ impl Hour {
         match &self.ailing[number].wanted {
             Interfaces::All => true,
             Interfaces::Routed => {
-                let is_kept = self.routes.joined[node][slot] == Some(host.interface(slot));
-                is_kept || routed(host).is_none_or(|routed| routed == slot)
+                self.routes.led[node][slot] || routed(host).is_none_or(|routed| routed == slot)
             }
             Interfaces::Listed(names) => names.iter().any(|name| is_named(host, name, slot)),
         }
     }
 
-    /// Whether a node may join on an interface that is meant: where it may join on one only, that is the
-    /// one of the route, or the first.
+    /// Whether a node may join on an interface that is meant. Where it may join on one only, that is
+    /// the one of the route, unless the options name them all; else whichever was first.
     fn has_room(&self, node: usize, slot: usize) -> bool {
         let number = self.net.host_of[node];
         let host = &self.net.hosts[number];
-        if !is_limited(host) {
-            return true;
-        }
-        let meant = self.slots(number).filter(|slot| self.is_meant(node, *slot));
-        let first = match &self.ailing[number].wanted {
-            Interfaces::Listed(names) => {
-                meant.min_by_key(|slot| names.iter().position(|name| is_named(host, name, *slot)))
-            }
-            Interfaces::All => routed(host).or(meant.min()),
-            Interfaces::Routed => {
-                // Of earlier routes it is the last one, which is not known here.
-                let is_kept = |slot: &usize| self.routes.joined[node][*slot].is_some();
-                let kept: Vec<_> = meant.clone().filter(is_kept).collect();
-                let of_earlier = match kept[..] {
-                    [] => meant.min(),
-                    [kept] => Some(kept),
-                    _ => None,
-                };
-                routed(host).or(of_earlier)
-            }
-        };
-        first == Some(slot)
+        let is_listed = matches!(self.ailing[number].wanted, Interfaces::Listed(_));
+        let is_of_route = !is_listed && routed(host) == Some(slot);
+        !is_limited(host) || is_of_route || self.meant(node) == [slot]
     }
 
     /// Whether the nodes of a host may join wherever they are to.
@@ -107,18 +88,12 @@ impl Hour {
         self.slots(number).filter(|slot| self.is_meant(node, *slot)).collect()
     }
 
-    /// What was joined by a route stays so until the node sees that it has gone, or has changed. Where
-    /// a node is already a member, the route may have come later.
+    /// Where a node is a member already, the route may have come later.
     pub(crate) fn note_scan(&mut self, node: usize) {
         let number = self.net.host_of[node];
         for slot in self.slots(number) {
-            let host = &self.net.hosts[number];
-            let interface = Some(host.interface(slot));
-            let joined = &mut self.routes.joined[node][slot];
-            if !is_usable(host, slot) || *joined != interface {
-                *joined = None;
-            }
-            if self.healing.ear(node, slot).joined == interface {
+            let interface = self.net.hosts[number].interface(slot);
+            if self.healing.ear(node, slot).joined == Some(interface) {
                 self.note_joined(node, slot);
             }
         }
@@ -127,10 +102,8 @@ impl Hour {
     /// A node is a member on an interface: it may be because of the route.
     pub(crate) fn note_joined(&mut self, node: usize, slot: usize) {
         let host = &self.net.hosts[self.net.host_of[node]];
-        let joined = &self.healing.ear(node, slot).joined;
-        if routed(host) == Some(slot) && joined.is_some() {
-            self.routes.joined[node][slot].clone_from(joined);
-        }
+        let is_joined = self.healing.ear(node, slot).joined.is_some();
+        self.routes.led[node][slot] |= is_joined && routed(host) == Some(slot);
     }
 
     /// Whether an interface that the options name is there and up.

@@ -49,14 +49,32 @@ fn a_vpn_that_takes_the_default_route_takes_no_node_off_its_network() {
 }
 
 #[test]
-fn what_was_joined_by_the_route_is_left_when_it_goes_or_has_another_address() {
-    let moved = interface("eth0", 2, [10, 0, 0, 9]);
-    for now in [vec![tun0()], vec![tun0(), moved]] {
-        let mut host = routed_by_eth0();
-        scan(&mut host, 2, &[eth0(), tun0()], Some(&tun0()));
-        assert_eq!(scan(&mut host, 4, &now, Some(&tun0())), ["leave on eth0"]);
-        assert_eq!(scan(&mut host, 6, &[eth0(), tun0()], Some(&tun0())), [""; 0]);
+fn what_was_joined_by_the_route_is_left_when_it_goes_and_joined_whenever_it_is_there() {
+    let mut host = routed_by_eth0();
+    let pulled = [tun0()];
+    scan(&mut host, 2, &[eth0(), tun0()], Some(&tun0()));
+    assert_eq!(scan(&mut host, 4, &pulled, Some(&tun0())), ["leave on eth0"]);
+    assert_eq!(scan(&mut host, 6, &pulled, Some(&tun0())), [""; 0]);
+    // Plugged in again, it may have another address, or be another device.
+    let changed =
+        [eth0(), interface("eth0", 2, [10, 0, 0, 9]), interface("eth0", 7, [10, 0, 0, 1])];
+    for (s, eth0) in (8..).step_by(8).zip(changed) {
+        let plugged = [eth0, tun0()];
+        assert_eq!(scan(&mut host, s, &plugged, Some(&tun0())), ["join on eth0"]);
+        assert_eq!(scan(&mut host, s + 2, &plugged, Some(&tun0())), [""; 0]);
+        assert_eq!(scan(&mut host, s + 4, &pulled, Some(&tun0())), ["leave on eth0"]);
     }
+}
+
+#[test]
+fn what_was_joined_by_an_earlier_route_is_rejoined_where_its_address_changes() {
+    let mut host = routed_by_eth0();
+    scan(&mut host, 2, &[eth0(), tun0()], Some(&tun0()));
+    let renumbered = [interface("eth0", 2, [10, 0, 0, 9]), tun0()];
+    let rejoined = ["leave on eth0", "join on eth0"];
+    assert_eq!(scan(&mut host, 4, &renumbered, Some(&tun0())), rejoined);
+    let both = [renumbered.as_slice(), &[eth0()]].concat();
+    assert_eq!(scan(&mut host, 6, &both, Some(&tun0())), [""; 0], "it keeps its address");
 }
 
 #[test]
@@ -68,7 +86,7 @@ fn a_route_that_goes_and_comes_leaves_what_it_had_joined_untouched() {
 }
 
 #[test]
-fn what_cannot_be_joined_by_a_route_is_forgotten_with_it() {
+fn what_cannot_be_joined_by_a_route_is_not_remembered() {
     let mut host = routed_by_eth0();
     host.network.refuse(&["join on tun0"]);
     let with_vpn = [eth0(), tun0()];
