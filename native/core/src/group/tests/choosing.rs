@@ -1,5 +1,5 @@
 use super::*;
-use crate::network::fake::limit;
+use crate::{group::joining::NAMED, network::fake::limit};
 
 fn tun0() -> Interface {
     interface("tun0", 9, [10, 8, 0, 6])
@@ -162,6 +162,40 @@ fn where_there_is_no_room_for_the_interface_of_the_route_no_other_loses_its_plac
     assert_eq!(calls, ["join on eth0", "leave on eth1", "join on eth0", "join on eth1"]);
     assert_eq!(host.told(), [Event::FaultRaised(limit_fault(&[eth0()], 2))]);
     assert!(!host.bursts());
+}
+
+#[test]
+fn what_did_not_help_is_not_tried_again_until_the_interfaces_or_the_route_change() {
+    let (one, all) = ([eth1(), eth0()], [eth1(), eth0(), tun0()]);
+    let mut host = Host::with(Interfaces::All, GROUP, &one);
+    scan(&mut host, 0, &[eth1()], None);
+    host.network.is_full_for = Some("eth0".into());
+    let leaves = |calls: &[String]| calls.iter().any(|call| call.starts_with("leave"));
+    assert!(leaves(&scan(&mut host, 2, &one, Some(&eth0()))));
+    for s in (4..200).step_by(2) {
+        assert_eq!(scan(&mut host, s, &one, Some(&eth0())), ["join on eth0"]);
+    }
+    assert!(leaves(&scan(&mut host, 200, &all, Some(&eth0()))), "another interface");
+    assert!(!leaves(&scan(&mut host, 202, &all, Some(&eth0()))));
+    assert!(!leaves(&scan(&mut host, 204, &all, Some(&eth1()))), "it is a member");
+    assert!(leaves(&scan(&mut host, 206, &all, Some(&eth0()))), "another route");
+    assert!(!leaves(&scan(&mut host, 208, &all, Some(&eth0()))));
+}
+
+#[test]
+fn the_first_of_a_list_takes_nobodys_place() {
+    let wanted = ["eth0", "eth1"].map(|name| crate::InterfaceName::Name(name.into()));
+    let mut host = Host::with(Interfaces::Listed(wanted.to_vec()), GROUP, &[]);
+    host.network.most_memberships = Some(1);
+    assert_eq!(scan(&mut host, 0, &[eth1()], Some(&eth1())), ["join on eth1"]);
+    let both = [eth0(), eth1()];
+    assert_eq!(scan(&mut host, 2, &both, Some(&eth0())), ["join on eth0"]);
+    let without_route = Host::with(Interfaces::Routed, GROUP, &[]);
+    for mut host in [without_route, Host::with(Interfaces::All, GROUP, &[])] {
+        host.network.most_memberships = Some(1);
+        assert_eq!(scan(&mut host, 0, &[eth1()], None), ["join on eth1"]);
+        assert_eq!(scan(&mut host, 2, &both, None), ["join on eth0"]);
+    }
 }
 
 #[test]
