@@ -118,7 +118,6 @@ impl Hour {
         self.net.replace(node, &Config::default());
         self.rules.restarted(node);
         self.healing.restarted(node);
-        self.routes.restarted(node);
         self.seeds[node] = Seeds::default();
         self.alerts[node] = Alerts::default();
         self.sending[node] = Sending::new(self.net.now);

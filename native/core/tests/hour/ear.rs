@@ -12,8 +12,8 @@ pub(crate) const LONGEST_GAP: Duration = secs(5);
 /// What is not back after this time is missed.
 const ECHO: Duration = Duration::from_millis(500);
 
-/// A heartbeat after the longest gap; each of three is missed for half a second, and the two that are
-/// sent because of the first come at most a second after each other.
+/// A heartbeat after the longest gap; each of three is missed for half a second, and the two that
+/// are sent because of the first come at most a second after each other.
 const THREE_ECHOES: Duration =
     LONGEST_GAP.saturating_add(Duration::from_millis(3 * 500 + 2 * 1000));
 
@@ -143,8 +143,8 @@ impl Ear {
         }
         assert!(
             is_silent,
-            "rejoined without need at {now:?}: {} heartbeats without an echo, {} rejoins because of \
-             them, heard at {:?}, a silence from {:?} on, {} rejoins because of it",
+            "rejoined without need at {now:?}: {} heartbeats without an echo, {} rejoins because \
+             of them, heard at {:?}, a silence from {:?} on, {} rejoins because of it",
             self.missed, self.rejoins, self.heard_at, self.silent_since, self.silences
         );
         self.silent_since = now;
@@ -157,8 +157,8 @@ impl Ear {
     }
 }
 
-/// How often the group is rejoined while no echo comes: after 1, 2, 4 … 32 rounds of three heartbeats,
-/// and then every 32.
+/// How often the group is rejoined while no echo comes: after 1, 2, 4 … 32 rounds of three
+/// heartbeats, and then every 32.
 fn rejoins_after(missed: u32) -> u32 {
     match missed / 3 {
         0 => 0,

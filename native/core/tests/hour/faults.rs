@@ -43,7 +43,7 @@ pub(crate) enum Fault {
     SeedsFail,
     /// And memberships are lost, so that there is something to join.
     JoinsFail,
-    /// A socket may join on one interface only.
+    /// A socket may join on one interface only. And memberships are lost.
     Limited,
     ScansFail,
     OpensFail,
@@ -84,8 +84,10 @@ impl Fault {
             Self::SeedsFail,
             Self::JoinsFail,
             Self::Limited,
+            Self::Limited,
             Self::ScansFail,
             Self::OpensFail,
+            Self::RouteMoves,
             Self::RouteMoves,
             Self::Firewalled,
             Self::Filtered { slot },
@@ -158,7 +160,10 @@ impl Fault {
                 host.refuses.join = Some(one_of(&[ENOBUFS, ENODEV], rng));
                 (1..host.nics.len()).for_each(|slot| lose(host, slot, rng.random()));
             }
-            Self::Limited => host.memberships = 1,
+            Self::Limited => {
+                host.memberships = 1;
+                (1..host.nics.len()).for_each(|slot| lose(host, slot, true));
+            }
             Self::ScansFail if rng.random() => host.refuses.interfaces = Some(EMFILE),
             Self::ScansFail => host.refuses.route = Some(EMFILE),
             Self::OpensFail => host.refuses.open = Some(one_of(&[EADDRINUSE, EMFILE], rng)),

@@ -9,6 +9,7 @@ use crate::{
     HEALING, Hour,
     ear::{Ear, LONGEST_GAP, Rejoin},
     grid::Grid,
+    hindrances::Routes,
     secs,
     simulation::{
         host::{Host, SLOTS},
@@ -32,6 +33,7 @@ const SLACK: Duration = Duration::from_millis(10);
 
 pub(crate) struct Healing {
     pub(crate) ears: Vec<[Ear; SLOTS]>,
+    pub(crate) routes: Routes,
     /// What each node left last, and when, if it has joined nothing since.
     left: Vec<Option<(Interface, Time)>>,
     /// Whom a node was told that it is connected to.
@@ -52,6 +54,7 @@ impl Healing {
     pub(crate) fn new(size: usize) -> Self {
         Self {
             ears: vec![Default::default(); size],
+            routes: Routes::new(size),
             left: vec![None; size],
             connected: Grid::new(size, false),
             waits: BTreeMap::new(),
@@ -60,6 +63,7 @@ impl Healing {
 
     pub(crate) fn restarted(&mut self, node: usize) {
         self.ears[node] = Default::default();
+        self.routes.restarted(node);
         (0..self.ears.len()).for_each(|peer| self.connected[(node, peer)] = false);
     }
 
@@ -237,8 +241,8 @@ impl Hour {
         }
     }
 
-    /// A querier asks who is a member where the nodes have taken silence for what it is, and would not
-    /// rejoin within the time to heal.
+    /// A querier asks who is a member where the nodes rejoin no more, or not within the time to
+    /// heal.
     pub(crate) fn query(&mut self, host: usize) {
         for slot in self.slots(host) {
             let mut ears = self.net.nodes_of(host).map(|node| &self.healing.ears[node][slot]);

@@ -56,7 +56,8 @@ impl Hour {
         match &self.ailing[number].wanted {
             Interfaces::All => true,
             Interfaces::Routed => {
-                self.routes.led[node][slot] || routed(host).is_none_or(|routed| routed == slot)
+                self.healing.routes.led[node][slot]
+                    || routed(host).is_none_or(|routed| routed == slot)
             }
             Interfaces::Listed(names) => names.iter().any(|name| is_named(host, name, slot)),
         }
@@ -103,7 +104,7 @@ impl Hour {
     pub(crate) fn note_joined(&mut self, node: usize, slot: usize) {
         let host = &self.net.hosts[self.net.host_of[node]];
         let is_joined = self.healing.ear(node, slot).joined.is_some();
-        self.routes.led[node][slot] |= is_joined && routed(host) == Some(slot);
+        self.healing.routes.led[node][slot] |= is_joined && routed(host) == Some(slot);
     }
 
     /// Whether an interface that the options name is there and up.

@@ -41,7 +41,6 @@ use connections::Attempt;
 use faults::Fault;
 use grid::Grid;
 use healing::Healing;
-use hindrances::Routes;
 use meetings::{Pair, Reach};
 use native_gossip_core::{Config, Refusal, Time, budget::CLUSTER_HEARTBEATS_PER_SECOND};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -116,7 +115,6 @@ struct Hour {
     pairs: Grid<Pair>,
     rules: Rules,
     healing: Healing,
-    routes: Routes,
     seeds: Vec<Seeds>,
     alerts: Vec<Alerts>,
     sending: Vec<Sending>,
@@ -161,7 +159,6 @@ impl Hour {
             reach: vec![Reach::default(); size],
             pairs: Grid::new(size, Pair::default()),
             healing: Healing::new(size),
-            routes: Routes::new(size),
             seeds: vec![Seeds::default(); size],
             alerts: (0..size).map(|_| Alerts::default()).collect(),
             sending: vec![Sending::new(Time::ZERO); size],

@@ -1,5 +1,5 @@
-//! The rules of seeds, told apart from the nodes: how fast they are sent to, that each is, and when it
-//! is told that they are not reached.
+//! The rules of seeds, told apart from the nodes: how fast they are sent to, that each of them is,
+//! and when it is told that they are not reached.
 
 use std::{
     collections::{BTreeMap, VecDeque},
