@@ -8,7 +8,7 @@ mod pace;
 mod seed;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -74,8 +74,9 @@ impl Seeds {
         self.seeds = addresses.into_iter().map(seed).collect();
         let is_kept = |address: &SocketAddr| !known.iter().any(|gone| gone.address == *address);
         self.lines.iter_mut().for_each(|line| line.retain(is_kept));
-        for (gone, _) in known.iter().filter_map(Seed::failure) {
+        for gone in known.iter().filter_map(Seed::failure) {
             if !self.is_failing(gone) {
+                self.seeds.iter_mut().for_each(|seed| seed.forget(gone));
                 let component = Component::Seeds(gone.clone());
                 alerts.forget(now, |other| *other == component);
             }
@@ -152,29 +153,47 @@ impl Seeds {
         }
     }
 
-    /// Does what may change whether a seed is reached. Where none fails any more as this one did,
-    /// that is told.
+    /// Does what may change whether a seed is reached, or why not.
     fn change<N: Network>(
         &mut self,
         context: &mut Context<'_, N>,
         address: SocketAddr,
         change: impl FnOnce(&mut Seed, &mut Context<'_, N>, &[u8]),
     ) {
+        let now = context.now;
         let Some(seed) = self.seeds.iter_mut().find(|seed| seed.address == address) else { return };
-        let error = |seed: &Seed| seed.failure().map(|(error, _)| error.clone());
+        let error = |seed: &Seed| seed.failure().cloned();
         let before = error(seed);
         change(seed, context, &self.packet);
         let after = error(seed);
+        if before == after {
+            return;
+        }
         if after.is_some() {
-            self.tell_at.get_or_insert(context.now + TOLD_AFTER);
+            // Where it fails in another way, its fault may be over, and the new one is told at once.
+            let tell_at = if before.is_some() { now } else { now + TOLD_AFTER };
+            self.tell_at = Some(self.tell_at.map_or(tell_at, |at| at.min(tell_at)));
         }
         if let Some(before) = before.filter(|before| !self.is_failing(before)) {
-            context.alerts.clear(&Component::Seeds(before));
+            self.end(now, &before, context.alerts);
         }
     }
 
+    /// No seed fails any more as this fault tells. Where one that was told of fails in another way,
+    /// it is not said that all are reached.
+    fn end(&mut self, now: Time, error: &SystemError, alerts: &mut Alerts) {
+        let component = Component::Seeds(error.clone());
+        let mut told = self.seeds.iter().filter(|seed| seed.is_told(error));
+        if told.any(|seed| seed.failure().is_some()) {
+            alerts.forget(now, |other| *other == component);
+        } else {
+            alerts.clear(&component);
+        }
+        self.seeds.iter_mut().for_each(|seed| seed.forget(error));
+    }
+
     fn is_failing(&self, error: &SystemError) -> bool {
-        self.seeds.iter().filter_map(Seed::failure).any(|(other, _)| other == error)
+        self.seeds.iter().any(|seed| seed.fails_as(error))
     }
 
     /// Tells of failures that last, one fault for all that fail alike.
@@ -184,28 +203,24 @@ impl Seeds {
             return;
         }
         self.listen(context);
-        let failures: Vec<_> = self
-            .seeds
-            .iter()
-            .filter_map(|seed| seed.failure().map(|(error, since)| (seed.address, error, since)))
-            .collect();
+        for address in self.seeds.iter().map(|seed| seed.address).collect::<Vec<_>>() {
+            self.change(context, address, |seed, _, _| seed.look(now));
+        }
         // What has just begun is looked at when it is old enough.
-        self.tell_at = (!failures.is_empty()).then(|| now + TOLD_AFTER);
-        let mut told: Vec<&SystemError> = Vec::new();
-        for (_, error, since) in &failures {
-            if now - *since < TOLD_AFTER || told.contains(error) {
-                continue;
+        let is_any = self.seeds.iter().any(|seed| seed.failure().is_some());
+        self.tell_at = is_any.then(|| now + TOLD_AFTER);
+        let lasting = self.seeds.iter().filter_map(|seed| seed.lasting_failure(now, TOLD_AFTER));
+        for error in lasting.cloned().collect::<BTreeSet<_>>() {
+            let of = self.seeds.len();
+            let alike = self.seeds.iter_mut().filter(|seed| seed.fails_as(&error));
+            let mut targets = Vec::new();
+            for seed in alike {
+                seed.tell(&error);
+                targets.push(seed.address);
             }
-            told.push(error);
-            let alike = failures.iter().filter(|(_, other, _)| other == error);
-            let targets: Vec<_> = alike.map(|(address, _, _)| *address).collect();
-            let fault = Fault::Seeds {
-                failing: targets.len(),
-                of: self.seeds.len(),
-                some: targets.into_iter().take(NAMED).collect(),
-                error: (*error).clone(),
-            };
-            context.alerts.raise(now, fault);
+            let failing = targets.len();
+            let some = targets.into_iter().take(NAMED).collect();
+            context.alerts.raise(now, Fault::Seeds { failing, of, some, error });
         }
     }
 }

@@ -10,8 +10,9 @@ struct Host {
     seeds: Seeds,
     network: FakeNetwork,
     effects: Effects,
-    /// Hosts that the network does not find, which it says after 3 s.
+    /// Hosts that are not reached, which the network says after 3 s, and how.
     dead: Vec<u8>,
+    how: SystemError,
     lost: VecDeque<(Time, SocketAddr)>,
 }
 
@@ -22,6 +23,7 @@ impl Host {
             network: FakeNetwork::default(),
             effects: Effects::default(),
             dead: Vec::new(),
+            how: unreachable(),
             lost: VecDeque::new(),
         };
         host.replace(secs(0), seeds);
@@ -49,7 +51,7 @@ impl Host {
     fn act(&mut self, now: Time) -> Vec<u8> {
         let is_over = |(at, _): &mut (Time, SocketAddr)| now - *at >= Duration::from_secs(3);
         while let Some((_, address)) = self.lost.pop_front_if(is_over) {
-            self.network.lost.push_back((address, unreachable()));
+            self.network.lost.push_back((address, self.how.clone()));
         }
         self.seeds.send(&mut self.effects.context(now, &mut self.network));
         let calls = self.network.take_calls();
@@ -93,6 +95,10 @@ fn address(n: u8) -> SocketAddr {
 
 fn unreachable() -> SystemError {
     SystemError { code: Some(113), text: "no route to host".into() }
+}
+
+fn refused() -> SystemError {
+    SystemError { code: Some(111), text: "connection refused".into() }
 }
 
 fn fault(failing: &[u8], of: usize, error: SystemError) -> Fault {
@@ -222,7 +228,7 @@ fn two_hundred_and_fifty_two_dead_seeds_cost_the_live_one_nothing() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_told_after_fifteen_seconds_and_its_end_at_once() {
+fn what_cannot_be_sent_is_told_after_fifteen_seconds_and_its_end_when_nothing_is_lost_for_four() {
     let mut host = Host::with([1, 2]);
     host.refuse(&[1]);
     host.run(0, 14);
@@ -230,8 +236,25 @@ fn what_cannot_be_sent_is_told_after_fifteen_seconds_and_its_end_at_once() {
     host.run(14, 20);
     assert_eq!(host.told(), [Event::FaultRaised(fault(&[1], 2, error()))]);
     host.refuse(&[]);
-    host.heartbeat(secs(20));
+    host.run(20, 24);
+    assert_eq!(host.told(), []);
+    host.run(24, 26);
     assert_eq!(host.told(), [Event::FaultCleared(fault(&[1], 2, error()))]);
+}
+
+#[test]
+fn that_a_seed_is_reached_is_known_without_another_heartbeat() {
+    let mut host = Host::with([1]);
+    host.refuse(&[1]);
+    host.run(0, 20);
+    host.refuse(&[]);
+    host.heartbeat(secs(20));
+    assert_eq!(host.told(), [Event::FaultRaised(fault(&[1], 1, error()))]);
+    let looked = host.seeds.deadline().expect("it is to be looked at");
+    host.act(looked);
+    assert!(looked <= secs(35));
+    assert_eq!(host.told(), [Event::FaultCleared(fault(&[1], 1, error()))]);
+    assert_eq!(host.seeds.deadline(), None);
 }
 
 #[test]
@@ -256,7 +279,7 @@ fn seeds_that_fail_alike_share_a_line_and_it_is_over_when_none_does() {
     host.run(40, 100);
     assert_eq!(host.told(), []);
     host.refuse(&[]);
-    host.run(100, 102);
+    host.run(100, 106);
     assert_eq!(host.told(), [Event::FaultCleared(refused)]);
 }
 
@@ -271,6 +294,76 @@ fn twice_as_many_that_fail_are_worth_another_line_and_no_fewer() {
     host.run(200, 300);
     let told = [&[1, 2][..], &[1, 2, 3, 4]].map(|n| Event::FaultRaised(fault(n, 4, error())));
     assert_eq!(host.told(), told);
+}
+
+#[test]
+fn seeds_that_fail_in_another_way_are_not_told_to_be_reached() {
+    let (at_first, later) = (fault(&[1, 2], 3, unreachable()), fault(&[1, 2], 3, refused()));
+    let mut host = Host::with([1, 2, 3]);
+    host.dead = vec![1, 2];
+    host.run(0, 100);
+    assert_eq!(host.told(), [Event::FaultRaised(at_first)]);
+    host.how = refused();
+    host.run(100, 300);
+    assert_eq!(host.told(), [Event::FaultRaised(later.clone())]);
+    host.dead.clear();
+    host.run(300, 400);
+    assert_eq!(host.told(), [Event::FaultCleared(later)]);
+}
+
+#[test]
+fn what_can_be_sent_again_and_is_lost_is_not_told_to_be_reached() {
+    let mut host = Host::with([1, 2]);
+    host.refuse(&[1, 2]);
+    host.run(0, 40);
+    host.told();
+    host.refuse(&[]);
+    host.dead = vec![1, 2];
+    host.run(40, 200);
+    assert_eq!(host.told(), [Event::FaultRaised(fault(&[1, 2], 2, unreachable()))]);
+}
+
+#[test]
+fn a_fault_is_over_in_silence_where_a_seed_that_was_told_of_fails_in_another_way() {
+    let mut host = Host::with([1, 2]);
+    host.refuse(&[1, 2]);
+    host.run(0, 40);
+    assert_eq!(host.told(), [Event::FaultRaised(fault(&[1, 2], 2, error()))]);
+    host.refuse(&[2]);
+    host.dead = vec![1];
+    host.run(40, 200);
+    assert_eq!(host.told(), [Event::FaultRaised(fault(&[1], 2, unreachable()))]);
+    host.refuse(&[]);
+    host.run(200, 300);
+    assert_eq!(host.told(), []);
+    host.dead.clear();
+    host.run(300, 400);
+    assert_eq!(host.told(), [Event::FaultCleared(fault(&[1], 2, unreachable()))]);
+}
+
+#[test]
+fn errors_that_take_turns_are_one_fault_and_those_that_last_are_told_after_doubling_times() {
+    for (lasts, lines) in [(10, 1), (100, 2), (300, 4), (7200, 12)] {
+        let mut host = Host::with([1]);
+        host.dead = vec![1];
+        for turn in 0..86_400 / lasts {
+            host.how = if turn % 2 == 0 { unreachable() } else { refused() };
+            host.run(turn * lasts, (turn + 1) * lasts);
+        }
+        let told = host.told();
+        assert!(told.iter().all(|event| matches!(event, Event::FaultRaised(_))), "{lasts} s");
+        assert_eq!(told.len(), lines, "each lasts for {lasts} s");
+    }
+}
+
+#[test]
+fn before_anything_is_told_the_last_error_counts() {
+    let mut host = Host::with([1]);
+    host.dead = vec![1];
+    host.run(0, 4);
+    host.how = refused();
+    host.run(4, 40);
+    assert_eq!(host.told(), [Event::FaultRaised(fault(&[1], 1, refused()))]);
 }
 
 #[test]
@@ -325,7 +418,7 @@ fn a_seed_that_stays_keeps_its_outage_and_its_fault_and_that_of_one_that_goes_is
         host.replace(secs(40), [stays]);
         host.replace(secs(41), [1, 2]);
         host.refuse(&[]);
-        host.run(42, 44);
+        host.run(42, 48);
         assert_eq!(host.told(), told);
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     Hour,
     healing::Deaf,
     secs,
+    seeds::REACHED_WITHIN,
     simulation::{host::Host, port::Call},
 };
 
@@ -122,6 +123,7 @@ impl Hour {
                 self.seeds[node].raised(self.net.now, node, fault);
                 self.check_limit(node, fault);
             }
+            Event::FaultCleared(fault) => self.seeds[node].cleared(self.net.now, node, fault),
             Event::PeersSilent(_, interface) => {
                 let slot = Host::named(&interface.name);
                 self.healing.ears[node][slot].silence_told(self.net.now, node);
@@ -163,7 +165,8 @@ impl Hour {
                 }
                 Fault::JoinLimit { .. } => is_known && is_alive && self.can_join(host),
                 Fault::Seeds { .. } => {
-                    is_known && is_alive && self.net.hosts[host].refuses.send_to.is_none()
+                    let is_sent_to = is_alive && self.net.hosts[host].refuses.send_to.is_none();
+                    is_known && is_sent_to && now >= self.quiet_since(host) + QUIET + REACHED_WITHIN
                 }
                 Fault::SendTo { .. } => unreachable!("nobody broadcasts"),
                 fault => slot(fault).is_some_and(|slot| {
