@@ -8,7 +8,7 @@ mod pace;
 mod seed;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -44,7 +44,10 @@ const REPORTS: usize = 512;
 /// What the option `seeds` stands for at the moment.
 #[derive(Default)]
 pub(crate) struct Seeds {
+    /// In the order of the option.
     seeds: Vec<Seed>,
+    /// Which of them have this address. Each heartbeat of a peer asks.
+    by_ip: BTreeMap<IpAddr, Vec<usize>>,
     /// Those that a heartbeat waits for, by what is known of them, in the order of their turns.
     lines: [VecDeque<SocketAddr>; Standing::ALL],
     turns: usize,
@@ -72,6 +75,10 @@ impl Seeds {
             None => Seed::new(address),
         };
         self.seeds = addresses.into_iter().map(seed).collect();
+        self.by_ip.clear();
+        for (index, seed) in self.seeds.iter().enumerate() {
+            self.by_ip.entry(seed.address.ip()).or_default().push(index);
+        }
         let is_kept = |address: &SocketAddr| !known.iter().any(|gone| gone.address == *address);
         self.lines.iter_mut().for_each(|line| line.retain(is_kept));
         for gone in known.iter().filter_map(Seed::failure) {
@@ -109,9 +116,8 @@ impl Seeds {
         }
         while self.next().is_some_and(|next| now >= next) {
             let Some(address) = self.turn() else { break };
-            let Some(seed) = self.seeds.iter_mut().find(|seed| seed.address == address) else {
-                continue;
-            };
+            let position = self.position(address);
+            let Some(seed) = position.and_then(|n| self.seeds.get_mut(n)) else { continue };
             seed.is_waiting = false;
             // It may be known only since it waits that it is not there.
             if seed.is_due(now) && self.pace.take(now) {
@@ -123,8 +129,16 @@ impl Seeds {
 
     /// Somebody was heard from this address.
     pub(crate) fn heard(&mut self, now: Time, source: IpAddr) {
-        let of_source = self.seeds.iter_mut().filter(|seed| seed.address.ip() == source);
-        of_source.for_each(|seed| seed.heard(now));
+        for index in self.by_ip.get(&source).into_iter().flatten() {
+            if let Some(seed) = self.seeds.get_mut(*index) {
+                seed.heard(now);
+            }
+        }
+    }
+
+    fn position(&self, address: SocketAddr) -> Option<usize> {
+        let is_it = |index: &&usize| self.seeds.get(**index).is_some_and(|s| s.address == address);
+        self.by_ip.get(&address.ip())?.iter().find(is_it).copied()
     }
 
     /// When there is something to do, if nothing happens.
@@ -161,7 +175,8 @@ impl Seeds {
         change: impl FnOnce(&mut Seed, &mut Context<'_, N>, &[u8]),
     ) {
         let now = context.now;
-        let Some(seed) = self.seeds.iter_mut().find(|seed| seed.address == address) else { return };
+        let position = self.position(address);
+        let Some(seed) = position.and_then(|n| self.seeds.get_mut(n)) else { return };
         let error = |seed: &Seed| seed.failure().cloned();
         let before = error(seed);
         change(seed, context, &self.packet);
