@@ -1,10 +1,10 @@
 //! The addresses that heartbeats go to beside the group or the broadcast address.
 //!
 //! They have a socket of their own, so that what waits in its buffer for a host that is not there
-//! holds up no heartbeat to the group; and a pace and a line of their own, so that it holds up none
+//! holds up no heartbeat to the group; and a rate and queues of their own, so that it holds up none
 //! to another seed for long.
 
-mod pace;
+mod rate;
 mod seed;
 
 use std::{
@@ -14,7 +14,7 @@ use std::{
 };
 
 use self::{
-    pace::Pace,
+    rate::Rate,
     seed::{Seed, Standing},
 };
 use crate::{
@@ -24,11 +24,11 @@ use crate::{
     event::{Component, Fault, SystemError},
 };
 
-/// A seed that is not reached for this time is worth a line, and not before: a node that is started
-/// again is back by then. Until then all that fail alike are known, and one line is enough.
+/// A seed that is not reached for this time is worth a line of the log, and not before: a node that
+/// is started again is back by then. All that fail alike are known then, and one line is enough.
 const TOLD_AFTER: Duration = Duration::from_secs(15);
 
-/// Seeds that a line names.
+/// Seeds that a line of the log names.
 const NAMED: usize = 3;
 
 /// Whose turn comes first. The best go first, but of eight turns one is for each of the others, so
@@ -38,8 +38,8 @@ const TURNS: [Standing; 8] = {
     [Heard, Heard, Heard, Unknown, Heard, Heard, Heard, Failing]
 };
 
-/// What the network says of seeds, that is listened to in one go: two words about each.
-const REPORTS: usize = 512;
+/// Errors that the network reports of packets to seeds, taken in one go: two for each seed.
+const ERRORS_AT_ONCE: usize = 512;
 
 /// What the option `seeds` stands for at the moment.
 #[derive(Default)]
@@ -49,11 +49,11 @@ pub(crate) struct Seeds {
     /// Which of them have this address. Each heartbeat of a peer asks.
     by_ip: BTreeMap<IpAddr, Vec<usize>>,
     /// Those that a heartbeat waits for, by what is known of them, in the order of their turns.
-    lines: [VecDeque<SocketAddr>; Standing::ALL],
+    queues: [VecDeque<SocketAddr>; Standing::ALL],
     turns: usize,
     /// The last heartbeat: whoever waited for an earlier one gets this one.
     packet: Vec<u8>,
-    pace: Pace,
+    rate: Rate,
     /// When to see which failures last, as long as there are some.
     tell_at: Option<Time>,
 }
@@ -80,7 +80,7 @@ impl Seeds {
             self.by_ip.entry(seed.address.ip()).or_default().push(index);
         }
         let is_kept = |address: &SocketAddr| !known.iter().any(|gone| gone.address == *address);
-        self.lines.iter_mut().for_each(|line| line.retain(is_kept));
+        self.queues.iter_mut().for_each(|queue| queue.retain(is_kept));
         for gone in known.iter().filter_map(Seed::failure) {
             if !self.is_failing(gone) {
                 self.seeds.iter_mut().for_each(|seed| seed.forget(gone));
@@ -96,19 +96,19 @@ impl Seeds {
         self.packet = packet;
         for seed in self.seeds.iter_mut().filter(|seed| !seed.is_waiting && seed.is_due(now)) {
             seed.is_waiting = true;
-            if let Some(line) = self.lines.get_mut(seed.standing() as usize) {
-                line.push_back(seed.address);
+            if let Some(queue) = self.queues.get_mut(seed.standing() as usize) {
+                queue.push_back(seed.address);
             }
         }
     }
 
     /// Nothing is to be sent any more.
     pub(crate) fn stop(&mut self) {
-        self.lines.iter_mut().for_each(VecDeque::clear);
+        self.queues.iter_mut().for_each(VecDeque::clear);
         self.seeds.iter_mut().for_each(|seed| seed.is_waiting = false);
     }
 
-    /// Sends to those that wait, as far as the pace allows.
+    /// Sends to those that wait, as far as the rate allows.
     pub(crate) fn send<N: Network>(&mut self, context: &mut Context<'_, N>) {
         let now = context.now;
         if self.next().is_some_and(|next| now >= next) {
@@ -120,7 +120,7 @@ impl Seeds {
             let Some(seed) = position.and_then(|n| self.seeds.get_mut(n)) else { continue };
             seed.is_waiting = false;
             // It may be known only since it waits that it is not there.
-            if seed.is_due(now) && self.pace.take(now) {
+            if seed.is_due(now) && self.rate.take(now) {
                 self.change(context, address, Seed::send);
             }
         }
@@ -148,20 +148,20 @@ impl Seeds {
 
     /// When the next one may be sent.
     fn next(&self) -> Option<Time> {
-        self.lines.iter().any(|line| !line.is_empty()).then(|| self.pace.next())
+        self.queues.iter().any(|queue| !queue.is_empty()).then(|| self.rate.next())
     }
 
     /// Whose turn it is.
     fn turn(&mut self) -> Option<SocketAddr> {
         self.turns = (self.turns + 1) % TURNS.len();
         let first = TURNS.get(self.turns).map_or(0, |standing| *standing as usize);
-        let turn = self.lines.get_mut(first).and_then(VecDeque::pop_front);
-        turn.or_else(|| self.lines.iter_mut().find_map(VecDeque::pop_front))
+        let turn = self.queues.get_mut(first).and_then(VecDeque::pop_front);
+        turn.or_else(|| self.queues.iter_mut().find_map(VecDeque::pop_front))
     }
 
     /// Takes note of what the network says of earlier heartbeats.
     fn listen<N: Network>(&mut self, context: &mut Context<'_, N>) {
-        for _ in 0..REPORTS {
+        for _ in 0..ERRORS_AT_ONCE {
             let Some((address, error)) = context.network.seed_error() else { break };
             self.change(context, address, |seed, context, _| seed.lost(context.now, error));
         }

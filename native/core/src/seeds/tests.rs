@@ -277,7 +277,7 @@ fn who_has_gone_waits_no_more_and_who_stays_keeps_the_turn() {
 }
 
 #[test]
-fn where_more_wait_than_the_pace_allows_those_that_were_heard_from_have_six_turns_of_eight() {
+fn where_more_wait_than_the_rate_allows_those_that_were_heard_from_have_six_turns_of_eight() {
     let mut host = Host::with(0..=255);
     host.refuse(&(0..100).collect::<Vec<_>>());
     for n in 50..150 {
