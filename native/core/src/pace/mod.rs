@@ -8,7 +8,7 @@
 //! | cause | bound |
 //! |---|---|
 //! | the schedule: always, and denser where heartbeats get lost or somebody is missing | one a share in the mean |
-//! | answers: somebody wants to hear us | one a share in the long run, and what follows is a share later |
+//! | answers: somebody wants to hear us | one in four shares in the long run, and what follows is a share later |
 //! | bursts: we have reason to think that nobody knows us | four in four shares |
 //!
 //! Nothing else makes a node send, and a share is the same for all who hear the same nodes. So there

@@ -13,6 +13,7 @@ use rand_core::Rng;
 
 use self::{
     in_flight::InFlight,
+    order::Patience,
     queue::Queue,
     state::{State, Wanted},
 };
@@ -73,6 +74,8 @@ pub(crate) struct Peers {
     queue: Queue,
     in_flight: InFlight,
     connected: usize,
+    /// When a peer was connected last that was not before.
+    connected_at: Time,
     /// When the queue is to be looked at, if ever.
     next_turn: Option<Time>,
 }
@@ -113,6 +116,7 @@ impl Peers {
             queue: Queue::default(),
             in_flight: InFlight::default(),
             connected: 0,
+            connected_at: Time::ZERO,
             next_turn: None,
         }
     }
@@ -180,8 +184,7 @@ impl Peers {
         self.end_delays(now);
         self.in_flight.expire(now);
         let Some(node) = self.queue.next(now, &self.in_flight) else {
-            let patience = order::patience(self.table.len());
-            self.next_turn = self.queue.deadline(now, patience, &self.in_flight);
+            self.next_turn = self.queue.deadline(now, self.patience(), &self.in_flight);
             return None;
         };
         self.change(now, &node, |state| state.announced(now));
@@ -206,6 +209,9 @@ impl Peers {
         let peer = self.table.get_mut(node)?;
         let was_connected = peer.state.is_connected();
         let was_unreachable = peer.is_unreachable;
+        if report == Report::Connected && !was_connected {
+            self.connected_at = now;
+        }
         let change = match report {
             Report::Connected => {
                 peer.is_unreachable = false;
@@ -249,8 +255,12 @@ impl Peers {
         self.next_turn = Some(now);
     }
 
+    fn patience(&self) -> Patience {
+        Patience::new(self.table.len(), self.connected_at)
+    }
+
     fn end_delays(&mut self, now: Time) {
-        self.queue.end_delays(now, order::patience(self.table.len()));
+        self.queue.end_delays(now, self.patience());
         while let Some(node) = self.queue.pause_ended(now) {
             self.change(now, &node, |state| state.pause_ended(now));
         }

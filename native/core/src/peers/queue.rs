@@ -3,11 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::IpAddr,
-    time::Duration,
 };
 
 use super::{
     in_flight::InFlight,
+    order::Patience,
     state::{State, Wanted},
 };
 use crate::{NodeName, Time};
@@ -36,10 +36,10 @@ struct Lines {
 }
 
 impl Queue {
-    /// Those that were delayed for this long wait in line from now on.
-    pub(super) fn end_delays(&mut self, now: Time, patience: Duration) {
+    /// Those that were delayed for long enough wait in line from now on.
+    pub(super) fn end_delays(&mut self, now: Time, patience: Patience) {
         while let Some(entry) = self.delayed.first_entry()
-            && entry.key().0 + patience <= now
+            && patience.ends(entry.key().0) <= now
         {
             let ((_, node), wanted) = entry.remove_entry();
             self.lines(&wanted).push(wanted.source, node);
@@ -68,12 +68,12 @@ impl Queue {
     pub(super) fn deadline(
         &self,
         now: Time,
-        patience: Duration,
+        patience: Patience,
         in_flight: &InFlight,
     ) -> Option<Time> {
         let is_empty = self.untroubled.is_empty() && self.retries.is_empty();
         let place = if is_empty { None } else { in_flight.deadline(now) };
-        let delayed = self.delayed.first_key_value().map(|((since, _), _)| *since + patience);
+        let delayed = self.delayed.first_key_value().map(|((since, _), _)| patience.ends(*since));
         let pause = self.pauses.first().map(|(until, _)| *until);
         place.into_iter().chain(delayed).chain(pause).min()
     }

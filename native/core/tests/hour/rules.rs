@@ -20,8 +20,8 @@ const FRESH: Duration = Duration::from_millis(200);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 
-/// Who does not dial first waits for this long, by the size of the cluster.
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(700));
+/// Who does not dial first waits for this long, by the size of the cluster and what is connected meanwhile.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(3));
 
 /// Four of the longest gaps of a cluster of at most 500.
 const SILENCE: Duration = Duration::from_secs(20);

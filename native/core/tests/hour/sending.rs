@@ -13,7 +13,7 @@ use crate::{
 /// A burst.
 const HEARTBEATS: u64 = 4;
 
-/// Answers are at least this far apart. So many may be saved up, and beyond them there is one a second.
+/// Answers are at least this far apart. So many may be saved up, and beyond them there is one a second at most.
 const ANSWERS: Duration = Duration::from_millis(40);
 const SAVED: u64 = 16;
 

@@ -16,6 +16,7 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 const LASTING: Duration = Duration::from_secs(30);
 const FORGIVEN: Duration = Duration::from_secs(60);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
+const LONGEST_DELAY: Duration = Duration::from_secs(3);
 const FRESH: Duration = Duration::from_millis(200);
 
 /// The peers that an engine remembers, each by its number, at most `max_peers` of them. That the
@@ -32,6 +33,8 @@ pub(super) struct Model {
     taken_in: u32,
     /// The lines in which peers wait, those of retries and those of others, in the order of turns.
     lines: Vec<Line>,
+    /// When a connection was made last.
+    connected_at: Time,
 }
 
 pub(super) struct Peer {
@@ -94,6 +97,7 @@ impl Model {
             of_sources: Vec::new(),
             taken_in: 0,
             lines: Vec::new(),
+            connected_at: Time::ZERO,
         }
     }
 
@@ -179,6 +183,7 @@ impl Model {
         }
         match report {
             Report::Connected => {
+                self.connected_at = if since.is_none() { now } else { self.connected_at };
                 peer.connected_since = since.or(Some(now));
                 peer.asks_from = refresh.map(|interval| now + interval);
             }
@@ -224,7 +229,10 @@ impl Model {
             return;
         }
         let patience = Duration::from_millis(700.min(20 + 10 * self.peers.len() as u64));
-        let ends = |wait: &Wait| !wait.is_in_line && wait.since + patience <= now;
+        let end = |wait: &Wait| {
+            (wait.since.max(self.connected_at) + patience).min(wait.since + LONGEST_DELAY)
+        };
+        let ends = |wait: &Wait| !wait.is_in_line && end(wait) <= now;
         let mut ended: Vec<_> = self
             .peers
             .iter()

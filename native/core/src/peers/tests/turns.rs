@@ -42,6 +42,18 @@ fn who_does_not_dial_first_waits_a_moment_for_the_other_side() {
 }
 
 #[test]
+fn who_does_not_dial_first_waits_anew_after_each_connection_that_is_made() {
+    let mut peers = peers(4096);
+    hear_later_side(&mut peers, secs(1), 1);
+    hear_later_side(&mut peers, secs(1), 2);
+    report(&mut peers, millis(1039), 1, Report::Connected);
+    assert_eq!(announced(&mut peers, millis(1040)), []);
+    assert_eq!(peers.next_turn(), Some(millis(1079)));
+    report(&mut peers, millis(1060), 1, Report::Connected);
+    assert_eq!(announced(&mut peers, millis(1079)), [node(2)], "it was connected already");
+}
+
+#[test]
 fn who_was_connected_by_the_other_side_is_not_announced() {
     let mut peers = peers(8);
     hear_later_side(&mut peers, secs(1), 1);
