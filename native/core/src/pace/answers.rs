@@ -13,7 +13,7 @@ const SPREAD_OF_EACH: Duration = Duration::from_millis(1);
 
 /// Two answers are at least this far apart, and at least half a share: one answers all newcomers of
 /// that time. It takes a host with 60 nodes a fifth of one core to receive what they answer so.
-const LEAST_GAP: Duration = Duration::from_millis(40);
+const LEAST_GAP: Duration = Duration::from_millis(10);
 
 /// In the long run there is one answer in a second or in four shares, whichever is more: two nodes that
 /// keep asking each other send no more, and a large cluster 50 in a second. Where ten thousand start

@@ -11,7 +11,7 @@ use crate::{Time, time::random_below};
 pub(super) const BURST: u8 = 4;
 
 /// Between the first heartbeat and the second: who joined a moment after the first hears the second.
-const FIRST_GAP: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(60));
+const FIRST_GAP: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(20));
 
 /// Between the others: 200 to 450 ms, so that a burst is over within a second.
 const GAP: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(250));

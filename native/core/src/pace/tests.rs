@@ -75,7 +75,7 @@ fn nothing_is_due_before_the_start_and_after_a_stop() {
 }
 
 #[test]
-fn four_heartbeats_leave_within_the_first_second_and_the_second_of_them_within_80_ms() {
+fn four_heartbeats_leave_within_the_first_second_and_the_second_of_them_within_30_ms() {
     for seed in 0..100 {
         let mut rng = rng(seed);
         let mut pace = Pace::new(Duration::from_secs(100_000));
@@ -83,7 +83,7 @@ fn four_heartbeats_leave_within_the_first_second_and_the_second_of_them_within_8
         let times = times(&mut pace, secs(3), secs(10), &mut rng, nothing);
         assert_eq!(times.len(), 4);
         assert_eq!(times[0], secs(3));
-        assert!(times[1] <= secs(3) + Duration::from_millis(80));
+        assert!(times[1] <= secs(3) + Duration::from_millis(30));
         assert!(times[3] < secs(4));
     }
 }
@@ -209,8 +209,9 @@ fn who_asks_before_the_answer_is_sent_asks_for_no_other_and_who_asks_later_gets_
     let last = answers.last().copied().expect("an answer");
     assert!(last >= secs(15) + Duration::from_millis(290), "{answers:?}");
     assert!(last <= secs(15) + Duration::from_millis(350), "{answers:?}");
-    assert!((6..=8).contains(&answers.len()), "{answers:?}");
-    assert!(answers.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(40)));
+    // Half a share of ten nodes, and the time over which ten answers are spread.
+    assert!((9..=12).contains(&answers.len()), "{answers:?}");
+    assert!(answers.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(25)));
 }
 
 #[test]
@@ -297,5 +298,5 @@ fn who_is_not_connected_yet_and_asks_again_and_again_takes_no_answer_from_a_newc
     let answers = times(&mut pace, secs(10), secs(20), &mut rng, again).len();
     assert!((10..=15).contains(&answers), "{answers}");
     pace.answer(secs(20), Asks::Newcomer, &mut rng);
-    assert!(pace.due().expect("an answer") <= secs(20) + Duration::from_millis(41));
+    assert!(pace.due().expect("an answer") <= secs(20) + Duration::from_millis(11));
 }

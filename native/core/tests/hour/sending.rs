@@ -14,7 +14,7 @@ use crate::{
 const HEARTBEATS: u64 = 4;
 
 /// Answers are at least this far apart. So many may be saved up, and beyond them there is one a second at most.
-const ANSWERS: Duration = Duration::from_millis(40);
+const ANSWERS: Duration = Duration::from_millis(10);
 const SAVED: u64 = 16;
 
 /// How long a peer is missed, with the last gap of that time, and the mean of the gaps meanwhile.
