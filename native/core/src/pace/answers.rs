@@ -23,10 +23,10 @@ const LEAST_PAUSE: Duration = Duration::from_secs(1);
 const SHARES: u32 = 4;
 
 /// While a cluster forms, its nodes start one after the other, and each of them is answered. So the
-/// pauses of this many answers may be saved up for newcomers, a minute of pauses at most: sixteen
-/// answers of each of two hundred nodes, eight of each of four hundred, one of each of three thousand
-/// and more. That is about 3,000 in all, within eight seconds.
-const SAVED: u32 = 15;
+/// pauses of this many answers may be saved up for newcomers, a minute of pauses at most: sixteen answers
+/// of each of two hundred nodes, eight of each of four hundred, one of each of three thousand and more.
+/// That is about 3,000 in all, within eight seconds.
+const SAVED: u32 = 20;
 const LONGEST_SAVED: Duration = Duration::from_secs(60);
 
 /// Who wants to hear us.

@@ -15,7 +15,7 @@ const HEARTBEATS: u64 = 4;
 
 /// Answers are at least this far apart. So many may be saved up, and beyond them there is one a second at most.
 const ANSWERS: Duration = Duration::from_millis(10);
-const SAVED: u64 = 16;
+const SAVED: u64 = 21;
 
 /// How long a peer is missed, with the last gap of that time, and the mean of the gaps meanwhile.
 const MISSING: Duration = Duration::from_secs(60 + 2);
