@@ -279,8 +279,8 @@ defmodule NativeGossip.EventsTest do
     {%{fault: :seeds, failing: 1, of: 9, some: [{{10, 0, 0, 9}, 4000}], code: 1, text: "no"},
      "cannot reach 10.0.0.9:4000 (option seeds): no; trying again. A firewall of this host forbids it"},
     {%{fault: :seeds, failing: 1, of: 1, some: [{{10, 0, 0, 9}, 4000}], code: 111, text: "no"},
-     "cannot reach 10.0.0.9:4000 (option seeds): no; trying again. The host is there, and no node " <>
-       "listens on this port"},
+     "cannot reach 10.0.0.9:4000 (option seeds): no; trying again. No node listens on this port " <>
+       "there, or a firewall rejects what is sent to it"},
     {%{
        fault: :seeds,
        failing: 252,
@@ -290,7 +290,7 @@ defmodule NativeGossip.EventsTest do
        text: "no"
      },
      "cannot reach 252 of 253 seeds, as 10.0.0.3:4000, 10.0.0.4:4000, 10.0.0.5:4000 (option " <>
-       "seeds): no; trying again. No host answers there"},
+       "seeds): no; trying again. No host answers there, or a firewall rejects what is sent to it"},
     {%{
        fault: :send_to,
        target: {{10, 0, 0, 255}, 45_892},

@@ -190,8 +190,22 @@ defmodule NativeGossip.StrategyTest do
     ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
     ReferencePeer.heartbeat(peer, :"stranger@10.0.0.8")
     assert_receive {:connect, :"stranger@10.0.0.8"}, 5_000
-    assert_received {:connect, :"friend@10.0.0.7"}
+    assert_receive {:connect, :"friend@10.0.0.7"}, 5_000
     refute_received {:connect, :"friend@10.0.0.7"}
+  end
+
+  test "where connect is the user's own, a node of which it said that it is connected is asked for again",
+       %{port: port} do
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    strategy = start(port, [], list_nodes: {:erlang, :nodes, [:connected]})
+    await_counter(strategy, :echoed)
+
+    heard = fn ->
+      ReferencePeer.heartbeat(peer, :"friend@10.0.0.7") && NativeGossip.counters(strategy)
+    end
+
+    Await.until("it is announced again", heard, &(&1.announced == 2))
+    for _ <- 1..2, do: assert_receive({:connect, :"friend@10.0.0.7"}, 5_000)
   end
 
   test "a list_nodes of the user's own is asked again after 5 s, and nodeup is not its word", %{

@@ -28,14 +28,16 @@ defmodule NativeGossip.Strategy do
   alias NativeGossip.{Connector, Events, Loop, Native, Options, Seeds, Topologies}
 
   # No options: what crash reports, `:sys.get_state/1` and the like show has no secret in it.
-  @enforce_keys [:native, :loop, :parts, :connector, :refresh_interval]
+  @enforce_keys [:native, :loop, :parts, :connector, :heeds_nodeup?]
   defstruct @enforce_keys
 
-  # Of `list_nodes`, where a topology has none of its own: :nodeup and :nodedown tell all that it does.
+  # What a topology has that has none of its own.
   @list_nodes {:erlang, :nodes, [:connected]}
+  @connect {:net_kernel, :connect_node, []}
 
-  # In ms. A `list_nodes` of the user's own may forget a node in silence. The stock strategy would see it
-  # at the next heartbeat, at the latest after this time.
+  # In ms. A `list_nodes` of the user's own may forget a node in silence, and a `connect` say that a node
+  # is connected that is not. The stock strategy would see it at the next heartbeat, at the latest after
+  # this time.
   @refresh_interval 5_000
 
   @impl Cluster.Strategy
@@ -52,8 +54,7 @@ defmodule NativeGossip.Strategy do
     Process.flag(:trap_exit, true)
     Enum.each(warnings, &Events.log(topology, &1))
     :ok = :net_kernel.monitor_nodes(true, node_type: :all)
-    refresh_interval = if cluster.list_nodes == @list_nodes, do: nil, else: @refresh_interval
-    native = open(options, refresh_interval)
+    native = open(options, refresh_interval(cluster))
     warn_if_crowded(topology)
 
     about = %{
@@ -72,9 +73,14 @@ defmodule NativeGossip.Strategy do
        loop: loop,
        parts: parts,
        connector: Connector.new(cluster),
-       refresh_interval: refresh_interval
+       # Where `list_nodes` has the last word, it is asked.
+       heeds_nodeup?: cluster.list_nodes == @list_nodes
      }}
   end
+
+  # :nodeup and :nodedown tell all that the defaults do.
+  defp refresh_interval(%State{connect: @connect, list_nodes: @list_nodes}), do: nil
+  defp refresh_interval(%State{}), do: @refresh_interval
 
   # The arguments in a stack trace are printed, and the secret is among these.
   defp open(options, refresh_interval) do
@@ -103,8 +109,8 @@ defmodule NativeGossip.Strategy do
     end
   end
 
-  # The other side has connected, most likely. Where `list_nodes` has the last word, it is asked.
-  def handle_info({:nodeup, node, _info}, %{refresh_interval: nil} = state) when is_atom(node),
+  # The other side has connected, most likely.
+  def handle_info({:nodeup, node, _info}, %{heeds_nodeup?: true} = state) when is_atom(node),
     do: {:noreply, notice(state, node, :connected)}
 
   def handle_info({:nodedown, node, _info}, state) when is_atom(node),

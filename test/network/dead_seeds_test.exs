@@ -30,8 +30,10 @@ defmodule NativeGossip.Network.DeadSeedsTest do
       "    252 seeds, 251 dead: of #{sent.()} heartbeats seed and group got #{Enum.join(of_seed_and_group, " and ")}"
     )
 
-    # The seed's first turn comes while nobody is known to be dead, and what is sent just now is under way.
-    assert Enum.min(of_seed_and_group) >= 85
+    # Before anybody is known to be dead, which takes 3 s, it is one of 252 that take turns, and what is sent
+    # just now is under way.
+    [of_seed, of_group] = of_seed_and_group
+    assert of_seed >= 70 and of_group >= 95
 
     warnings = fn -> Lan.lines(sender, :warning) end
     [warning] = Await.until("it is told", warnings, &(&1 != []), within: @told_ms)

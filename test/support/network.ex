@@ -14,7 +14,7 @@ defmodule NativeGossip.Test.Network do
   alias NativeGossip.Dev.{Await, OsProcess}
   alias NativeGossip.Test.Network.{Host, Interface, Namespace}
 
-  @end_ms 10_000
+  @end_ms 20_000
 
   @spec start :: GenServer.on_start()
   def start, do: GenServer.start(__MODULE__, [])

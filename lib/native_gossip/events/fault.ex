@@ -149,7 +149,13 @@ defmodule NativeGossip.Events.Fault do
 
   defp there(@eperm), do: "A firewall of this host forbids it"
   defp there(@enetunreach), do: "This host has no route there"
-  defp there(@econnrefused), do: "The host is there, and no node listens on this port"
-  defp there(@ehostunreach), do: "No host answers there"
+
+  # A firewall can have the same said: iptables "port unreachable", firewalld "host prohibited".
+  defp there(@econnrefused),
+    do: "No node listens on this port there, or a firewall rejects what is sent to it"
+
+  defp there(@ehostunreach),
+    do: "No host answers there, or a firewall rejects what is sent to it"
+
   defp there(_code), do: nil
 end

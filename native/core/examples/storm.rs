@@ -4,7 +4,8 @@
 //! cargo run -q --release -p native_gossip_core --example storm -- KIND SIZES JITTERS SECONDS [LIMIT]
 //! ```
 //!
-//! KIND is `whole` (nodes with all their parts) or `paced` (what paces them alone). SIZES and JITTERS (in ms) are lists as `10,100`.
+//! KIND is `whole` (nodes with all their parts) or `paced` (what paces them alone). SIZES and JITTERS
+//! (in ms) are lists as `10,100`. Of the jitters the worst figures are printed.
 
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, clippy::indexing_slicing)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -18,7 +19,7 @@ mod paced;
 #[path = "../tests/storm/whole.rs"]
 mod whole;
 
-use std::{env, error::Error, time::Duration};
+use std::{env, error::Error, num::ParseIntError, time::Duration};
 
 use air::Air;
 use disturbance::{Disturbance, Outcome, disturb};
@@ -38,43 +39,53 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [kind, sizes, jitters, seconds, rest @ ..] = &args[..] else {
         return Err("usage: storm KIND SIZES JITTERS SECONDS [LIMIT]".into());
     };
+    let (sizes, jitters) = (numbers(sizes)?, numbers(jitters)?);
     let after = Duration::from_secs(seconds.parse()?);
     let limit = rest.first().map_or(Ok(20_000), |limit| limit.parse())?;
     println!(
-        "| kind | nodes | jitter | disturbance | most in a second | 0-10 s | 10-60 s | then | quiet after | dropped |"
+        "| nodes | disturbance | most in a second | 0-10 s | 10-60 s | then | quiet after | dropped |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|");
-    for size in sizes.split(',').map(str::parse::<usize>) {
-        for jitter in jitters.split(',').map(str::parse::<u64>) {
-            let (size, jitter) = (size.clone()?, jitter?);
-            // In larger clusters the other spike is the worse one.
-            let all = DISTURBANCES.into_iter().skip(usize::from(size > 2000));
-            for disturbance in all {
-                let late = Duration::from_millis(jitter);
-                let outcome = match kind.as_str() {
-                    "whole" => {
-                        disturb(Air::new(Whole::all(size, limit), late, 1), disturbance, after)
-                    }
-                    "paced" => {
-                        disturb(Air::new(Paced::all(size, limit), late, 1), disturbance, after)
-                    }
-                    _ => return Err(format!("unknown kind {kind:?}").into()),
-                };
-                print(kind, size, jitter, disturbance, &outcome);
-            }
+    println!("|---|---|---|---|---|---|---|---|");
+    for size in sizes {
+        // In larger clusters the other spike is the worse one.
+        for disturbance in DISTURBANCES.into_iter().skip(usize::from(size > 2000)) {
+            let outcome = |jitter: &u64| {
+                let late = Duration::from_millis(*jitter);
+                match kind.as_str() {
+                    "whole" => disturb(
+                        Air::new(Whole::all(size as usize, limit), late, 1),
+                        disturbance,
+                        after,
+                    ),
+                    _ => disturb(
+                        Air::new(Paced::all(size as usize, limit), late, 1),
+                        disturbance,
+                        after,
+                    ),
+                }
+            };
+            print(size, disturbance, &jitters.iter().map(outcome).collect::<Vec<_>>());
         }
     }
     Ok(())
 }
 
-fn print(kind: &str, size: usize, jitter: u64, disturbance: Disturbance, outcome: &Outcome) {
-    let quiet = outcome.quiet_after().map_or("never".into(), |seconds| format!("{seconds} s"));
+fn numbers(list: &str) -> Result<Vec<u64>, ParseIntError> {
+    list.split(',').map(str::parse).collect()
+}
+
+/// The worst of what came of it with each jitter.
+fn print(size: u64, disturbance: Disturbance, outcomes: &[Outcome]) {
+    let rate = |from, to| outcomes.iter().map(|outcome| outcome.rate(from, to)).fold(0.0, f64::max);
+    let quiet: Option<Vec<_>> = outcomes.iter().map(Outcome::quiet_after).collect();
+    let quiet = quiet.and_then(|all| all.into_iter().max());
     println!(
-        "| {kind} | {size} | {jitter} ms | {disturbance:?} | {} | {:.0} | {:.0} | {:.0} | {quiet} | {} |",
-        outcome.peak(),
-        outcome.rate(0, 10),
-        outcome.rate(10, 60),
-        outcome.rate(60, usize::MAX),
-        outcome.dropped,
+        "| {size} | {disturbance:?} | {} | {:.0} | {:.0} | {:.0} | {} | {} |",
+        outcomes.iter().map(Outcome::peak).max().unwrap_or_default(),
+        rate(0, 10),
+        rate(10, 60),
+        rate(60, usize::MAX),
+        quiet.map_or("never".into(), |seconds| format!("{seconds} s")),
+        outcomes.iter().map(|outcome| outcome.dropped).max().unwrap_or_default(),
     );
 }

@@ -158,6 +158,11 @@ impl ReceiveLimit {
         Self { per_second: limit, left: 0, window_ends: Time::ZERO }
     }
 
+    /// How many a second may be received.
+    pub fn per_second(&self) -> u32 {
+        self.per_second
+    }
+
     /// Whether another one may be received.
     ///
     /// # Errors

@@ -93,9 +93,9 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// Most of what arrives is not looked at, and so it may go to the others. Heartbeats are sent
-    /// more often.
-    pub fn flooded(&mut self, now: Time) {
-        self.pace.flooded(now, &mut self.rng);
+    /// more often, as far as they fit into the `receive_limit`, in datagrams a second.
+    pub fn flooded(&mut self, now: Time, receive_limit: u32) {
+        self.pace.flooded(now, receive_limit, &mut self.rng);
     }
 
     /// Takes in one datagram that came from `source`, and counts what it is.

@@ -57,8 +57,8 @@ fn a_node_that_starts_again_under_its_name_hears_all_others_at_once() {
     for (size, within) in [(5, 20), (100, 150)] {
         for seed in 0..10 {
             let mut mesh = Mesh::new(size, seed, &Config::default()).lossy(0.0, millis(1));
-            // A connection that ends sooner has failed.
-            mesh.pass(secs(40));
+            // A connection that ends within 30 s has failed, which is no reason to be silent.
+            mesh.pass(secs(if seed.is_multiple_of(2) { 40 } else { 5 }));
             (1..size).for_each(|n| mesh.net.report(n, 0, Report::Down));
             mesh.net.replace(0, &Config::default());
             mesh.pass(secs(2));
@@ -83,7 +83,7 @@ fn two_halves_that_hear_each_other_again_have_all_met_soon_after() {
 fn parted_and_healed(seed: u64) -> Duration {
     let mut mesh = Mesh::new(6, seed, &Config::default()).lossy(0.0, millis(1));
     let others = |n| if n < 3 { 3..6 } else { 0..3 };
-    mesh.pass(secs(40));
+    mesh.pass(secs(if seed.is_multiple_of(2) { 40 } else { 5 }));
     mesh.net.lans.set_partitions(0, vec![0, 0, 0, 1, 1, 1]);
     for n in 0..6 {
         others(n).for_each(|other| mesh.net.report(n, other, Report::Down));

@@ -55,6 +55,10 @@ pub struct Driver {
     readiness_at: Time,
 }
 
+/// A slice with events lasts for so long, so that those of one moment are told together: to end a slice
+/// and begin another takes longer than to connect.
+const TOLD_AFTER: Duration = Duration::from_millis(100);
+
 impl Driver {
     /// A driver that opens its socket when it is served. The network cannot make this fail.
     ///
@@ -94,7 +98,7 @@ impl Driver {
     }
 
     fn work(&mut self, slice: Slice, listener: &mut impl Listener) -> io::Result<Served> {
-        let slice_ends = self.clock.now().time + slice.time;
+        let began = self.clock.now().time;
         let mut announced = 0;
         loop {
             if self.commands.is_stopped() {
@@ -126,8 +130,9 @@ impl Driver {
             }
             self.publish(now);
 
-            let had_enough = announced >= slice.announcements || self.node.has_events();
-            if self.clock.now().time >= slice_ends || had_enough {
+            let time = if self.node.has_events() { slice.time.min(TOLD_AFTER) } else { slice.time };
+            let slice_ends = began + time;
+            if self.clock.now().time >= slice_ends || announced >= slice.announcements {
                 return Ok(Served::Slice);
             }
             if is_drained {

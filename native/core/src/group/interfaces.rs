@@ -7,30 +7,53 @@ use crate::{
     event::{Fault, MissingReason},
 };
 
+/// Interfaces that are remembered: a laptop has an Ethernet, a Wi-Fi, a dock and a few VPNs.
+const REMEMBERED: usize = 8;
+
+/// Names of the interfaces that were joined because of a route, the latest first. Only newer ones
+/// end the memory of one.
+#[derive(Debug, Default)]
+pub(super) struct ByRoute(Vec<String>);
+
+impl ByRoute {
+    /// An interface is joined, and the route leads there.
+    pub(super) fn joined(&mut self, interface: &Interface) {
+        let name = device(&interface.name);
+        if self.0.first().is_some_and(|latest| latest == name) {
+            return;
+        }
+        self.0.retain(|known| known != name);
+        self.0.truncate(REMEMBERED - 1);
+        self.0.insert(0, name.to_owned());
+    }
+}
+
 /// What a configuration means at the moment.
 #[derive(Debug, Default)]
 pub(super) struct Chosen {
     /// The most important ones first: the system bounds the memberships of a socket.
     pub(super) interfaces: Vec<Interface>,
-    /// Those of them that are meant because of a route, of now or of before.
-    pub(super) by_route: Vec<Interface>,
+    /// The one of them that is meant because the route leads there now.
+    pub(super) of_route: Option<Interface>,
     /// Why there are not more of them, a fault for each that is missing.
     pub(super) missing: Vec<Fault>,
 }
 
 /// Which of the interfaces found are to send to `group` and hear it. The system routes the group to
-/// the address `routed`; these are joined `by_route` already.
+/// the address `routed`. `joined` are the memberships, `by_route` what was joined because of a route.
 ///
 /// A route says where the group may be, and not where it is no more: a VPN that takes the default
 /// route takes nobody away from the network on which the others are. So an interface that was joined
-/// by a route stays while it is up and has its address. The interface of the new route is joined
-/// beside it: which of two networks comes up first must not decide to whom a node belongs.
+/// by a route is meant whenever it is up, beside that of the new route. It is known by its name: a
+/// cable that is pulled for a moment, another address or index make no other network of it. A node
+/// that starts while the VPN has the route knows of no other, and joins there alone.
 pub(super) fn choose(
     wanted: &Interfaces,
     group: IpAddr,
     found: &[InterfaceAddress],
     routed: Option<IpAddr>,
-    by_route: &[Interface],
+    joined: &[&Interface],
+    by_route: &ByRoute,
 ) -> Chosen {
     let found: Vec<_> =
         found.iter().filter(|f| f.interface.address.is_ipv4() == group.is_ipv4()).collect();
@@ -40,13 +63,16 @@ pub(super) fn choose(
     };
     let routed = found.iter().copied().find(is_routed).map(|f| &f.interface);
     let by_route = || {
-        let is_kept = |known: &&Interface| found.iter().any(|f| f.is_up && f.interface == **known);
-        let kept = || by_route.iter().filter(is_kept);
-        // An interface that is joined already keeps the address of its membership.
-        let of_route = routed.map(|new| kept().find(|kept| kept.index == new.index).unwrap_or(new));
-        let mut chosen = Chosen::default();
-        of_route.into_iter().chain(kept()).for_each(|i| add(&mut chosen.interfaces, i.clone()));
-        chosen.by_route = chosen.interfaces.clone();
+        let up = || found.iter().filter(|f| f.is_up).map(|f| &f.interface);
+        // A membership keeps its address while it can: nothing is rejoined without need.
+        let member = |index| up().find(|i| i.index == index && joined.contains(i));
+        let of_route = routed.map(|new| member(new.index).unwrap_or(new));
+        let remembered = by_route.0.iter().filter_map(|name| {
+            let new = first(up().filter(|interface| device(&interface.name) == name))?;
+            Some(member(new.index).unwrap_or(new))
+        });
+        let mut chosen = Chosen { of_route: of_route.cloned(), ..Chosen::default() };
+        of_route.into_iter().chain(remembered).for_each(|i| add(&mut chosen.interfaces, i.clone()));
         if routed.is_none() {
             chosen.add(all(group, &found, None));
         }
@@ -72,7 +98,7 @@ pub(super) fn choose(
 impl Chosen {
     fn add(&mut self, more: Self) {
         more.interfaces.into_iter().for_each(|interface| add(&mut self.interfaces, interface));
-        self.by_route.extend(more.by_route);
+        self.of_route = self.of_route.take().or(more.of_route);
         self.missing.extend(more.missing);
     }
 }
@@ -111,9 +137,13 @@ fn find(name: &InterfaceName, found: &[&InterfaceAddress]) -> Result<Interface, 
     }
 }
 
-/// An address with a label of its own is listed under this label, `eth0:1`.
 fn is_called(listed: &str, name: &str) -> bool {
-    listed == name || listed.split(':').next() == Some(name)
+    listed == name || device(listed) == name
+}
+
+/// An address with a label of its own is listed under this label, `eth0:1`.
+fn device(listed: &str) -> &str {
+    listed.split(':').next().unwrap_or(listed)
 }
 
 fn at(interface: &Interface, address: IpAddr) -> Interface {
@@ -130,8 +160,10 @@ fn all(group: IpAddr, found: &[&InterfaceAddress], routed: Option<&Interface>) -
         add(list, interface.clone());
     }
     if !outward.is_empty() {
-        outward.sort_by_key(|interface| routed.is_none_or(|of| of.index != interface.index));
-        return Chosen { interfaces: outward, ..Chosen::default() };
+        let is_of_route = |i: &Interface| routed.is_some_and(|of| of.index == i.index);
+        outward.sort_by_key(|interface| !is_of_route(interface));
+        let of_route = outward.first().filter(|first| is_of_route(first)).cloned();
+        return Chosen { interfaces: outward, of_route, ..Chosen::default() };
     }
     // On Linux the loopback has no route for IPv6 groups.
     if loopback.is_empty() || group.is_ipv6() {

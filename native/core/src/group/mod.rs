@@ -1,6 +1,7 @@
 //! The memberships in the group: one on each interface that is meant and there.
 
 mod interfaces;
+mod joining;
 mod liveness;
 
 use std::{
@@ -8,12 +9,15 @@ use std::{
     time::Duration,
 };
 
-use self::liveness::{Action, Liveness, RejoinReason};
+use self::{
+    interfaces::ByRoute,
+    liveness::{Action, Liveness, RejoinReason},
+};
 use crate::{
     Interface, InterfaceAddress, Interfaces, Network, NetworkConfig, NodeName, RecvMeta, Time,
     alerts::Alerts,
     context::Context,
-    event::{Component, Event, Fault, ScanStep, SystemError},
+    event::{Component, Event, Fault, ScanStep},
     outage::Outage,
 };
 
@@ -23,9 +27,6 @@ const SCAN_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A scan follows this time after something could not be sent: an interface may have gone.
 const RESCAN_DELAY: Duration = Duration::from_millis(250);
-
-/// Interfaces that a fault of many names.
-const NAMED: usize = 3;
 
 /// A membership, with what is known of the interface now.
 struct Membership {
@@ -41,8 +42,10 @@ pub(crate) struct Group {
     /// Whether the socket is given what is sent to its groups.
     hears: bool,
     memberships: Vec<Membership>,
-    /// Interfaces that were joined because of a route.
-    by_route: Vec<Interface>,
+    /// Where the route has led.
+    by_route: ByRoute,
+    /// What was meant when it did not help that another membership made room.
+    in_vain: Vec<Interface>,
     addresses: Vec<InterfaceAddress>,
     scan_at: Time,
 }
@@ -56,7 +59,8 @@ impl Group {
             wanted: config.multicast_if.clone(),
             hears,
             memberships: Vec::new(),
-            by_route: Vec::new(),
+            by_route: ByRoute::default(),
+            in_vain: Vec::new(),
             addresses: Vec::new(),
             scan_at: Time::ZERO,
         }
@@ -65,6 +69,7 @@ impl Group {
     /// Another socket, which is a member of nothing.
     pub(crate) fn restart(&mut self, now: Time) {
         self.memberships.clear();
+        self.in_vain.clear();
         self.scan_at = now;
     }
 
@@ -88,8 +93,9 @@ impl Group {
         context.alerts.clear(&Component::Scan);
         self.addresses = addresses;
         let group = self.target.ip();
-        let chosen =
-            interfaces::choose(&self.wanted, group, &self.addresses, routed, &self.by_route);
+        let joined: Vec<_> = self.memberships.iter().map(|m| &m.interface).collect();
+        let (wanted, found) = (&self.wanted, &self.addresses);
+        let chosen = interfaces::choose(wanted, group, found, routed, &joined, &self.by_route);
         context.alerts.reconcile_missing(now, chosen.missing);
 
         self.leave_all_but(context, &chosen.interfaces);
@@ -99,10 +105,11 @@ impl Group {
             }
             _ => false,
         });
-        self.join_all(context, &chosen.interfaces);
-        self.by_route = chosen.by_route;
-        self.by_route
-            .retain(|interface| self.memberships.iter().any(|m| m.interface == *interface));
+        self.join_all(context, &chosen.interfaces, chosen.of_route.as_ref());
+        // Where nothing could be joined nobody was heard either: that is not remembered.
+        if let Some(of_route) = chosen.of_route.filter(|of| self.is_member(of)) {
+            self.by_route.joined(&of_route);
+        }
         for membership in &mut self.memberships {
             if membership.outage.is_to_retry(now) {
                 context.request_burst();
@@ -206,6 +213,10 @@ impl Group {
         of_index.map(|interface| interface.name.clone())
     }
 
+    fn is_member(&self, interface: &Interface) -> bool {
+        self.memberships.iter().any(|membership| membership.interface == *interface)
+    }
+
     fn interfaces(&self) -> impl Iterator<Item = &Interface> {
         self.addresses.iter().map(|address| &address.interface)
     }
@@ -223,91 +234,6 @@ impl Group {
             SocketAddr::V6(_) => None,
         };
         Ok((addresses, routed))
-    }
-
-    fn leave_all_but<N: Network>(&mut self, context: &mut Context<'_, N>, kept: &[Interface]) {
-        let group = self.target.ip();
-        self.memberships.retain(|Membership { interface, .. }| {
-            let is_kept = kept.contains(interface);
-            if !is_kept {
-                // Of an interface that has gone the system still keeps the entry, and bounds them.
-                context.network.leave(group, interface);
-                context.alerts.changed(context.now, Event::GroupLeft, group, interface);
-            }
-            is_kept
-        });
-    }
-
-    /// Joins on each, as far as the system allows. They come in the order of their importance.
-    fn join_all<N: Network>(&mut self, context: &mut Context<'_, N>, chosen: &[Interface]) {
-        let mut limit = None;
-        for (place, interface) in chosen.iter().enumerate() {
-            let is_member = self.memberships.iter().any(|m| m.interface == *interface);
-            if is_member || limit.is_some() {
-                continue;
-            }
-            let mut joined = context.network.join(self.target.ip(), interface);
-            // The first one is that of the route: the last one makes room for it.
-            if place == 0 && joined.as_ref().is_err_and(SystemError::is_membership_limit) {
-                joined = self.join_instead(context, interface).unwrap_or(joined);
-            }
-            match joined {
-                Ok(()) => self.joined(context, interface),
-                Err(error) if error.is_membership_limit() => limit = Some(error),
-                Err(error) => {
-                    let (group, interface) = (self.target.ip(), interface.clone());
-                    context.alerts.raise(context.now, Fault::Join { group, interface, error });
-                }
-            }
-        }
-        match limit {
-            Some(error) => self.tell_limit(context, chosen, error),
-            None => context.alerts.clear(&Component::JoinLimit),
-        }
-    }
-
-    /// Joins in the place of the membership that was made last, if there is one.
-    fn join_instead<N: Network>(
-        &mut self,
-        context: &mut Context<'_, N>,
-        interface: &Interface,
-    ) -> Option<Result<(), SystemError>> {
-        let (group, last) = (self.target.ip(), self.memberships.pop()?);
-        context.network.leave(group, &last.interface);
-        let joined = context.network.join(group, interface);
-        if joined.is_err() && context.network.join(group, &last.interface).is_ok() {
-            self.memberships.push(last);
-        } else {
-            context.alerts.changed(context.now, Event::GroupLeft, group, &last.interface);
-        }
-        Some(joined)
-    }
-
-    fn joined<N: Network>(&mut self, context: &mut Context<'_, N>, interface: &Interface) {
-        context.alerts.clear(&Component::Join(interface.name.clone()));
-        context.alerts.changed(context.now, Event::GroupJoined, self.target.ip(), interface);
-        let (liveness, outage) = (Liveness::default(), Outage::default());
-        self.memberships.push(Membership { interface: interface.clone(), liveness, outage });
-        context.request_burst();
-    }
-
-    /// The system allows no more memberships: one fault, whatever the number of those that are missing.
-    fn tell_limit<N: Network>(
-        &self,
-        context: &mut Context<'_, N>,
-        chosen: &[Interface],
-        error: SystemError,
-    ) {
-        let is_missing = |i: &&Interface| self.memberships.iter().all(|m| m.interface != **i);
-        let missing: Vec<_> = chosen.iter().filter(is_missing).cloned().collect();
-        let fault = Fault::JoinLimit {
-            group: self.target.ip(),
-            missing: missing.len(),
-            of: chosen.len(),
-            some: missing.into_iter().take(NAMED).collect(),
-            error,
-        };
-        context.alerts.raise(context.now, fault);
     }
 
     /// Whether it came from this host, which is heard whatever the network does. Of a link-local

@@ -144,7 +144,7 @@ impl<R: CryptoRng> Node<R> {
     pub fn receive(&mut self, now: Now, meta: &RecvMeta, datagram: &[u8]) -> Option<Received> {
         let backlog = self.overload.received(now.time);
         if backlog.is_flood {
-            self.engine.flooded(now.time);
+            self.engine.flooded(now.time, self.overload.limit());
         }
         if let Some(group) = self.group.as_mut().filter(|_| backlog.was_unread) {
             // What was dropped, an echo or a peer among it, is not known.

@@ -13,17 +13,21 @@ const SPREAD_OF_EACH: Duration = Duration::from_millis(1);
 
 /// Two answers are at least this far apart, and at least half a share: one answers all newcomers of
 /// that time. It takes a host with 60 nodes a fifth of one core to receive what they answer so.
-const LEAST_GAP: Duration = Duration::from_millis(40);
+const LEAST_GAP: Duration = Duration::from_millis(10);
 
-/// In the long run there is one answer in a second or in a share, whichever is more: two nodes that
-/// keep asking each other send no more, and a large cluster 200 in a second.
+/// In the long run there is one answer in a second or in four shares, whichever is more: two nodes that
+/// keep asking each other send no more, and a large cluster 50 in a second. Where ten thousand start
+/// together, newcomers are heard for minutes, and with one answer in a share the cluster sent twice
+/// its usual rate for as long.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
+const SHARES: u32 = 4;
 
 /// While a cluster forms, its nodes start one after the other, and each of them is answered. So the
-/// pauses of this time may be saved up for newcomers: sixteen answers of each of two hundred nodes,
-/// eight of each of four hundred, one of each of three thousand and more. That is about 3,000 in all,
-/// within eight seconds.
-const SAVED: Duration = Duration::from_secs(15);
+/// pauses of this many answers may be saved up for newcomers, a minute of pauses at most: sixteen answers
+/// of each of two hundred nodes, eight of each of four hundred, one of each of three thousand and more.
+/// That is about 3,000 in all, within eight seconds.
+const SAVED: u32 = 20;
+const LONGEST_SAVED: Duration = Duration::from_secs(60);
 
 /// Whoever records what one node with a wrong clock sends can ask all others for echoes at any time. So
 /// one is given in a second, or in a share, and its pauses count among the others. Newcomers may have
@@ -70,9 +74,9 @@ impl Answers {
         let gap = LEAST_GAP.max(share / 2);
         let gap_ends = self.answered.map_or(now, |answered| answered + gap);
         let saved = match asks {
-            Asks::Newcomer => SAVED,
+            Asks::Newcomer => saved(share),
             Asks::Again => Duration::ZERO,
-            Asks::Echo => SAVED + LENT,
+            Asks::Echo => saved(share) + LENT,
         };
         let pause_ends = Time::ZERO + (self.paused_until - (Time::ZERO + saved));
         let mut from = now.max(gap_ends).max(pause_ends);
@@ -96,7 +100,17 @@ impl Answers {
         }
         if self.wanted.take().is_some_and(|at| at <= now) {
             self.answered = Some(now);
-            self.paused_until = self.paused_until.max(now) + LEAST_PAUSE.max(share);
+            self.paused_until = self.paused_until.max(now) + pause(share);
         }
     }
+}
+
+/// What follows an answer.
+fn pause(share: Duration) -> Duration {
+    LEAST_PAUSE.max(share * SHARES)
+}
+
+/// The pauses that may be saved up for newcomers.
+fn saved(share: Duration) -> Duration {
+    (pause(share) * SAVED).min(LONGEST_SAVED)
 }

@@ -11,7 +11,7 @@ use crate::{Time, time::random_below};
 pub(super) const BURST: u8 = 4;
 
 /// Between the first heartbeat and the second: who joined a moment after the first hears the second.
-const FIRST_GAP: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(60));
+const FIRST_GAP: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(20));
 
 /// Between the others: 200 to 450 ms, so that a burst is over within a second.
 const GAP: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(250));
@@ -47,16 +47,14 @@ impl Bursts {
         share_of_others: Duration,
         rng: &mut impl Rng,
     ) {
-        if self.wanted.is_some() {
-            return;
-        }
         let pause = INTERVAL.max(share * u32::from(BURST));
         let allowed_from = self.began.map_or(now, |began| began + pause);
-        self.wanted = Some(if allowed_from <= now {
-            now + random_below(rng, share_of_others)
-        } else {
-            allowed_from + random_below(rng, pause / 2)
-        });
+        let (from, spread) =
+            if allowed_from <= now { (now, share_of_others) } else { (allowed_from, pause / 2) };
+        // One that is wanted already comes as it is, unless the cluster was taken for a larger one.
+        if self.wanted.is_none_or(|wanted| wanted > from + spread) {
+            self.wanted = Some(from + random_below(rng, spread));
+        }
     }
 
     /// When the next heartbeat of a burst is due, if ever.

@@ -52,10 +52,14 @@ impl Crowd {
         current.add(node);
     }
 
-    /// How many nodes were heard in a period.
-    pub(super) fn size(&self) -> f64 {
+    /// How many nodes were heard in a period. Of what was heard two of them ago nothing counts.
+    pub(super) fn size(&self, now: Time, period: Duration) -> f64 {
         let [current, previous] = &self.names;
-        let most = current.count.max(previous.count);
+        let most = match now - self.began {
+            age if age < period => current.count.max(previous.count),
+            age if age < period * 2 => current.count,
+            _ => 0,
+        };
         let clear = f64::from((BITS - most).max(1)) / f64::from(BITS);
         -clear.ln() * f64::from(BITS)
     }
@@ -104,11 +108,11 @@ mod tests {
     #[test]
     fn names_are_counted_to_a_few_in_a_hundred() {
         let mut crowd = Crowd::new();
-        assert_eq!(crowd.size(), 0.0);
+        assert_eq!(crowd.size(secs(1), PERIOD), 0.0);
         for n in 0..15_000 {
             crowd.heard(secs(1), mark(n), PERIOD);
             crowd.heard(secs(2), mark(n / 2), PERIOD);
-            let (counted, names) = (crowd.size(), (n + 1) as f64);
+            let (counted, names) = (crowd.size(secs(2), PERIOD), (n + 1) as f64);
             assert!((counted - names).abs() <= 2.0 + names * 0.05, "{counted} of {names}");
         }
     }
@@ -118,18 +122,28 @@ mod tests {
         let mut crowd = Crowd::new();
         (0..100).for_each(|n| crowd.heard(secs(1), mark(n), PERIOD));
         crowd.heard(secs(10), mark(0), PERIOD);
-        assert!((95.0..105.0).contains(&crowd.size()));
+        assert!((95.0..105.0).contains(&crowd.size(secs(10), PERIOD)));
         crowd.heard(secs(20), mark(0), PERIOD);
-        assert_eq!(crowd.size().round(), 1.0);
+        assert_eq!(crowd.size(secs(20), PERIOD).round(), 1.0);
         crowd.heard(secs(21), mark(1), PERIOD);
         crowd.heard(secs(41), mark(2), PERIOD);
-        assert_eq!(crowd.size().round(), 1.0);
+        assert_eq!(crowd.size(secs(41), PERIOD).round(), 1.0);
+    }
+
+    #[test]
+    fn nodes_that_are_gone_are_forgotten_also_where_nobody_else_is_heard() {
+        let mut crowd = Crowd::new();
+        (0..100).for_each(|n| crowd.heard(secs(11), mark(n), PERIOD));
+        (0..10).for_each(|n| crowd.heard(secs(22), mark(n), PERIOD));
+        let counted = [31, 32, 41, 42].map(|s| crowd.size(secs(s), PERIOD).round());
+        assert_eq!(counted, [100.0, 10.0, 10.0, 0.0]);
     }
 
     #[test]
     fn no_number_of_names_is_too_many() {
         let mut crowd = Crowd::new();
         (0..200_000).for_each(|n| crowd.heard(secs(1), mark(n), PERIOD));
-        assert!((20_000.0..40_000.0).contains(&crowd.size()), "{}", crowd.size());
+        let size = crowd.size(secs(1), PERIOD);
+        assert!((20_000.0..40_000.0).contains(&size), "{size}");
     }
 }

@@ -8,7 +8,7 @@
 //! | cause | bound |
 //! |---|---|
 //! | the schedule: always, and denser where heartbeats get lost or somebody is missing | one a share in the mean |
-//! | answers: somebody wants to hear us, or waits for an echo | one a share in the long run, and what follows is a share later |
+//! | answers: somebody wants to hear us, or waits for an echo | one in four shares in the long run, and what follows is a share later |
 //! | bursts: we have reason to think that nobody knows us | four in four shares |
 //!
 //! Nothing else makes a node send, and a share is the same for all who hear the same nodes. So there
@@ -41,6 +41,10 @@ use crate::{Time, budget::CLUSTER_HEARTBEATS_PER_SECOND, time::random_below};
 /// rest, and a newcomer that hears one of twenty would otherwise wait for a minute.
 const FLOODED_INTERVAL: Duration = Duration::from_millis(700);
 
+/// Of what is looked at under a flood, heartbeats are a quarter at most: else the denser schedule would
+/// be the flood that keeps it dense.
+const PART_OF_HEARTBEATS: f64 = 4.0;
+
 /// A flood that was noticed counts for this time. It is noticed each second while it lasts.
 const FLOODED: Duration = Duration::from_secs(2);
 
@@ -61,9 +65,16 @@ pub struct Pace {
     connected: usize,
     longest_gap: Duration,
     is_missing_somebody: bool,
-    flooded_until: Time,
+    flood: Option<Flood>,
     /// Heartbeats of the last burst that are left; 0 when it is over.
     last: Option<u8>,
+}
+
+/// A flood that was noticed, and how many datagrams a second are looked at.
+#[derive(Clone, Copy, Debug)]
+struct Flood {
+    until: Time,
+    receive_limit: u32,
 }
 
 impl Pace {
@@ -80,7 +91,7 @@ impl Pace {
             connected: 0,
             longest_gap: longest_gap(interval, 0),
             is_missing_somebody: false,
-            flooded_until: Time::ZERO,
+            flood: None,
             last: None,
         }
     }
@@ -124,17 +135,17 @@ impl Pace {
 
     /// We have reason to think that nobody knows us.
     pub fn burst(&mut self, now: Time, rng: &mut impl Rng) {
-        self.bursts.request(now, self.share(), self.share_of_others(), rng);
+        self.bursts.request(now, self.share(now), self.share_of_others(now), rng);
     }
 
     /// Somebody wants to hear us.
     pub fn answer(&mut self, now: Time, asks: Asks, rng: &mut impl Rng) {
-        self.answers.request(now, asks, self.others(), self.share(), rng);
+        self.answers.request(now, asks, self.others(now), self.share(now), rng);
     }
 
     /// A heartbeat of this node was received.
     pub fn heard(&mut self, now: Time, node: Mark) {
-        self.crowd.heard(now, node, 2 * self.longest_gap());
+        self.crowd.heard(now, node, self.crowd_period());
     }
 
     /// So many peers are connected from now on.
@@ -154,10 +165,10 @@ impl Pace {
         }
     }
 
-    /// More arrives than is looked at.
-    pub fn flooded(&mut self, now: Time, rng: &mut impl Rng) {
-        let is_news = !self.is_flooded(now);
-        self.flooded_until = now + FLOODED;
+    /// More arrives than is looked at, which is so many datagrams a second.
+    pub fn flooded(&mut self, now: Time, receive_limit: u32, rng: &mut impl Rng) {
+        let is_news = self.flood(now).is_none();
+        self.flood = Some(Flood { until: now + FLOODED, receive_limit });
         if is_news {
             self.hurry(now, rng);
         }
@@ -177,11 +188,11 @@ impl Pace {
     pub fn sent(&mut self, now: Time, rng: &mut impl Rng) {
         let is_scheduled = self.scheduled.is_some_and(|at| at <= now);
         self.bursts.sent(now, rng);
-        self.answers.sent(now, self.share());
+        self.answers.sent(now, self.share(now));
         let longest = self.longest_gap_now(now);
         // What was sent in between takes the place of what was to come next. Where all nodes do it at
         // each moment at which they may, they send no more than by the schedule alone.
-        let least = if is_scheduled { Duration::ZERO } else { self.share().min(longest / 2) };
+        let least = if is_scheduled { Duration::ZERO } else { self.share(now).min(longest / 2) };
         let gap = least + random_below(rng, longest - least);
         self.scheduled = Some(now + gap.max(Duration::from_millis(1)));
         self.sent_at = Some(now);
@@ -201,41 +212,53 @@ impl Pace {
 
     /// The longest gap of our own from now on: a shorter one where there is reason.
     fn longest_gap_now(&self, now: Time) -> Duration {
-        let dense = match (self.is_flooded(now), self.is_missing_somebody) {
-            (true, _) => FLOODED_INTERVAL,
-            (false, true) => MISSING_INTERVAL,
-            (false, false) => return self.longest_gap(),
+        let dense = match (self.flood(now), self.is_missing_somebody) {
+            (Some(flood), _) => FLOODED_INTERVAL.max(self.gap_that_fits(now, flood.receive_limit)),
+            (None, true) => MISSING_INTERVAL,
+            (None, false) => return self.longest_gap(),
         };
-        dense.max(2 * self.share()).min(self.longest_gap())
+        dense.max(2 * self.share(now)).min(self.longest_gap())
     }
 
     /// The schedule has become denser: the next heartbeat comes as if it had been before. Not before
     /// a share has passed, for what becomes denser again and again.
     fn hurry(&mut self, now: Time, rng: &mut impl Rng) {
-        let share = self.share();
+        let share = self.share(now);
         let from = self.sent_at.map_or(now, |sent_at| now.max(sent_at + share));
         let latest = from + random_below(rng, self.longest_gap_now(now));
         self.scheduled = self.scheduled.map(|at| at.min(latest));
     }
 
-    fn is_flooded(&self, now: Time) -> bool {
-        now < self.flooded_until
+    fn flood(&self, now: Time) -> Option<Flood> {
+        self.flood.filter(|flood| now < flood.until)
+    }
+
+    /// The longest gap at which the heartbeats of all nodes are no flood themselves.
+    fn gap_that_fits(&self, now: Time, receive_limit: u32) -> Duration {
+        let per_node = f64::from(receive_limit) / PART_OF_HEARTBEATS / (self.others(now) + 1.0);
+        // The mean is half of the longest.
+        Duration::try_from_secs_f64(2.0 / per_node).unwrap_or(Duration::MAX)
     }
 
     /// How many other nodes there are: those that are connected, or were heard lately. Of ten
     /// thousand that start together a node is connected to none, and hears them all.
-    fn others(&self) -> f64 {
-        self.crowd.size().max(self.connected as f64)
+    fn others(&self, now: Time) -> f64 {
+        self.crowd.size(now, self.crowd_period()).max(self.connected as f64)
+    }
+
+    /// In this time each node is heard, unless its packets are lost.
+    fn crowd_period(&self) -> Duration {
+        2 * self.longest_gap()
     }
 
     /// The time in which each node of the cluster may send one heartbeat.
-    fn share(&self) -> Duration {
-        share(self.others() + 1.0)
+    fn share(&self, now: Time) -> Duration {
+        share(self.others(now) + 1.0)
     }
 
     /// The share without our own part: nothing, where we are alone.
-    fn share_of_others(&self) -> Duration {
-        share(self.others())
+    fn share_of_others(&self, now: Time) -> Duration {
+        share(self.others(now))
     }
 }
 

@@ -45,6 +45,11 @@ impl Overload {
         }
     }
 
+    /// How many datagrams a second are looked at.
+    pub fn limit(&self) -> u32 {
+        self.limit.per_second()
+    }
+
     /// Whether nothing may be received for now, because the limit was reached.
     pub fn is_paused(&self, now: Time) -> bool {
         self.receive_paused_until.is_some_and(|until| now < until)

@@ -13,6 +13,7 @@ use rand_core::Rng;
 
 use self::{
     in_flight::InFlight,
+    order::Patience,
     queue::Queue,
     state::{State, Wanted},
 };
@@ -52,8 +53,10 @@ struct Peer {
     state: State,
     /// The last attempt failed.
     is_unreachable: bool,
-    /// When it went down, if it is not back yet.
+    /// When it went down, if it is not connected again.
     missing_since: Option<Time>,
+    /// It went down, and was not heard since.
+    is_gone: bool,
     /// It said that it is about to stop.
     is_leaving: bool,
     /// Whose token it has, until it turns out to be a node.
@@ -73,6 +76,8 @@ pub(crate) struct Peers {
     queue: Queue,
     in_flight: InFlight,
     connected: usize,
+    /// When a peer was connected last that was not before.
+    connected_at: Time,
     /// When the queue is to be looked at, if ever.
     next_turn: Option<Time>,
 }
@@ -98,6 +103,13 @@ pub(crate) struct Sighting {
     pub(crate) asks: Option<Asks>,
 }
 
+impl Peer {
+    /// Whether it went down lately, and is not back.
+    fn is_missing(&self, now: Time) -> bool {
+        self.missing_since.is_some_and(|since| now < since + MISSING)
+    }
+}
+
 impl Peers {
     pub(crate) fn new(capacity: usize, refresh_interval: Option<Duration>) -> Self {
         Self {
@@ -108,6 +120,7 @@ impl Peers {
             queue: Queue::default(),
             in_flight: InFlight::default(),
             connected: 0,
+            connected_at: Time::ZERO,
             next_turn: None,
         }
     }
@@ -124,8 +137,7 @@ impl Peers {
 
     /// Whether a peer went down lately, and is not back.
     pub(crate) fn is_missing_somebody(&self, now: Time) -> bool {
-        let is_missed = |since: Time| now < since + MISSING;
-        self.table.values().any(|peer| peer.missing_since.is_some_and(is_missed))
+        self.table.values().any(|peer| peer.is_missing(now))
     }
 
     /// Takes note of a heartbeat.
@@ -146,18 +158,29 @@ impl Peers {
         let is_back = peer.heard_at + heard.longest_gap * SILENT_GAPS <= now;
         peer.heard_at = now;
         peer.is_leaving = false;
-        let is_newcomer = is_new || is_back || peer.state.is_down();
+        let is_newcomer = is_new || is_back || std::mem::take(&mut peer.is_gone);
         let asks = if is_newcomer {
             Some(Asks::Newcomer)
         } else {
-            peer.state.is_hopeful().then_some(Asks::Again)
+            (peer.state.is_hopeful() || peer.is_missing(now)).then_some(Asks::Again)
         };
-        if let Some(kind) = peer.state.asks_for(now) {
+        let is_sooner = |before, is_retry| self.queue.is_sooner_by(heard.source, before, is_retry);
+        if let State::Waiting(wanted) = peer.state
+            && is_sooner(wanted.source, wanted.kind.is_retry())
+        {
+            let is_delayed = self.queue.is_delayed(heard.node, &wanted);
+            let wanted = Wanted { source: heard.source, is_delayed, ..wanted };
+            self.change(now, heard.node, |_| State::Waiting(wanted));
+        } else if let Some(kind) = peer.state.asks_for(now) {
             // A peer that failed is tried after a random pause, which no other side keeps to.
             let may_wait = self.refresh_interval.is_none() && matches!(kind, state::Kind::First);
             let is_delayed = may_wait && !order::dials_first(heard.by, heard.node);
             let wanted = Wanted { since: now, source: heard.source, kind, is_delayed };
             self.change(now, heard.node, |_| State::Waiting(wanted));
+        } else if let Some(state) =
+            peer.state.heard_in_pause(heard.source, |before| is_sooner(before, true))
+        {
+            self.change(now, heard.node, |_| state);
         }
         Ok(Sighting { asks })
     }
@@ -180,8 +203,7 @@ impl Peers {
         self.end_delays(now);
         self.in_flight.expire(now);
         let Some(node) = self.queue.next(now, &self.in_flight) else {
-            let patience = order::patience(self.table.len());
-            self.next_turn = self.queue.deadline(now, patience, &self.in_flight);
+            self.next_turn = self.queue.deadline(now, self.patience(), &self.in_flight);
             return None;
         };
         self.change(now, &node, |state| state.announced(now));
@@ -206,10 +228,13 @@ impl Peers {
         let peer = self.table.get_mut(node)?;
         let was_connected = peer.state.is_connected();
         let was_unreachable = peer.is_unreachable;
+        if report == Report::Connected && !was_connected {
+            self.connected_at = now;
+        }
         let change = match report {
             Report::Connected => {
                 peer.is_unreachable = false;
-                peer.missing_since = None;
+                (peer.missing_since, peer.is_gone) = (None, false);
                 // Who has proved to be a node keeps no other name of its host out.
                 peer.named_by
                     .take()
@@ -224,6 +249,7 @@ impl Peers {
             Report::Down => {
                 let is_missed = was_connected && !peer.is_leaving;
                 peer.missing_since = peer.missing_since.or(is_missed.then_some(now));
+                peer.is_gone |= was_connected;
                 None
             }
         };
@@ -237,7 +263,7 @@ impl Peers {
         self.table.values_mut().for_each(|peer| peer.state = peer.state.unsure(now));
     }
 
-    /// The only place where the state of a peer changes: what is counted follows it.
+    /// The only place where what a peer is changes: what is counted follows it.
     fn change(&mut self, now: Time, node: &NodeName, next: impl FnOnce(&State) -> State) {
         let Some(peer) = self.table.get_mut(node) else { return };
         let before = peer.state;
@@ -249,8 +275,15 @@ impl Peers {
         self.next_turn = Some(now);
     }
 
+    fn patience(&self) -> Patience {
+        Patience::new(self.table.len(), self.connected_at)
+    }
+
     fn end_delays(&mut self, now: Time) {
-        self.queue.end_delays(now, order::patience(self.table.len()));
+        self.queue.end_delays(now, self.patience());
+        while let Some(node) = self.queue.pause_ended(now) {
+            self.change(now, &node, |state| state.pause_ended(now));
+        }
     }
 
     /// Gives a new name a place in the table.
@@ -265,6 +298,7 @@ impl Peers {
             state: State::Down,
             is_unreachable: false,
             missing_since: None,
+            is_gone: false,
             is_leaving: false,
             named_by: Some(heard.source),
         };
@@ -287,7 +321,9 @@ impl Peers {
         let idle = self.table.iter().filter(|(_, peer)| peer.state.is_idle(now));
         if let Some((node, _)) = idle.min_by_key(|(_, peer)| peer.heard_at) {
             let node = node.clone();
-            self.table.remove(&node);
+            if let Some(forgotten) = self.table.remove(&node) {
+                self.queue.follow(&node, &forgotten.state, &State::Down);
+            }
         }
     }
 }

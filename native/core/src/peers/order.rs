@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::NodeName;
+use crate::{NodeName, Time};
 
 /// How long the other one waits. It must hear us, connect, and be seen to have: among few nodes that
 /// takes milliseconds; among many that start together on one machine, up to a second. Too short, and
@@ -12,10 +12,36 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const PATIENCE_PER_PEER: Duration = Duration::from_millis(10);
 const LONGEST_PATIENCE: Duration = Duration::from_millis(700);
 
+/// While connections are made one after the other, all have their hands full, the other side too: it is
+/// given its moment anew after each, up to this time. Without it, of 60 nodes that start together on
+/// two cores both sides of nearly every pair dial.
+const LONGEST_DELAY: Duration = Duration::from_secs(3);
+
 /// How long to wait for the other side, where this many peers are known.
-pub(super) fn patience(peers: usize) -> Duration {
+fn patience(peers: usize) -> Duration {
     let peers = u32::try_from(peers).unwrap_or(u32::MAX);
     (PATIENCE + PATIENCE_PER_PEER.saturating_mul(peers)).min(LONGEST_PATIENCE)
+}
+
+/// Until when the other side is given its moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    length: Duration,
+    /// When a connection was made last.
+    connected_at: Time,
+}
+
+impl Patience {
+    /// Where this many peers are known, and the last connection was made at this time.
+    pub(super) fn new(peers: usize, connected_at: Time) -> Self {
+        Self { length: patience(peers), connected_at }
+    }
+
+    /// For a peer that waits since then.
+    pub(super) fn ends(self, since: Time) -> Time {
+        let latest = since + LONGEST_DELAY;
+        (since.max(self.connected_at) + self.length).min(latest)
+    }
 }
 
 /// Whether `one` dials first, and not `other`: the smaller name where the bytes of both together
@@ -45,6 +71,16 @@ mod tests {
             let dials = others().filter(|other| dials_first(&node(one), &node(*other))).count();
             assert!((15..=35).contains(&dials), "{one} dials {dials} of 49");
         }
+    }
+
+    #[test]
+    fn the_other_side_is_given_its_moment_anew_after_each_connection_for_three_seconds_at_most() {
+        let millis = |ms| Time::after(Duration::from_millis(ms));
+        let ends = |connected_at| Patience::new(10, millis(connected_at)).ends(millis(1000));
+        assert_eq!(
+            [0, 999, 1001, 3000, 3900].map(ends),
+            [1120, 1120, 1121, 3120, 4000].map(millis)
+        );
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! The peers that wait for a connection attempt, in the order in which they have their turns.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::IpAddr,
-    time::Duration,
 };
 
 use super::{
     in_flight::InFlight,
+    order::Patience,
     state::{State, Wanted},
 };
 use crate::{NodeName, Time};
@@ -21,6 +21,9 @@ pub(super) struct Queue {
     delayed: BTreeMap<(Time, NodeName), Wanted>,
     untroubled: Lines,
     retries: Lines,
+    /// Those that were heard during the pause after an attempt that failed, by its end. They do not
+    /// wait yet, and may be forgotten.
+    pauses: BTreeSet<(Time, NodeName)>,
     unconnected: usize,
 }
 
@@ -33,14 +36,19 @@ struct Lines {
 }
 
 impl Queue {
-    /// Those that were delayed for this long wait in line from now on.
-    pub(super) fn end_delays(&mut self, now: Time, patience: Duration) {
+    /// Those that were delayed for long enough wait in line from now on.
+    pub(super) fn end_delays(&mut self, now: Time, patience: Patience) {
         while let Some(entry) = self.delayed.first_entry()
-            && entry.key().0 + patience <= now
+            && patience.ends(entry.key().0) <= now
         {
             let ((_, node), wanted) = entry.remove_entry();
             self.lines(&wanted).push(wanted.source, node);
         }
+    }
+
+    /// A peer whose pause has ended, and that was heard during it.
+    pub(super) fn pause_ended(&self, now: Time) -> Option<NodeName> {
+        self.pauses.first().filter(|(until, _)| *until <= now).map(|(_, node)| node.clone())
     }
 
     /// The peer that has its turn, if there is a place for any that waits in line.
@@ -60,13 +68,26 @@ impl Queue {
     pub(super) fn deadline(
         &self,
         now: Time,
-        patience: Duration,
+        patience: Patience,
         in_flight: &InFlight,
     ) -> Option<Time> {
         let is_empty = self.untroubled.is_empty() && self.retries.is_empty();
         let place = if is_empty { None } else { in_flight.deadline(now) };
-        let delayed = self.delayed.first_key_value().map(|((since, _), _)| *since + patience);
-        place.into_iter().chain(delayed).min()
+        let delayed = self.delayed.first_key_value().map(|((since, _), _)| patience.ends(*since));
+        let pause = self.pauses.first().map(|(until, _)| *until);
+        place.into_iter().chain(delayed).chain(pause).min()
+    }
+
+    /// Whether the other side is still given its moment.
+    pub(super) fn is_delayed(&self, node: &NodeName, wanted: &Wanted) -> bool {
+        self.delayed.contains_key(&(wanted.since, node.clone()))
+    }
+
+    /// Whether a peer has its turn sooner by this source than by the one that named it before: a
+    /// stranger who names it among thousands does not keep it waiting.
+    pub(super) fn is_sooner_by(&self, source: IpAddr, before: IpAddr, is_retry: bool) -> bool {
+        let lines = if is_retry { &self.retries } else { &self.untroubled };
+        lines.waiting(source) + 1 < lines.waiting(before)
     }
 
     /// How many wait that are not connected.
@@ -76,9 +97,17 @@ impl Queue {
 
     /// The peer was in one state, and is in another one now.
     pub(super) fn follow(&mut self, node: &NodeName, before: &State, after: &State) {
-        // Who waits already keeps its place.
-        if matches!((before, after), (State::Waiting(_), State::Waiting(_))) {
+        if let (State::Waiting(before), State::Waiting(after)) = (before, after)
+            && before.source == after.source
+        {
+            // It keeps its place.
             return;
+        }
+        if let State::BackingOff { until, heard_from: Some(_), .. } = before {
+            self.pauses.remove(&(*until, node.clone()));
+        }
+        if let State::BackingOff { until, heard_from: Some(_), .. } = after {
+            self.pauses.insert((*until, node.clone()));
         }
         if let State::Waiting(wanted) = before {
             self.unconnected -= usize::from(!wanted.kind.is_refresh());
@@ -104,6 +133,10 @@ impl Queue {
 impl Lines {
     fn is_empty(&self) -> bool {
         self.rotation.is_empty()
+    }
+
+    fn waiting(&self, source: IpAddr) -> usize {
+        self.by_source.get(&source).map_or(0, VecDeque::len)
     }
 
     fn push(&mut self, source: IpAddr, node: NodeName) {

@@ -25,8 +25,9 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 ///             heartbeat             its turn                Connected
 ///       Down ──────────> Waiting ──────────────> Announced ──────────> Connected
 ///        ^                ^  ^                      │                   │  │  │
-///        │   from `until` │  │ from `refresh_at` on │ Unreachable       │  │  │
-///        │   on heartbeat │  └─────── heartbeat ────│───────────────────┘  │  │
+///        │     at `until` │  │ from `refresh_at` on │ Unreachable       │  │  │
+///        │    if heard or │  └─────── heartbeat ────│───────────────────┘  │  │
+///        │   on heartbeat │                         │                      │  │
 ///        │                │                         v                      │  │
 ///        │                └────────────────────── BackingOff <─────────────┘  │
 ///        │                                                   Down, too soon   │
@@ -47,6 +48,8 @@ pub(super) enum State {
         until: Time,
         /// Attempts that failed since the last connection that lasted; at least 1.
         failures: u32,
+        /// Where it was heard from since the pause began: it need not be heard again to be tried.
+        heard_from: Option<IpAddr>,
     },
     /// It asks for an attempt when it is heard.
     Down,
@@ -56,7 +59,7 @@ pub(super) enum State {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     pub(super) since: Time,
-    /// Whose packet asked for it.
+    /// Whose packet asked for it, or named it since, where that one waits shorter.
     pub(super) source: IpAddr,
     pub(super) kind: Kind,
     /// The other side dials first, and is given a moment.
@@ -102,10 +105,38 @@ impl State {
                 let is_due = connection.refresh_at.is_some_and(|at| at <= now);
                 is_due.then_some(Kind::Refresh(*connection))
             }
-            Self::BackingOff { until, failures } => {
+            Self::BackingOff { until, failures, .. } => {
                 (*until <= now).then_some(Kind::Retry { failures: *failures })
             }
             Self::Down => Some(Kind::First),
+        }
+    }
+
+    /// The state of a peer that is heard during its pause, by a source that `is_sooner` than the one
+    /// that it was heard from before.
+    pub(super) fn heard_in_pause(
+        &self,
+        source: IpAddr,
+        is_sooner: impl FnOnce(IpAddr) -> bool,
+    ) -> Option<Self> {
+        match *self {
+            Self::BackingOff { until, failures, heard_from }
+                if heard_from.is_none_or(is_sooner) =>
+            {
+                Some(Self::BackingOff { until, failures, heard_from: Some(source) })
+            }
+            _ => None,
+        }
+    }
+
+    /// The state after a pause in which the peer was heard.
+    pub(super) fn pause_ended(&self, now: Time) -> Self {
+        match *self {
+            Self::BackingOff { failures, heard_from: Some(source), .. } => {
+                let kind = Kind::Retry { failures };
+                Self::Waiting(Wanted { since: now, source, kind, is_delayed: false })
+            }
+            other => other,
         }
     }
 
@@ -155,14 +186,19 @@ impl State {
         }
     }
 
-    /// The state of a peer that is about to stop: it waits for no attempt.
+    /// The state of a peer that is about to stop: it waits for no attempt, and for no pause to end.
     pub(super) fn left(&self, now: Time) -> Self {
         match *self {
             Self::Waiting(Wanted { kind, .. }) => match kind {
                 Kind::First => Self::Down,
-                Kind::Retry { failures } => Self::BackingOff { until: now, failures },
+                Kind::Retry { failures } => {
+                    Self::BackingOff { until: now, failures, heard_from: None }
+                }
                 Kind::Refresh(connection) => Self::Connected(connection),
             },
+            Self::BackingOff { until, failures, heard_from: Some(_) } => {
+                Self::BackingOff { until, failures, heard_from: None }
+            }
             other => other,
         }
     }
@@ -180,7 +216,7 @@ impl State {
 
     fn backing_off(now: Time, failures: u32, rng: &mut impl Rng) -> Self {
         let until = now + back_off(failures, rng);
-        Self::BackingOff { until, failures: failures.saturating_add(1) }
+        Self::BackingOff { until, failures: failures.saturating_add(1), heard_from: None }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -204,11 +240,6 @@ impl State {
             Self::Waiting(_) | Self::Connected(_) => false,
             Self::BackingOff { .. } | Self::Down => true,
         }
-    }
-
-    /// Whether it has not been heard since it went down.
-    pub(super) fn is_down(&self) -> bool {
-        matches!(self, Self::Down)
     }
 
     /// Whether there is to be a connection to it, and no attempt has failed.

@@ -304,6 +304,52 @@ fn a_peer_that_is_not_connected_yet_should_hear_us_and_one_that_is_or_failed_nee
 }
 
 #[test]
+fn who_went_down_should_hear_us_when_it_is_back_however_short_the_connection_was() {
+    let asks = |peers: &mut Peers, now| hear(peers, now, 1).expect("known").asks;
+    let mut peers = peers(8);
+    meet(&mut peers, secs(0), 1);
+    report(&mut peers, secs(1), 1, Report::Down);
+    assert_eq!(asks(&mut peers, millis(1_100)), Some(Asks::Newcomer), "back, in a back-off");
+    assert_eq!(asks(&mut peers, millis(1_200)), Some(Asks::Again), "missed");
+    report(&mut peers, secs(2), 1, Report::Unreachable);
+    assert_eq!(asks(&mut peers, millis(60_999)), Some(Asks::Newcomer), "silent");
+    assert_eq!(asks(&mut peers, secs(61)), None, "missed no more");
+    report(&mut peers, secs(62), 1, Report::Connected);
+    assert_eq!(asks(&mut peers, secs(62)), None);
+}
+
+#[test]
+fn who_speaks_during_a_pause_has_its_turn_when_the_pause_ends() {
+    for spoke in [0, 300] {
+        let mut peers = peers(8);
+        assert!(is_announced(&mut peers, secs(0), 1));
+        report(&mut peers, secs(0), 1, Report::Unreachable);
+        assert_eq!(peers.next_turn(), Some(secs(0)));
+        assert_eq!(announced(&mut peers, millis(spoke)), []);
+        assert_eq!(peers.next_turn(), None, "nobody has spoken");
+        hear(&mut peers, millis(spoke), 1).expect("known");
+        assert_eq!(announced(&mut peers, millis(spoke)), []);
+        let turn = peers.next_turn().expect("the end of the pause");
+        assert!((millis(750)..=secs(1)).contains(&turn), "{turn:?}");
+        assert_eq!(announced(&mut peers, turn), [node(1)]);
+    }
+}
+
+#[test]
+fn who_spoke_during_a_pause_may_be_forgotten_for_another_one() {
+    let mut peers = peers(1);
+    assert!(is_announced(&mut peers, secs(0), 1));
+    // After the fifth, a pause is longer than 10 s, after which there is another token.
+    for _ in 0..5 {
+        report(&mut peers, secs(0), 1, Report::Unreachable);
+    }
+    hear(&mut peers, millis(100), 1).expect("known");
+    hear(&mut peers, secs(10), 2).expect("a token by now");
+    assert_eq!(announced(&mut peers, secs(10)), [node(2)]);
+    assert_eq!(peers.next_turn(), None);
+}
+
+#[test]
 fn whoever_was_silent_for_four_of_its_longest_gaps_should_hear_us() {
     let mut peers = peers(8);
     meet(&mut peers, secs(0), 1);

@@ -1,20 +1,20 @@
 //! The addresses that heartbeats go to beside the group or the broadcast address.
 //!
 //! They have a socket of their own, so that what waits in its buffer for a host that is not there
-//! holds up no heartbeat to the group; and a pace and a line of their own, so that it holds up none
+//! holds up no heartbeat to the group; and a rate and queues of their own, so that it holds up none
 //! to another seed for long.
 
-mod pace;
+mod rate;
 mod seed;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use self::{
-    pace::Pace,
+    rate::Rate,
     seed::{Seed, Standing},
 };
 use crate::{
@@ -24,11 +24,11 @@ use crate::{
     event::{Component, Fault, SystemError},
 };
 
-/// A seed that is not reached for this time is worth a line, and not before: a node that is started
-/// again is back by then. Until then all that fail alike are known, and one line is enough.
+/// A seed that is not reached for this time is worth a line of the log, and not before: a node that
+/// is started again is back by then. All that fail alike are known then, and one line is enough.
 const TOLD_AFTER: Duration = Duration::from_secs(15);
 
-/// Seeds that a line names.
+/// Seeds that a line of the log names.
 const NAMED: usize = 3;
 
 /// Whose turn comes first. The best go first, but of eight turns one is for each of the others, so
@@ -38,19 +38,22 @@ const TURNS: [Standing; 8] = {
     [Heard, Heard, Heard, Unknown, Heard, Heard, Heard, Failing]
 };
 
-/// What the network says of seeds, that is listened to in one go: two words about each.
-const REPORTS: usize = 512;
+/// Errors that the network reports of packets to seeds, taken in one go: two for each seed.
+const ERRORS_AT_ONCE: usize = 512;
 
 /// What the option `seeds` stands for at the moment.
 #[derive(Default)]
 pub(crate) struct Seeds {
+    /// In the order of the option.
     seeds: Vec<Seed>,
+    /// Which of them have this address. Each heartbeat of a peer asks.
+    by_ip: BTreeMap<IpAddr, Vec<usize>>,
     /// Those that a heartbeat waits for, by what is known of them, in the order of their turns.
-    lines: [VecDeque<SocketAddr>; Standing::ALL],
+    queues: [VecDeque<SocketAddr>; Standing::ALL],
     turns: usize,
     /// The last heartbeat: whoever waited for an earlier one gets this one.
     packet: Vec<u8>,
-    pace: Pace,
+    rate: Rate,
     /// When to see which failures last, as long as there are some.
     tell_at: Option<Time>,
 }
@@ -72,10 +75,15 @@ impl Seeds {
             None => Seed::new(address),
         };
         self.seeds = addresses.into_iter().map(seed).collect();
+        self.by_ip.clear();
+        for (index, seed) in self.seeds.iter().enumerate() {
+            self.by_ip.entry(seed.address.ip()).or_default().push(index);
+        }
         let is_kept = |address: &SocketAddr| !known.iter().any(|gone| gone.address == *address);
-        self.lines.iter_mut().for_each(|line| line.retain(is_kept));
-        for (gone, _) in known.iter().filter_map(Seed::failure) {
+        self.queues.iter_mut().for_each(|queue| queue.retain(is_kept));
+        for gone in known.iter().filter_map(Seed::failure) {
             if !self.is_failing(gone) {
+                self.seeds.iter_mut().for_each(|seed| seed.forget(gone));
                 let component = Component::Seeds(gone.clone());
                 alerts.forget(now, |other| *other == component);
             }
@@ -88,19 +96,19 @@ impl Seeds {
         self.packet = packet;
         for seed in self.seeds.iter_mut().filter(|seed| !seed.is_waiting && seed.is_due(now)) {
             seed.is_waiting = true;
-            if let Some(line) = self.lines.get_mut(seed.standing() as usize) {
-                line.push_back(seed.address);
+            if let Some(queue) = self.queues.get_mut(seed.standing() as usize) {
+                queue.push_back(seed.address);
             }
         }
     }
 
     /// Nothing is to be sent any more.
     pub(crate) fn stop(&mut self) {
-        self.lines.iter_mut().for_each(VecDeque::clear);
+        self.queues.iter_mut().for_each(VecDeque::clear);
         self.seeds.iter_mut().for_each(|seed| seed.is_waiting = false);
     }
 
-    /// Sends to those that wait, as far as the pace allows.
+    /// Sends to those that wait, as far as the rate allows.
     pub(crate) fn send<N: Network>(&mut self, context: &mut Context<'_, N>) {
         let now = context.now;
         if self.next().is_some_and(|next| now >= next) {
@@ -108,12 +116,11 @@ impl Seeds {
         }
         while self.next().is_some_and(|next| now >= next) {
             let Some(address) = self.turn() else { break };
-            let Some(seed) = self.seeds.iter_mut().find(|seed| seed.address == address) else {
-                continue;
-            };
+            let position = self.position(address);
+            let Some(seed) = position.and_then(|n| self.seeds.get_mut(n)) else { continue };
             seed.is_waiting = false;
             // It may be known only since it waits that it is not there.
-            if seed.is_due(now) && self.pace.take(now) {
+            if seed.is_due(now) && self.rate.take(now) {
                 self.change(context, address, Seed::send);
             }
         }
@@ -122,8 +129,16 @@ impl Seeds {
 
     /// Somebody was heard from this address.
     pub(crate) fn heard(&mut self, now: Time, source: IpAddr) {
-        let of_source = self.seeds.iter_mut().filter(|seed| seed.address.ip() == source);
-        of_source.for_each(|seed| seed.heard(now));
+        for index in self.by_ip.get(&source).into_iter().flatten() {
+            if let Some(seed) = self.seeds.get_mut(*index) {
+                seed.heard(now);
+            }
+        }
+    }
+
+    fn position(&self, address: SocketAddr) -> Option<usize> {
+        let is_it = |index: &&usize| self.seeds.get(**index).is_some_and(|s| s.address == address);
+        self.by_ip.get(&address.ip())?.iter().find(is_it).copied()
     }
 
     /// When there is something to do, if nothing happens.
@@ -133,48 +148,67 @@ impl Seeds {
 
     /// When the next one may be sent.
     fn next(&self) -> Option<Time> {
-        self.lines.iter().any(|line| !line.is_empty()).then(|| self.pace.next())
+        self.queues.iter().any(|queue| !queue.is_empty()).then(|| self.rate.next())
     }
 
     /// Whose turn it is.
     fn turn(&mut self) -> Option<SocketAddr> {
         self.turns = (self.turns + 1) % TURNS.len();
         let first = TURNS.get(self.turns).map_or(0, |standing| *standing as usize);
-        let turn = self.lines.get_mut(first).and_then(VecDeque::pop_front);
-        turn.or_else(|| self.lines.iter_mut().find_map(VecDeque::pop_front))
+        let turn = self.queues.get_mut(first).and_then(VecDeque::pop_front);
+        turn.or_else(|| self.queues.iter_mut().find_map(VecDeque::pop_front))
     }
 
     /// Takes note of what the network says of earlier heartbeats.
     fn listen<N: Network>(&mut self, context: &mut Context<'_, N>) {
-        for _ in 0..REPORTS {
+        for _ in 0..ERRORS_AT_ONCE {
             let Some((address, error)) = context.network.seed_error() else { break };
             self.change(context, address, |seed, context, _| seed.lost(context.now, error));
         }
     }
 
-    /// Does what may change whether a seed is reached. Where none fails any more as this one did,
-    /// that is told.
+    /// Does what may change whether a seed is reached, or why not.
     fn change<N: Network>(
         &mut self,
         context: &mut Context<'_, N>,
         address: SocketAddr,
         change: impl FnOnce(&mut Seed, &mut Context<'_, N>, &[u8]),
     ) {
-        let Some(seed) = self.seeds.iter_mut().find(|seed| seed.address == address) else { return };
-        let error = |seed: &Seed| seed.failure().map(|(error, _)| error.clone());
+        let now = context.now;
+        let position = self.position(address);
+        let Some(seed) = position.and_then(|n| self.seeds.get_mut(n)) else { return };
+        let error = |seed: &Seed| seed.failure().cloned();
         let before = error(seed);
         change(seed, context, &self.packet);
         let after = error(seed);
+        if before == after {
+            return;
+        }
         if after.is_some() {
-            self.tell_at.get_or_insert(context.now + TOLD_AFTER);
+            // Where it fails in another way, its fault may be over, and the new one is told at once.
+            let tell_at = if before.is_some() { now } else { now + TOLD_AFTER };
+            self.tell_at = Some(self.tell_at.map_or(tell_at, |at| at.min(tell_at)));
         }
         if let Some(before) = before.filter(|before| !self.is_failing(before)) {
-            context.alerts.clear(&Component::Seeds(before));
+            self.end(now, &before, context.alerts);
         }
     }
 
+    /// No seed fails any more as this fault tells. Where one that was told of fails in another way,
+    /// it is not said that all are reached.
+    fn end(&mut self, now: Time, error: &SystemError, alerts: &mut Alerts) {
+        let component = Component::Seeds(error.clone());
+        let mut told = self.seeds.iter().filter(|seed| seed.is_told(error));
+        if told.any(|seed| seed.failure().is_some()) {
+            alerts.forget(now, |other| *other == component);
+        } else {
+            alerts.clear(&component);
+        }
+        self.seeds.iter_mut().for_each(|seed| seed.forget(error));
+    }
+
     fn is_failing(&self, error: &SystemError) -> bool {
-        self.seeds.iter().filter_map(Seed::failure).any(|(other, _)| other == error)
+        self.seeds.iter().any(|seed| seed.fails_as(error))
     }
 
     /// Tells of failures that last, one fault for all that fail alike.
@@ -184,28 +218,24 @@ impl Seeds {
             return;
         }
         self.listen(context);
-        let failures: Vec<_> = self
-            .seeds
-            .iter()
-            .filter_map(|seed| seed.failure().map(|(error, since)| (seed.address, error, since)))
-            .collect();
+        for address in self.seeds.iter().map(|seed| seed.address).collect::<Vec<_>>() {
+            self.change(context, address, |seed, _, _| seed.look(now));
+        }
         // What has just begun is looked at when it is old enough.
-        self.tell_at = (!failures.is_empty()).then(|| now + TOLD_AFTER);
-        let mut told: Vec<&SystemError> = Vec::new();
-        for (_, error, since) in &failures {
-            if now - *since < TOLD_AFTER || told.contains(error) {
-                continue;
+        let is_any = self.seeds.iter().any(|seed| seed.failure().is_some());
+        self.tell_at = is_any.then(|| now + TOLD_AFTER);
+        let lasting = self.seeds.iter().filter_map(|seed| seed.lasting_failure(now, TOLD_AFTER));
+        for error in lasting.cloned().collect::<BTreeSet<_>>() {
+            let of = self.seeds.len();
+            let alike = self.seeds.iter_mut().filter(|seed| seed.fails_as(&error));
+            let mut targets = Vec::new();
+            for seed in alike {
+                seed.tell(&error);
+                targets.push(seed.address);
             }
-            told.push(error);
-            let alike = failures.iter().filter(|(_, other, _)| other == error);
-            let targets: Vec<_> = alike.map(|(address, _, _)| *address).collect();
-            let fault = Fault::Seeds {
-                failing: targets.len(),
-                of: self.seeds.len(),
-                some: targets.into_iter().take(NAMED).collect(),
-                error: (*error).clone(),
-            };
-            context.alerts.raise(now, fault);
+            let failing = targets.len();
+            let some = targets.into_iter().take(NAMED).collect();
+            context.alerts.raise(now, Fault::Seeds { failing, of, some, error });
         }
     }
 }

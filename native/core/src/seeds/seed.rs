@@ -10,6 +10,11 @@ use crate::{Network, Time, context::Context, event::SystemError, outage::Outage}
 /// ones send 1,000 packets a second then, and not 6,500.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(16));
 
+/// How long another error has to last until it is told in place of one that was told, at first and at
+/// the most: each change doubles it until the seed is reached. Errors that take turns, as those of
+/// two routers do, are one fault.
+const CHANGED_AFTER: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+
 pub(super) struct Seed {
     pub(super) address: SocketAddr,
     /// A heartbeat waits for its turn.
@@ -18,6 +23,8 @@ pub(super) struct Seed {
     is_heard: bool,
     outage: Outage,
     failure: Option<Failure>,
+    /// The errors of the faults by which it was told of, and that are not over.
+    told: Vec<SystemError>,
 }
 
 /// What is known of a seed, the best first.
@@ -38,16 +45,18 @@ impl Standing {
 
 /// Why a seed is not reached.
 struct Failure {
+    /// As it is told.
     error: SystemError,
     since: Time,
-    retry: Retry,
-}
-
-enum Retry {
-    /// This host could not send, which costs nobody anything: with each heartbeat.
-    Always,
-    /// The network said that what was sent did not arrive.
-    After { pause: Duration, at: Time, sent_at: Option<Time> },
+    /// The last error, where it is another one, and since when.
+    other: Option<(SystemError, Time)>,
+    changed_after: Duration,
+    /// Until the next heartbeat for it. None, where this host could not send: that costs nobody
+    /// anything.
+    pause: Duration,
+    retry_at: Time,
+    /// Since when it is sent to, and the network has not said that anything was lost.
+    sent_at: Option<Time>,
 }
 
 impl Seed {
@@ -58,15 +67,13 @@ impl Seed {
             is_heard: false,
             outage: Outage::default(),
             failure: None,
+            told: Vec::new(),
         }
     }
 
     /// Whether the next heartbeat is for this seed too.
     pub(super) fn is_due(&self, now: Time) -> bool {
-        match &self.failure {
-            Some(Failure { retry: Retry::After { at, .. }, .. }) => now >= *at,
-            _ => true,
-        }
+        self.failure.as_ref().is_none_or(|failure| now >= failure.retry_at)
     }
 
     /// What is known of it.
@@ -78,9 +85,37 @@ impl Seed {
         }
     }
 
-    /// Why it is not reached, and since when.
-    pub(super) fn failure(&self) -> Option<(&SystemError, Time)> {
-        self.failure.as_ref().map(|failure| (&failure.error, failure.since))
+    /// Why it is not reached.
+    pub(super) fn failure(&self) -> Option<&SystemError> {
+        self.failure.as_ref().map(|failure| &failure.error)
+    }
+
+    /// Why it has not been reached for so long. What can be sent to again may well be reached.
+    pub(super) fn lasting_failure(&self, now: Time, long: Duration) -> Option<&SystemError> {
+        let failure = self.failure.as_ref().filter(|failure| now - failure.since >= long)?;
+        let is_sent_to = failure.pause.is_zero() && failure.sent_at.is_some();
+        (!is_sent_to).then_some(&failure.error)
+    }
+
+    /// Whether it is not reached for this cause.
+    pub(super) fn fails_as(&self, error: &SystemError) -> bool {
+        self.failure.as_ref().is_some_and(|failure| failure.error == *error)
+    }
+
+    /// It is one of those of which a fault with this error tells.
+    pub(super) fn tell(&mut self, error: &SystemError) {
+        if !self.is_told(error) {
+            self.told.push(error.clone());
+        }
+    }
+
+    pub(super) fn is_told(&self, error: &SystemError) -> bool {
+        self.told.contains(error)
+    }
+
+    /// The fault with this error is over.
+    pub(super) fn forget(&mut self, error: &SystemError) {
+        self.told.retain(|told| told != error);
     }
 
     /// Sends a heartbeat.
@@ -95,46 +130,76 @@ impl Seed {
             }
             Err(error) => {
                 self.outage.failed(now);
-                self.fail(now, error, Retry::Always);
+                self.fail(now, error, Duration::ZERO);
             }
         }
     }
 
     fn sent(&mut self, now: Time) {
-        self.failure = self.failure.take().and_then(|mut failure| match &mut failure.retry {
-            Retry::Always => None,
-            // In all this time the network has not said that it was lost.
-            Retry::After { sent_at: Some(sent_at), .. } if now - *sent_at >= PAUSE.0 => None,
-            Retry::After { pause, at, sent_at } => {
-                *at = now + *pause;
-                sent_at.get_or_insert(now);
-                Some(failure)
-            }
-        });
+        self.look(now);
+        if let Some(failure) = &mut self.failure {
+            failure.sent_at.get_or_insert(now);
+            failure.retry_at = now + failure.pause;
+        }
+    }
+
+    /// It is reached, where it was sent to for so long and the network has not said that anything was
+    /// lost.
+    pub(super) fn look(&mut self, now: Time) {
+        let is_reached = |sent_at: Time| now - sent_at >= PAUSE.0;
+        self.failure.take_if(|failure| failure.sent_at.is_some_and(is_reached));
     }
 
     /// The network has said that a heartbeat did not arrive. Several may be lost together, and count
     /// once.
     pub(super) fn lost(&mut self, now: Time, error: SystemError) {
-        let pause = match self.failure.as_ref().map(|failure| &failure.retry) {
-            Some(Retry::After { sent_at: None, .. }) => return,
-            Some(Retry::After { pause, .. }) => (*pause * 2).min(PAUSE.1),
-            Some(Retry::Always) | None => PAUSE.0,
-        };
-        self.fail(now, error, Retry::After { pause, at: now + pause, sent_at: None });
+        let pause = self.failure.as_ref().map_or(Duration::ZERO, |failure| failure.pause);
+        let is_known = self.failure.as_ref().is_some_and(|failure| failure.sent_at.is_none());
+        if pause.is_zero() || !is_known {
+            self.fail(now, error, (pause * 2).clamp(PAUSE.0, PAUSE.1));
+        }
     }
 
     /// Somebody was heard from there: the next heartbeat is for this seed too.
     pub(super) fn heard(&mut self, now: Time) {
         self.is_heard = true;
-        if let Some(Failure { retry: Retry::After { pause, at, .. }, .. }) = &mut self.failure {
-            (*pause, *at) = (PAUSE.0, now);
+        if let Some(failure) = &mut self.failure {
+            (failure.pause, failure.retry_at) = (failure.pause.min(PAUSE.0), now);
         }
     }
 
-    fn fail(&mut self, now: Time, error: SystemError, retry: Retry) {
-        let since = self.failure.as_ref().map_or(now, |failure| failure.since);
-        self.failure = Some(Failure { error, since, retry });
+    fn fail(&mut self, now: Time, error: SystemError, pause: Duration) {
         self.is_heard = false;
+        let failure = self.failure.get_or_insert_with(|| Failure {
+            error: error.clone(),
+            since: now,
+            other: None,
+            changed_after: CHANGED_AFTER.0,
+            pause,
+            retry_at: now,
+            sent_at: None,
+        });
+        (failure.pause, failure.retry_at, failure.sent_at) = (pause, now + pause, None);
+        failure.note(now, error, &self.told);
+    }
+}
+
+impl Failure {
+    /// It has failed with this error.
+    fn note(&mut self, now: Time, error: SystemError, told: &[SystemError]) {
+        if error == self.error {
+            self.other = None;
+        } else if !told.contains(&self.error) {
+            self.error = error;
+        } else if let Some((_, since)) = self.other.take_if(|(other, _)| *other == error) {
+            if now - since < self.changed_after {
+                self.other = Some((error, since));
+            } else {
+                self.error = error;
+                self.changed_after = (self.changed_after * 2).min(CHANGED_AFTER.1);
+            }
+        } else {
+            self.other = Some((error, now));
+        }
     }
 }

@@ -5,13 +5,16 @@ use crate::{
     network::fake::{FakeNetwork, PORT, error},
 };
 
+mod telling;
+
 /// Seeds, and all that they act with.
 struct Host {
     seeds: Seeds,
     network: FakeNetwork,
     effects: Effects,
-    /// Hosts that the network does not find, which it says after 3 s.
+    /// Hosts that are not reached, which the network says after 3 s, and how.
     dead: Vec<u8>,
+    how: SystemError,
     lost: VecDeque<(Time, SocketAddr)>,
 }
 
@@ -22,6 +25,7 @@ impl Host {
             network: FakeNetwork::default(),
             effects: Effects::default(),
             dead: Vec::new(),
+            how: unreachable(),
             lost: VecDeque::new(),
         };
         host.replace(secs(0), seeds);
@@ -49,7 +53,7 @@ impl Host {
     fn act(&mut self, now: Time) -> Vec<u8> {
         let is_over = |(at, _): &mut (Time, SocketAddr)| now - *at >= Duration::from_secs(3);
         while let Some((_, address)) = self.lost.pop_front_if(is_over) {
-            self.network.lost.push_back((address, unreachable()));
+            self.network.lost.push_back((address, self.how.clone()));
         }
         self.seeds.send(&mut self.effects.context(now, &mut self.network));
         let calls = self.network.take_calls();
@@ -93,6 +97,10 @@ fn address(n: u8) -> SocketAddr {
 
 fn unreachable() -> SystemError {
     SystemError { code: Some(113), text: "no route to host".into() }
+}
+
+fn refused() -> SystemError {
+    SystemError { code: Some(111), text: "connection refused".into() }
 }
 
 fn fault(failing: &[u8], of: usize, error: SystemError) -> Fault {
@@ -192,14 +200,19 @@ fn somebody_who_is_heard_from_there_makes_a_dead_seed_due() {
 }
 
 #[test]
-fn one_that_is_heard_and_not_reached_is_not_told_to_be_reached() {
-    let mut host = Host::with([1]);
-    host.dead = vec![1];
-    for s in 0..200 {
-        host.heartbeat(secs(s));
-        host.seeds.heard(secs(s), [10, 0, 0, 1].into());
-    }
-    assert_eq!(host.told(), [Event::FaultRaised(fault(&[1], 1, unreachable()))]);
+fn whoever_is_heard_speaks_for_each_port_of_its_address_whatever_the_list_was_before() {
+    let seeds = [(1, PORT), (2, PORT), (2, 4000), (3, PORT)];
+    let seeds = seeds.map(|(n, port)| SocketAddr::new([10, 0, 0, n].into(), port));
+    let mut host = Host::with([3, 2, 1]);
+    host.seeds.replace(secs(0), seeds.to_vec(), &mut host.effects.alerts);
+    host.heartbeat(secs(0));
+    host.network.lost.extend(seeds.map(|address| (address, unreachable())));
+    assert_eq!(host.heartbeat(secs(1)), [0; 0]);
+    host.seeds.heard(secs(2), [10, 0, 0, 2].into());
+    host.seeds.enqueue(secs(2), b"heartbeat".to_vec());
+    host.seeds.send(&mut host.effects.context(secs(2), &mut host.network));
+    let sent = seeds[1..3].iter().map(|address| format!("send to {address}"));
+    assert_eq!(host.network.take_calls(), sent.collect::<Vec<_>>());
 }
 
 #[test]
@@ -219,58 +232,6 @@ fn two_hundred_and_fifty_two_dead_seeds_cost_the_live_one_nothing() {
     assert!(last_minute < 252 * 5, "{last_minute}");
     let dead: Vec<_> = (2..=254).filter(|n| *n != 200).collect();
     assert_eq!(host.told(), [Event::FaultRaised(fault(&dead, 253, unreachable()))]);
-}
-
-#[test]
-fn what_cannot_be_sent_is_told_after_fifteen_seconds_and_its_end_at_once() {
-    let mut host = Host::with([1, 2]);
-    host.refuse(&[1]);
-    host.run(0, 14);
-    assert_eq!(host.told(), []);
-    host.run(14, 20);
-    assert_eq!(host.told(), [Event::FaultRaised(fault(&[1], 2, error()))]);
-    host.refuse(&[]);
-    host.heartbeat(secs(20));
-    assert_eq!(host.told(), [Event::FaultCleared(fault(&[1], 2, error()))]);
-}
-
-#[test]
-fn what_is_over_within_fifteen_seconds_is_not_worth_a_line() {
-    let mut host = Host::with([1]);
-    host.refuse(&[1]);
-    host.run(0, 14);
-    host.refuse(&[]);
-    host.run(14, 100);
-    assert_eq!(host.told(), []);
-}
-
-#[test]
-fn seeds_that_fail_alike_share_a_line_and_it_is_over_when_none_does() {
-    let mut host = Host::with([1, 2, 3, 4, 5, 6]);
-    host.dead = vec![1];
-    host.refuse(&[2, 3, 4, 5]);
-    host.run(0, 40);
-    let (dead, refused) = (fault(&[1], 6, unreachable()), fault(&[2, 3, 4, 5], 6, error()));
-    assert_eq!(host.told(), [refused.clone(), dead].map(Event::FaultRaised));
-    host.refuse(&[3]);
-    host.run(40, 100);
-    assert_eq!(host.told(), []);
-    host.refuse(&[]);
-    host.run(100, 102);
-    assert_eq!(host.told(), [Event::FaultCleared(refused)]);
-}
-
-#[test]
-fn twice_as_many_that_fail_are_worth_another_line_and_no_fewer() {
-    let mut host = Host::with([1, 2, 3, 4]);
-    host.refuse(&[1, 2]);
-    host.run(0, 100);
-    host.refuse(&[1, 2, 3]);
-    host.run(100, 200);
-    host.refuse(&[1, 2, 3, 4]);
-    host.run(200, 300);
-    let told = [&[1, 2][..], &[1, 2, 3, 4]].map(|n| Event::FaultRaised(fault(n, 4, error())));
-    assert_eq!(host.told(), told);
 }
 
 #[test]
@@ -316,22 +277,7 @@ fn who_has_gone_waits_no_more_and_who_stays_keeps_the_turn() {
 }
 
 #[test]
-fn a_seed_that_stays_keeps_its_outage_and_its_fault_and_that_of_one_that_goes_is_forgotten() {
-    for (stays, told) in [(1, vec![Event::FaultCleared(fault(&[1], 2, error()))]), (2, vec![])] {
-        let mut host = Host::with([1, 2]);
-        host.refuse(&[1]);
-        host.run(0, 40);
-        host.told();
-        host.replace(secs(40), [stays]);
-        host.replace(secs(41), [1, 2]);
-        host.refuse(&[]);
-        host.run(42, 44);
-        assert_eq!(host.told(), told);
-    }
-}
-
-#[test]
-fn where_more_wait_than_the_pace_allows_those_that_were_heard_from_have_six_turns_of_eight() {
+fn where_more_wait_than_the_rate_allows_those_that_were_heard_from_have_six_turns_of_eight() {
     let mut host = Host::with(0..=255);
     host.refuse(&(0..100).collect::<Vec<_>>());
     for n in 50..150 {

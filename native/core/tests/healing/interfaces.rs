@@ -166,10 +166,31 @@ fn the_group_is_joined_where_the_route_leads_and_stays_joined_where_it_led() {
         mesh.strike(0, |host| host.set_up(ETH0, false));
         mesh.pass(SCAN);
         assert_eq!(joined(&mesh), [false, true]);
-        // It is another one then, to which no route leads.
+    }
+}
+
+#[test]
+fn where_a_route_led_once_an_interface_of_this_name_is_joined_whenever_it_is_up() {
+    for seed in SEEDS {
+        let mut mesh = two_networks(Interfaces::Routed, seed);
+        mesh.pass(secs(10));
+        mesh.strike(0, |host| host.route = Some(ETH1));
+        mesh.strike(0, |host| host.set_up(ETH0, false));
+        mesh.pass(SCAN);
+        assert_eq!(joined(&mesh), [false, true]);
         mesh.strike(0, |host| host.set_up(ETH0, true));
+        mesh.pass(SCAN);
+        assert_eq!(joined(&mesh), [true, true], "seed {seed}");
+        // Another lease, a driver that is loaded again.
+        for (is_same_address, is_same_index) in [(false, true), (true, false), (false, false)] {
+            mesh.strike(0, |host| host.remove(ETH0));
+            mesh.pass(secs(10));
+            mesh.strike(0, |host| replace(host, is_same_address, is_same_index));
+            mesh.pass(SCAN);
+            assert_eq!(joined(&mesh), [true, true], "seed {seed}");
+        }
         mesh.pass(secs(60));
-        assert_eq!(joined(&mesh), [false, true], "seed {seed}");
+        assert_eq!(mesh.pairs(), [(0, 1), (0, 2), (1, 0), (2, 0)].into(), "seed {seed}");
     }
 }
 

@@ -11,22 +11,23 @@ use crate::{
     Hour,
     healing::Deaf,
     secs,
+    seeds::REACHED_WITHIN,
     simulation::{host::Host, port::Call},
 };
 
-const MINUTE: Duration = secs(60);
+pub(crate) const MINUTE: Duration = secs(60);
 
 /// Changes of one interface in a minute, and peers that cannot be reached.
 const A_MINUTE: usize = 10;
 
 /// Until a socket is open again, the interfaces are looked at, and a heartbeat is sent.
-const QUIET: Duration = secs(4 + 2 + 5 + 1);
+pub(crate) const QUIET: Duration = secs(4 + 2 + 5 + 1);
 
 #[derive(Default)]
 pub(crate) struct Alerts {
     /// The faults that were raised and not cleared, by what has them.
-    open: BTreeMap<String, Fault>,
-    raised_at: BTreeMap<String, Time>,
+    pub(crate) open: BTreeMap<String, Fault>,
+    pub(crate) raised_at: BTreeMap<String, Time>,
     /// The last events of which there are some in a minute, twice as many.
     recent: BTreeMap<String, VecDeque<Time>>,
     refused: BTreeMap<&'static str, (Time, Duration)>,
@@ -86,6 +87,7 @@ fn component(fault: &Fault) -> String {
         | Fault::NoEcho { interface, .. }
         | Fault::SendBy { interface, .. } => interface.name.clone(),
         Fault::SendTo { target, .. } => target.to_string(),
+        Fault::Seeds { error, .. } => error.code.expect("a number").to_string(),
         Fault::InterfaceMissing { wanted, .. } => format!("{wanted:?}"),
         _ => String::new(),
     };
@@ -104,12 +106,12 @@ fn slot(fault: &Fault) -> Option<usize> {
 
 impl Hour {
     pub(crate) fn note_call(&mut self, node: usize, call: &Call) {
-        self.note_membership(node, call);
-        self.note_sending(node, call);
+        let rejoin = self.note_membership(node, call);
+        self.note_sending(node, call, rejoin);
         // Of an interface that is not used any more, no end of a fault is told.
         if *call == (Call::Scan { works: true }) {
             let host = self.net.host_of[node];
-            let is_left = |slot: usize| !self.is_meant(host, slot);
+            let is_left = |slot: usize| !self.is_meant(node, slot);
             let left: Vec<_> = self.slots(host).filter(|slot| is_left(*slot)).collect();
             let is_kept = |fault: &Fault| slot(fault).is_none_or(|slot| !left.contains(&slot));
             self.alerts[node].open.retain(|_, fault| is_kept(fault));
@@ -121,13 +123,41 @@ impl Hour {
             Event::FaultRaised(fault) => fault.name(),
             event => event.name(),
         });
+        match &event {
+            Event::FaultRaised(fault) => {
+                self.seeds[node].raised(self.net.now, node, fault);
+                self.check_limit(node, fault);
+            }
+            Event::FaultCleared(fault) => self.seeds[node].cleared(self.net.now, node, fault),
+            Event::PeersSilent(_, interface) => {
+                let slot = Host::named(&interface.name);
+                self.healing.ears[node][slot].silence_told(self.net.now, node);
+            }
+            _ => {}
+        }
         self.alerts[node].say(self.net.now, node, event);
+    }
+
+    /// What a node says that it has not joined it has not.
+    fn check_limit(&self, node: usize, fault: &Fault) {
+        let Fault::JoinLimit { missing, of, some, .. } = fault else { return };
+        let host = &self.net.hosts[self.net.host_of[node]];
+        let (meant, ears) = (self.meant(node), &self.healing.ears[node]);
+        let interfaces = meant.iter().map(|slot| (host.interface(*slot), &ears[*slot].joined));
+        let is_missing = interfaces.filter(|(meant, joined)| joined.as_ref() != Some(meant));
+        let are_missing: Vec<_> = is_missing.map(|(meant, _)| meant).collect();
+        let is_so = (*missing, *of) == (are_missing.len(), meant.len())
+            && some.len() == *missing
+            && some.iter().all(|interface| are_missing.contains(interface));
+        assert!(is_so, "n{node} says {fault:?}, and {are_missing:?} of {meant:?} are missing");
     }
 
     /// What a node waits for has come by now, and what it says is still so.
     pub(crate) fn check_node(&self, node: usize) {
         self.check_ears(node);
+        self.check_seeds(node);
         let (now, host) = (self.net.now, self.net.host_of[node]);
+        let is_alive = self.is_alive[node];
         let is_quiet = now >= self.quiet_since(host) + QUIET;
         for fault in self.alerts[node].open.values() {
             let is_known = self.can_scan(host) && is_quiet;
@@ -138,11 +168,12 @@ impl Hour {
                 Fault::NoInterface { .. } | Fault::LoopbackOnly { .. } => {
                     is_known && self.is_outward(host)
                 }
-                Fault::SendTo { .. } => {
-                    is_known
-                        && self.is_alive[node]
-                        && self.net.hosts[host].refuses.send_to.is_none()
+                Fault::JoinLimit { .. } => is_known && is_alive && self.can_join(host),
+                Fault::Seeds { .. } => {
+                    let is_sent_to = is_alive && self.net.hosts[host].refuses.send_to.is_none();
+                    is_known && is_sent_to && now >= self.quiet_since(host) + QUIET + REACHED_WITHIN
                 }
+                Fault::SendTo { .. } => unreachable!("nobody broadcasts"),
                 fault => slot(fault).is_some_and(|slot| {
                     let unhindered = self.healing.ear(node, slot).unhindered;
                     unhindered.is_some_and(|deaf: Deaf| now > deaf.since + deaf.within)

@@ -7,6 +7,7 @@ use native_gossip_core::{InterfaceName, Interfaces, Time};
 use crate::{
     Hour,
     faults::Fault,
+    seeds::Seeds,
     simulation::{
         Plan,
         host::{ETH0, Place},
@@ -21,6 +22,9 @@ const SECOND_SEGMENTS: usize = 2;
 
 /// Of this many hosts that follow each other, each kind has one.
 const KINDS: usize = 8;
+
+/// The kind that has seeds, and the first host of it.
+const WITH_SEEDS: usize = 6;
 
 /// What ails a host, beside what the simulation knows of it.
 pub(crate) struct Ailing {
@@ -71,7 +75,7 @@ pub(crate) fn plans(nodes: usize) -> Vec<Plan> {
             1 => Some(Interfaces::All),
             3 => Some(Interfaces::Listed(vec![name("eth1"), InterfaceName::Address(eth0(host))])),
             5 => Some(Interfaces::Listed(vec![name("eth0")])),
-            6 => Some(Interfaces::Routed),
+            WITH_SEEDS => Some(Interfaces::Routed),
             _ => None,
         };
         if let Some(wanted) = wanted {
@@ -98,16 +102,19 @@ fn second_address(host: usize) -> Ipv4Addr {
 }
 
 impl Hour {
-    /// Some nodes have the hosts of others as seeds.
-    pub(crate) fn set_seeds(&mut self) {
-        for node in 0..self.size() {
-            let host = self.net.host_of[node];
-            if host % KINDS == 6 {
-                let of = |n: usize| address((host + n) % self.net.hosts.len());
-                let seeds = [of(1), of(2)];
-                self.net.set_seeds(node, &seeds);
-            }
-        }
+    /// Some nodes have the hosts of others as seeds: those of one host all, and others two.
+    pub(crate) fn set_seeds(&mut self, node: usize) {
+        let host = self.net.host_of[node];
+        let hosts = self.net.hosts.len();
+        let most = match host {
+            WITH_SEEDS => hosts - 1,
+            host if host % KINDS == WITH_SEEDS => 2.min(hosts - 1),
+            _ => return,
+        };
+        let seeds: Vec<_> = (1..=most).map(|n| address((host + n) % hosts)).collect();
+        self.net.set_seeds(node, &seeds);
+        self.seeds[node] = Seeds::new(&seeds);
+        self.sending[node].told_seeds();
     }
 
     /// The slots of the interfaces of a host, without the loopback.

@@ -6,7 +6,7 @@ use native_gossip_core::{Config, Time};
 use rand::RngExt;
 
 use crate::{
-    Hour, Timer, alerts::Alerts, faults::Fault, secs, segments, sending::Sending,
+    Hour, Timer, alerts::Alerts, faults::Fault, secs, seeds::Seeds, segments, sending::Sending,
     simulation::errors::ENOBUFS,
 };
 
@@ -22,6 +22,9 @@ const RESTART_INTERVAL: Duration = secs(2000);
 const PARTITION: Duration = secs(180);
 const BOOT: Duration = secs(20);
 const FAULT: Duration = secs(120);
+/// Of some that are deaf: the silence lasts for longer than it is met.
+const LONG_FAULT: Duration = secs(1200);
+const LONG_FAULTS: u32 = 4;
 
 const WORST_LOSS: f64 = 0.4;
 const WORST_DELAY: Duration = Duration::from_millis(300);
@@ -57,6 +60,7 @@ impl Hour {
             for (nic, address) in self.net.hosts[host].nics[1..].iter_mut().zip(addresses) {
                 nic.address = *address;
             }
+            self.query(host);
             self.struck(host);
         }
         self.take_note();
@@ -114,6 +118,7 @@ impl Hour {
         self.net.replace(node, &Config::default());
         self.rules.restarted(node);
         self.healing.restarted(node);
+        self.seeds[node] = Seeds::default();
         self.alerts[node] = Alerts::default();
         self.sending[node] = Sending::new(self.net.now);
         self.reconsider(self.net.host_of[node]);
@@ -124,6 +129,7 @@ impl Hour {
         self.is_alive[node] = true;
         self.sending[node].booted();
         self.net.start(node);
+        self.set_seeds(node);
         self.struck(self.net.host_of[node]);
     }
 
@@ -155,7 +161,12 @@ impl Hour {
         match fault {
             Fault::Flooded => self.after(Duration::ZERO, Timer::Flood { host, turns: FLOOD_TURNS }),
             fault if fault.is_over_at_once() => {}
-            fault => self.after_up_to(FAULT, Timer::Mend { host, fault }),
+            fault => {
+                let is_long =
+                    matches!(fault, Fault::Deaf { .. }) && self.rng.random_ratio(1, LONG_FAULTS);
+                let longest = if is_long { LONG_FAULT } else { FAULT };
+                self.after_up_to(longest, Timer::Mend { host, fault });
+            }
         }
         if fault == Fault::OpensFail {
             for node in self.net.nodes_of(host).step_by(self.rng.random_range(1..=BREAKS)) {

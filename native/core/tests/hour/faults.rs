@@ -6,7 +6,7 @@ use crate::{
     cluster::Ailing,
     simulation::{
         errors::{EADDRINUSE, EMFILE, ENETUNREACH, ENOBUFS, ENODEV, OF_SENDS},
-        host::{ETH0, ETH1, Host, Sends, Socket},
+        host::{ETH0, ETH1, Host, MEMBERSHIPS, Sends, Socket},
         mesh::address,
     },
 };
@@ -43,6 +43,8 @@ pub(crate) enum Fault {
     SeedsFail,
     /// And memberships are lost, so that there is something to join.
     JoinsFail,
+    /// A socket may join on one interface only. And memberships are lost.
+    Limited,
     ScansFail,
     OpensFail,
     RouteMoves,
@@ -81,8 +83,11 @@ impl Fault {
             Self::SendsFail { slot },
             Self::SeedsFail,
             Self::JoinsFail,
+            Self::Limited,
+            Self::Limited,
             Self::ScansFail,
             Self::OpensFail,
+            Self::RouteMoves,
             Self::RouteMoves,
             Self::Firewalled,
             Self::Filtered { slot },
@@ -104,6 +109,7 @@ impl Fault {
             Self::SendsFail { .. } => "interfaces that cannot send",
             Self::SeedsFail => "hosts that cannot send to seeds",
             Self::JoinsFail => "hosts that cannot join",
+            Self::Limited => "hosts that may join once",
             Self::ScansFail => "hosts that cannot scan",
             Self::OpensFail => "sockets that fail",
             Self::RouteMoves => "routes that moved",
@@ -154,6 +160,10 @@ impl Fault {
                 host.refuses.join = Some(one_of(&[ENOBUFS, ENODEV], rng));
                 (1..host.nics.len()).for_each(|slot| lose(host, slot, rng.random()));
             }
+            Self::Limited => {
+                host.memberships = 1;
+                (1..host.nics.len()).for_each(|slot| lose(host, slot, true));
+            }
             Self::ScansFail if rng.random() => host.refuses.interfaces = Some(EMFILE),
             Self::ScansFail => host.refuses.route = Some(EMFILE),
             Self::OpensFail => host.refuses.open = Some(one_of(&[EADDRINUSE, EMFILE], rng)),
@@ -179,6 +189,7 @@ impl Fault {
             Self::SendsFail { slot } => host.nics[slot].sends = Sends::Work,
             Self::SeedsFail => host.refuses.send_to = None,
             Self::JoinsFail => host.refuses.join = None,
+            Self::Limited => host.memberships = MEMBERSHIPS,
             Self::ScansFail => (host.refuses.interfaces, host.refuses.route) = (None, None),
             Self::OpensFail => host.refuses.open = None,
             Self::RouteMoves => host.route = Some(ETH0),

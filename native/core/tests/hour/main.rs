@@ -11,12 +11,14 @@ mod alerts;
 mod cluster;
 mod connections;
 mod disturbances;
+mod ear;
 mod faults;
 mod grid;
 mod healing;
 mod hindrances;
 mod meetings;
 mod rules;
+mod seeds;
 mod sending;
 #[path = "../simulation/mod.rs"]
 mod simulation;
@@ -43,6 +45,7 @@ use meetings::{Pair, Reach};
 use native_gossip_core::{Config, Refusal, Time, budget::CLUSTER_HEARTBEATS_PER_SECOND};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rules::{MEETING_TIMEOUT, Rules};
+use seeds::Seeds;
 use sending::Sending;
 use simulation::{
     STRANGER, Simulation,
@@ -112,6 +115,7 @@ struct Hour {
     pairs: Grid<Pair>,
     rules: Rules,
     healing: Healing,
+    seeds: Vec<Seeds>,
     alerts: Vec<Alerts>,
     sending: Vec<Sending>,
     timers: BinaryHeap<Reverse<(Time, Timer)>>,
@@ -155,6 +159,7 @@ impl Hour {
             reach: vec![Reach::default(); size],
             pairs: Grid::new(size, Pair::default()),
             healing: Healing::new(size),
+            seeds: vec![Seeds::default(); size],
             alerts: (0..size).map(|_| Alerts::default()).collect(),
             sending: vec![Sending::new(Time::ZERO); size],
             timers: BinaryHeap::new(),
@@ -163,7 +168,7 @@ impl Hour {
             sent_before_restarts: 0,
             waits: Vec::new(),
         };
-        hour.set_seeds();
+        (0..size).for_each(|node| hour.set_seeds(node));
         hour.reconsider_all();
         hour.check();
         hour.begin_disturbances();

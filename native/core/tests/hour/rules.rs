@@ -15,12 +15,13 @@ use crate::grid::Grid;
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 const LASTING: Duration = Duration::from_secs(30);
 const FORGIVEN: Duration = Duration::from_secs(60);
+const MISSED: Duration = Duration::from_secs(60);
 const FRESH: Duration = Duration::from_millis(200);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 
-/// Who does not dial first waits for this long, by the size of the cluster.
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(700));
+/// Who does not dial first waits for this long, by the size of the cluster and what is connected meanwhile.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(3));
 
 /// Four of the longest gaps of a cluster of at most 500.
 const SILENCE: Duration = Duration::from_secs(20);
@@ -42,6 +43,8 @@ struct Pair {
     announced: Option<Time>,
     is_in_flight: bool,
     connected_since: Option<Time>,
+    /// When a connection ended last.
+    down_at: Option<Time>,
     failures: u32,
 }
 
@@ -126,18 +129,22 @@ impl Rules {
         let pair = &mut self.pairs[(to, peer)];
         let was_silent = pair.heard_at.is_none_or(|at| at + SILENCE <= now);
         pair.heard_at = Some(now);
-        if now >= pair.permitted.0 {
-            pair.asked.get_or_insert((now, source));
-        }
         let is_connected = pair.connected_since.is_some();
         let is_retry = pair.failures > 0 && !is_connected;
+        // Who speaks during a pause is tried when it ends.
+        let is_pause = is_retry && !pair.is_in_flight && now < self.due[(peer, to)];
+        if now >= pair.permitted.0 || is_pause {
+            pair.asked.get_or_insert((now, source));
+        }
         let is_delayed = !is_retry && !is_connected && self.defers[(to, peer)];
-        if is_due && !self.waiting[to].contains_key(&peer) {
+        if (is_due || is_pause) && !self.waiting[to].contains_key(&peer) {
             pair.is_in_flight = false;
             self.attempts[to].retain(|attempt| attempt.peer != peer);
-            self.waiting[to].insert(peer, Wait { since: now, source, is_retry, is_delayed });
+            let since = now.max(self.due[(peer, to)]);
+            self.waiting[to].insert(peer, Wait { since, source, is_retry, is_delayed });
         }
-        was_silent || !is_connected && !is_retry
+        let is_missed = pair.down_at.is_some_and(|at| now < at + MISSED);
+        was_silent || !is_connected && (!is_retry || is_missed)
     }
 
     /// None is announced more often than the design allows, and no more attempts are in flight.
@@ -145,7 +152,7 @@ impl Rules {
         let wait = self.waiting[to].remove(&peer);
         let pair = &mut self.pairs[(to, peer)];
         let (from, why) = pair.permitted;
-        let Some((_, source)) = pair.asked.take() else {
+        let Some((_, source)) = pair.asked.take().filter(|_| now >= from) else {
             unreachable!(
                 "over-announced: n{peer} to n{to} at {now:?}, permitted from {from:?} by the \
                  {why}; last announced at {:?}, {} failures",
@@ -182,7 +189,7 @@ impl Rules {
 
     /// Who asked is kept waiting by the other side, for a moment, or by attempts alone.
     pub(crate) fn nobody_is_passed_over(&mut self, now: Time, to: usize) {
-        for (peer, wait) in &self.waiting[to] {
+        for (peer, wait) in self.waiting[to].iter().filter(|(_, wait)| now >= wait.since) {
             let taken = self.places(now, to, wait.source);
             let has_place = taken.all < ATTEMPTS_AT_ONCE
                 && taken.fresh < FRESH_ATTEMPTS
@@ -206,6 +213,9 @@ impl Rules {
             return;
         }
         let since = pair.connected_since;
+        if report == Report::Down && since.is_some() {
+            pair.down_at = Some(now);
+        }
         let enough = if pair.failures == 0 { LASTING } else { FORGIVEN };
         let mut jitter = Duration::ZERO;
         let (from, why) = match report {
@@ -288,6 +298,7 @@ impl Pair {
             announced: None,
             is_in_flight: false,
             connected_since: None,
+            down_at: None,
             failures: 0,
         }
     }

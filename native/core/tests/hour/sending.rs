@@ -6,15 +6,16 @@ use native_gossip_core::{Config, Time};
 
 use crate::{
     Hour,
+    ear::Rejoin,
     simulation::{host::SLOTS, port::Call},
 };
 
 /// A burst.
 const HEARTBEATS: u64 = 4;
 
-/// Answers are at least this far apart. So many may be saved up, and beyond them there is one a second.
-const ANSWERS: Duration = Duration::from_millis(40);
-const SAVED: u64 = 16;
+/// Answers are at least this far apart. So many may be saved up, and beyond them there is one a second at most.
+const ANSWERS: Duration = Duration::from_millis(10);
+const SAVED: u64 = 21;
 
 /// How long a peer is missed, with the last gap of that time, and the mean of the gaps meanwhile.
 const MISSING: Duration = Duration::from_secs(60 + 2);
@@ -38,8 +39,10 @@ pub(crate) struct Sending {
     since: Time,
     /// Bursts that there was a reason for.
     reasons: u64,
-    outages: [Option<Time>; SLOTS + 1],
+    outages: [Option<Time>; SLOTS],
     overrun_at: Option<Time>,
+    /// When seeds were found to be reached again.
+    reached_at: Option<Time>,
     /// Answers to those that should hear us soon.
     answers: u64,
     answered_at: Option<Time>,
@@ -53,8 +56,9 @@ impl Sending {
         Self {
             since: now,
             reasons: 1,
-            outages: [None; SLOTS + 1],
+            outages: [None; SLOTS],
             overrun_at: None,
+            reached_at: None,
             answers: 0,
             answered_at: None,
             missing: Duration::ZERO,
@@ -71,6 +75,20 @@ impl Sending {
 
     pub(crate) fn booted(&mut self) {
         self.reasons += 1;
+    }
+
+    /// The seeds have other addresses.
+    pub(crate) fn told_seeds(&mut self) {
+        self.reasons += 1;
+    }
+
+    /// A seed is reached that was not since then. What comes within a second is one reason.
+    fn reached(&mut self, now: Time, since: Time) {
+        let is_first = self.reached_at.is_none_or(|at| now >= at + Duration::from_secs(1));
+        if now - since >= OUTAGE && is_first {
+            self.reached_at = Some(now);
+            self.reasons += 1;
+        }
     }
 
     /// A connection went down.
@@ -115,18 +133,22 @@ impl Sending {
 }
 
 impl Hour {
-    pub(crate) fn note_sending(&mut self, node: usize, call: &Call) {
+    pub(crate) fn note_sending(&mut self, node: usize, call: &Call, rejoin: Option<Rejoin>) {
         let now = self.net.now;
+        let reached = self.seeds[node].note(now, node, call);
         let sending = &mut self.sending[node];
         match call {
-            Call::Open { works: true } | Call::Join { works: true, .. } => sending.reasons += 1,
+            Call::Open { works: true } => sending.reasons += 1,
+            // A burst would make nobody speak who is silent.
+            Call::Join { .. } if rejoin == Some(Rejoin::Silence) => {}
+            Call::Join { works: true, .. } => sending.reasons += 1,
             Call::SendBy { slot, works } => {
                 sending.attempted(now, *slot, *works);
                 // The first two that are missed are asked for again.
                 let missed = self.healing.ear(node, *slot).missed;
                 sending.reasons += u64::from(*works && (2..=3).contains(&missed));
             }
-            Call::SendTo { works, .. } => sending.attempted(now, SLOTS, *works),
+            Call::SendTo { .. } => reached.iter().for_each(|since| sending.reached(now, *since)),
             _ => {}
         }
     }

@@ -19,7 +19,7 @@ pub(crate) const SLOTS: usize = 3;
 const NAMES: [&str; SLOTS] = ["lo", "eth0", "eth1"];
 
 /// Groups that a socket may have joined: `net.ipv4.igmp_max_memberships`.
-const MEMBERSHIPS: usize = 20;
+pub(crate) const MEMBERSHIPS: usize = 20;
 
 /// Datagrams that a socket's buffer holds.
 const BUFFER: usize = 500;
@@ -32,6 +32,8 @@ pub(crate) struct Host {
     /// The slot of the interface to which the group is routed.
     pub(crate) route: Option<usize>,
     pub(crate) refuses: Refuses,
+    /// Groups that a socket may have joined.
+    pub(crate) memberships: usize,
     last_index: u32,
 }
 
@@ -111,6 +113,7 @@ impl Host {
             sockets: (0..sockets).map(|_| Socket::default()).collect(),
             route: Some(ETH0),
             refuses: Refuses::default(),
+            memberships: MEMBERSHIPS,
         }
     }
 
@@ -156,7 +159,7 @@ impl Host {
         if entries.iter().any(|entry| entry.index == interface.index) {
             return Ok(());
         }
-        if entries.len() >= MEMBERSHIPS {
+        if entries.len() >= self.memberships {
             return Err(ENOBUFS);
         }
         entries.push(interface.clone());

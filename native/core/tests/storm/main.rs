@@ -47,6 +47,17 @@ fn whatever_disturbs_a_cluster_it_is_quiet_within_ten_seconds() {
     }
 }
 
+#[test]
+fn nodes_that_may_receive_little_send_no_more_for_it() {
+    for (size, limit) in [(1, 1), (2, 5), (5, 10), (10, 20), (60, 200)] {
+        for disturbance in DISTURBANCES {
+            let outcome = outcome(Whole::all(size, limit), 1, disturbance, 90);
+            let (rate, most) = (outcome.rate(30, 90), outcome.settled * 1.25 + 0.5);
+            assert!(rate < most, "{rate} of {size} with {limit}: {disturbance:?}");
+        }
+    }
+}
+
 /// Whether this host has not heard all others.
 fn misses_somebody(number: usize, host: &Paced, size: usize) -> bool {
     let others = (0..size).filter(|other| *other != number);

@@ -103,7 +103,7 @@ impl Host for Paced {
     fn receive(&mut self, now: Time, from: Sender) {
         let backlog = self.overload.received(now);
         if backlog.is_flood {
-            self.pace.flooded(now, &mut self.rng);
+            self.pace.flooded(now, self.overload.limit(), &mut self.rng);
         }
         if backlog.was_unread || from == Sender::Host(self.number) {
             self.echo_due = None;

@@ -3,19 +3,18 @@
 //! The first byte of the input is the configuration. Each further one is a step: its low three bits
 //! say of what kind, the other five which of that kind.
 
-use std::{net::IpAddr, sync::LazyLock, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use native_gossip_core::{
-    Config, Engine, NodeName, Received, Refusal, Report, Secret, Time,
-    budget::MAX_DATAGRAM,
-    packet::{self, Keyring},
+    Config, Engine, NodeName, Received, Refusal, Report, Time, budget::MAX_DATAGRAM,
 };
 
 use super::{
+    cast::{Cast, FORGED, KNOWN, SEALED_CAST, UNSEALED_CAST, plain},
     dice::Dice,
     model::{Model, dials_first},
     packet::verdict,
-    sealing::{BLOCK, open, seal, secrets},
+    sealing::open,
 };
 
 /// Steps of one sequence; short, because a long one finds no more and costs many short ones.
@@ -26,10 +25,6 @@ const MAX_PEERS: [usize; 8] = [1, 2, 3, 8, 17, 20, 40, 300];
 
 /// Names of one flood. Few of them are large: those take long to try.
 const FLOODS: [usize; 8] = [1, 2, 3, 4, 5, 8, 16, 32];
-
-/// Names that come again and again, and names of floods.
-const KNOWN: usize = 16;
-const FORGED: usize = 320;
 
 /// Between two heartbeats of which one is asked for again, for a list that may forget.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
@@ -77,6 +72,8 @@ struct Trial {
     /// The host that sends.
     source: IpAddr,
     forged: usize,
+    /// Names that floods may still bring.
+    forgeable: usize,
     heard: u64,
     accepted: u64,
     echoed: u64,
@@ -115,6 +112,7 @@ impl Trial {
             identity: None,
             source: IpAddr::from([10, 0, 0, 0]),
             forged: 0,
+            forgeable: max_peers + KNOWN,
             heard: 0,
             accepted: 0,
             echoed: 0,
@@ -167,6 +165,9 @@ impl Trial {
     /// Names that were not heard before, all from one host, or each from one of many.
     fn hear_a_flood(&mut self, names: usize, form: u8) {
         let source = self.source;
+        // Some more than there is room for are enough: many inputs find more than long ones.
+        let names = names.min(self.forgeable).max(1);
+        self.forgeable = self.forgeable.saturating_sub(names);
         for _ in 0..names {
             self.forged = (self.forged + 1) % FORGED;
             if form & 1 == 1 {
@@ -330,65 +331,4 @@ impl Trial {
         let latest = self.now + self.interval.max(BURST_GAP);
         assert!(deadline.is_none_or(|deadline| deadline <= latest), "silent for too long");
     }
-}
-
-/// Who appears in a sequence, with the packets made once: sealing them would take longer than all
-/// that is tried.
-struct Cast {
-    secrets: Vec<Secret>,
-    players: Vec<Player>,
-    /// A heartbeat in the form of a cluster that is configured otherwise, and what becomes of it.
-    foreign: (Vec<u8>, Refusal),
-    /// A heartbeat under a name that no node can have.
-    nobody: Vec<u8>,
-}
-
-struct Player {
-    node: NodeName,
-    /// Its heartbeat, under each of the secrets.
-    heartbeats: Vec<Vec<u8>>,
-}
-
-static UNSEALED_CAST: LazyLock<Cast> = LazyLock::new(|| {
-    let [foreign, _] = seal(&plain(&name(0)));
-    Cast::new(Vec::new(), (foreign, Refusal::Malformed), |plaintext| vec![plaintext])
-});
-
-static SEALED_CAST: LazyLock<Cast> = LazyLock::new(|| {
-    let foreign = (plain(&name(0)), Refusal::Unsealed);
-    Cast::new(secrets(), foreign, |plaintext| seal(&plaintext).to_vec())
-});
-
-impl Cast {
-    fn new(
-        secrets: Vec<Secret>,
-        foreign: (Vec<u8>, Refusal),
-        packets: impl Fn(Vec<u8>) -> Vec<Vec<u8>>,
-    ) -> Self {
-        let player = |number| {
-            let node = name(number);
-            Player { heartbeats: packets(plain(&node)), node }
-        };
-        let mut nobody = plain(&name(0));
-        *nobody.last_mut().expect("a heartbeat") = b'@';
-        let nobody = packets(nobody).swap_remove(0);
-        let players = (0..KNOWN + FORGED).map(player).collect();
-        Self { secrets, players, foreign, nobody }
-    }
-
-    fn config(&self) -> Config {
-        Config { secrets: self.secrets.clone(), max_peers: 1, ..Config::default() }
-    }
-
-    fn signs(&self) -> bool {
-        !self.secrets.is_empty()
-    }
-}
-
-fn name(number: usize) -> NodeName {
-    NodeName::parse(&format!("{number:03x}@h")).expect("a node name")
-}
-
-fn plain(node: &NodeName) -> Vec<u8> {
-    packet::encode(node, &Keyring::default(), [0; BLOCK])
 }

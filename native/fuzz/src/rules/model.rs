@@ -10,10 +10,13 @@ use native_gossip_core::{
     },
 };
 
+use super::token_bucket::TokenBucket;
+
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 const LASTING: Duration = Duration::from_secs(30);
 const FORGIVEN: Duration = Duration::from_secs(60);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
+const LONGEST_DELAY: Duration = Duration::from_secs(3);
 const FRESH: Duration = Duration::from_millis(200);
 
 /// The peers that an engine remembers, each by its number, at most `max_peers` of them. That the
@@ -30,6 +33,8 @@ pub(super) struct Model {
     taken_in: u32,
     /// The lines in which peers wait, those of retries and those of others, in the order of turns.
     lines: Vec<Line>,
+    /// When a connection was made last.
+    connected_at: Time,
 }
 
 pub(super) struct Peer {
@@ -43,6 +48,8 @@ pub(super) struct Peer {
     is_in_flight: bool,
     connected_since: Option<Time>,
     failures: u32,
+    /// Where it was heard from while it was left alone after a failure.
+    heard_in_pause: Option<IpAddr>,
     /// Whose token it has, until it is connected.
     named_by: Option<IpAddr>,
 }
@@ -71,6 +78,13 @@ pub(super) struct Attempt {
     began: Time,
 }
 
+impl Peer {
+    /// Whether it waits for the other side, or for the end of its pause.
+    fn is_to_wait(&self) -> bool {
+        self.heard_in_pause.is_some() || self.waits.is_some_and(|wait| !wait.is_in_line)
+    }
+}
+
 impl Model {
     pub(super) fn new(max_peers: usize, refresh_interval: Option<Duration>, dice: u64) -> Self {
         Self {
@@ -83,6 +97,7 @@ impl Model {
             of_sources: Vec::new(),
             taken_in: 0,
             lines: Vec::new(),
+            connected_at: Time::ZERO,
         }
     }
 
@@ -109,7 +124,14 @@ impl Model {
         assert_eq!(verdict, Ok(()), "peer {node} is known");
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
         peer.heard_at = now;
-        if peer.waits.is_some() || peer.asks_from.is_none_or(|from| now < from) {
+        if let Some(wait) = peer.waits {
+            return self.named_again(node, wait, source);
+        }
+        if peer.asks_from.is_none_or(|from| now < from) {
+            let is_pause = peer.failures > 0 && peer.connected_since.is_none();
+            if is_pause && !peer.is_announced {
+                self.heard_in_pause(node, source);
+            }
             return;
         }
         (peer.is_announced, peer.is_in_flight) = (false, false);
@@ -155,8 +177,13 @@ impl Model {
         let (dice, refresh) = (self.dice, self.refresh_interval);
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
         let since = peer.connected_since;
+        let is_late = since.is_none() && !peer.is_announced;
+        if !(report == Report::Down && is_late) {
+            peer.heard_in_pause = None;
+        }
         match report {
             Report::Connected => {
+                self.connected_at = if since.is_none() { now } else { self.connected_at };
                 peer.connected_since = since.or(Some(now));
                 peer.asks_from = refresh.map(|interval| now + interval);
             }
@@ -164,7 +191,7 @@ impl Model {
                 (peer.failures, peer.asks_from) = (0, Some(now));
                 peer.connected_since = None;
             }
-            Report::Down if since.is_none() && !peer.is_announced => return,
+            Report::Down if is_late => return,
             Report::Down | Report::Unreachable => {
                 // It made nothing worse and nothing better.
                 if report == Report::Down && since.is_some_and(|since| since + LASTING <= now) {
@@ -198,8 +225,14 @@ impl Model {
             let peer = self.peers.iter_mut().find(|peer| peer.node == expired.node);
             peer.into_iter().for_each(|peer| peer.is_in_flight = false);
         }
+        if self.peers.iter().all(|peer| !peer.is_to_wait()) {
+            return;
+        }
         let patience = Duration::from_millis(700.min(20 + 10 * self.peers.len() as u64));
-        let ends = |wait: &Wait| !wait.is_in_line && wait.since + patience <= now;
+        let end = |wait: &Wait| {
+            (wait.since.max(self.connected_at) + patience).min(wait.since + LONGEST_DELAY)
+        };
+        let ends = |wait: &Wait| !wait.is_in_line && end(wait) <= now;
         let mut ended: Vec<_> = self
             .peers
             .iter()
@@ -207,6 +240,47 @@ impl Model {
             .collect();
         ended.sort_unstable();
         ended.into_iter().for_each(|(_, node)| self.stand_in_line(node));
+        let pauses = self.peers.iter().filter(|peer| peer.heard_in_pause.is_some());
+        let mut ended: Vec<_> = pauses
+            .filter_map(|peer| peer.asks_from.filter(|at| *at <= now).map(|at| (at, peer.node)))
+            .collect();
+        ended.sort_unstable();
+        for (_, node) in ended {
+            let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
+            let Some(source) = peer.heard_in_pause.take() else { return };
+            peer.waits = Some(Wait { since: now, source, is_retry: true, is_in_line: false });
+            self.stand_in_line(node);
+        }
+    }
+
+    /// Whether fewer wait in the line of the first source than before a peer in that of the second.
+    fn is_shorter(&self, is_retry: bool, one: IpAddr, other: IpAddr) -> bool {
+        let length = |source| {
+            let is_its = |line: &&Line| (line.is_retry, line.source) == (is_retry, source);
+            self.lines.iter().find(is_its).map_or(0, |line| line.nodes.len())
+        };
+        length(other) > length(one) + 1
+    }
+
+    fn heard_in_pause(&mut self, node: usize, source: IpAddr) {
+        let Some(place) = self.peers.iter().position(|peer| peer.node == node) else { return };
+        let before = self.peers[place].heard_in_pause;
+        if before.is_none_or(|before| self.is_shorter(true, source, before)) {
+            self.peers[place].heard_in_pause = Some(source);
+        }
+    }
+
+    /// A peer that waits was named by this source too. It takes the shorter line.
+    fn named_again(&mut self, node: usize, wait: Wait, source: IpAddr) {
+        if !self.is_shorter(wait.is_retry, source, wait.source) {
+            return;
+        }
+        self.leave_line(node);
+        let Some(peer) = self.peers.iter_mut().find(|peer| peer.node == node) else { return };
+        peer.waits = Some(Wait { source, ..wait });
+        if wait.is_in_line {
+            self.stand_in_line(node);
+        }
     }
 
     fn stand_in_line(&mut self, node: usize) {
@@ -243,6 +317,7 @@ impl Model {
             is_in_flight: false,
             connected_since: None,
             failures: 0,
+            heard_in_pause: None,
             named_by: Some(source),
         });
         assert!(self.peers.len() <= self.max_peers);
@@ -293,29 +368,4 @@ fn ends_well(now: Time, since: Time, failures: u32) -> bool {
 pub(super) fn dials_first(one: &NodeName, other: &NodeName) -> bool {
     let odd = |node: &NodeName| node.as_str().bytes().filter(|byte| byte % 2 == 1).count();
     (one < other) == ((odd(one) + odd(other)).is_multiple_of(2))
-}
-
-/// So many at once, and one more every [`NEW_NAME_INTERVAL`].
-struct TokenBucket {
-    spare: u32,
-    full_at: Time,
-}
-
-impl TokenBucket {
-    fn new(at_once: usize) -> Self {
-        Self { spare: at_once as u32 - 1, full_at: Time::ZERO }
-    }
-
-    fn is_left(&self, now: Time) -> bool {
-        self.full_at <= now + NEW_NAME_INTERVAL * self.spare
-    }
-
-    fn take(&mut self, now: Time) {
-        self.full_at = self.full_at.max(now) + NEW_NAME_INTERVAL;
-    }
-
-    fn give_back(&mut self) {
-        let since_zero = self.full_at.since_zero().saturating_sub(NEW_NAME_INTERVAL);
-        self.full_at = Time::after(since_zero);
-    }
 }

@@ -34,17 +34,20 @@ fn host() -> Vec<InterfaceAddress> {
 }
 
 fn chosen(wanted: &Interfaces, found: &[InterfaceAddress], routed: Option<&str>) -> Vec<String> {
-    kept(wanted, found, routed, &[])
+    kept(wanted, found, routed, &[], &[])
 }
 
-/// As above, where these are joined by a route already.
+/// As above, where the names are remembered, and these are members.
 fn kept(
     wanted: &Interfaces,
     found: &[InterfaceAddress],
     routed: Option<&str>,
-    by_route: &[Interface],
+    names: &[&str],
+    joined: &[Interface],
 ) -> Vec<String> {
-    let chosen = choose(wanted, GROUP, found, routed.map(address), by_route);
+    let joined: Vec<_> = joined.iter().collect();
+    let by_route = ByRoute(names.iter().map(|name| (*name).to_owned()).collect());
+    let chosen = choose(wanted, GROUP, found, routed.map(address), &joined, &by_route);
     chosen.interfaces.iter().map(shown).collect()
 }
 
@@ -61,7 +64,7 @@ fn shown(interface: &Interface) -> String {
 }
 
 fn missing(wanted: &Interfaces, found: &[InterfaceAddress]) -> Vec<Fault> {
-    choose(wanted, GROUP, found, None, &[]).missing
+    choose(wanted, GROUP, found, None, &[], &ByRoute::default()).missing
 }
 
 #[test]
@@ -87,34 +90,63 @@ fn of_all_interfaces_that_of_the_route_is_first() {
 }
 
 #[test]
-fn what_was_joined_by_a_route_stays_beside_that_of_the_new_one_while_it_is_up() {
-    let joined = |name: &str| {
-        let of_name = host().into_iter().find(|f| f.interface.name == name);
-        vec![of_name.expect("it is there").interface]
-    };
+fn what_was_joined_by_a_route_is_meant_beside_that_of_the_new_one_while_it_is_up() {
     for wanted in [Interfaces::Routed, names(&["0.0.0.0"])] {
-        let both = kept(&wanted, &host(), Some("10.1.0.1"), &joined("eth0"));
-        assert_eq!(both, ["eth1 (10.1.0.1)", "eth0 (10.0.0.1)"]);
-        let down = kept(&wanted, &host(), Some("10.1.0.1"), &joined("eth2"));
-        assert_eq!(down, ["eth1 (10.1.0.1)"]);
-        // Another address of the same interface is no other interface.
-        let same = kept(&wanted, &host(), Some("10.0.0.9"), &joined("eth0"));
-        assert_eq!(same, ["eth0 (10.0.0.1)"]);
-        let no_route = kept(&wanted, &host(), None, &joined("eth1"));
-        assert_eq!(no_route, ["eth1 (10.1.0.1)", "eth0 (10.0.0.1)"]);
+        let meant = |routed, by_route: &[&str]| kept(&wanted, &host(), routed, by_route, &[]);
+        let both = ["eth1 (10.1.0.1)", "eth0 (10.0.0.1)"];
+        assert_eq!(meant(Some("10.1.0.1"), &["eth0"]), both);
+        assert_eq!(meant(Some("10.1.0.1"), &["eth2"]), both[..1]);
+        assert_eq!(meant(Some("10.1.0.1"), &["eth7", "eth0", "eth1"]), both);
+        assert_eq!(meant(None, &["eth1"]), both);
     }
-    let moved = Interface { address: address("10.0.0.7"), ..joined("eth0").remove(0) };
-    let gone = kept(&Interfaces::Routed, &host(), Some("10.1.0.1"), &[moved]);
-    assert_eq!(gone, ["eth1 (10.1.0.1)"]);
-    assert_eq!(kept(&Interfaces::All, &host(), None, &joined("eth1")).len(), 2);
+    assert_eq!(kept(&Interfaces::All, &host(), None, &["eth1"], &[]).len(), 2);
+}
+
+#[test]
+fn what_is_remembered_is_the_name_whatever_has_become_of_the_interface() {
+    let again = found(&[("lo", "127.0.0.1"), ("tun0", "10.8.0.1"), ("eth0", "10.0.0.7")]);
+    let labelled = found(&[("eth0:1", "10.0.0.7"), ("tun0", "10.8.0.1")]);
+    for (found, meant) in [(again, "eth0 (10.0.0.7)"), (labelled, "eth0:1 (10.0.0.7)")] {
+        let both = kept(&Interfaces::Routed, &found, Some("10.8.0.1"), &["eth0"], &[]);
+        assert_eq!(both, ["tun0 (10.8.0.1)", meant]);
+    }
+}
+
+#[test]
+fn a_membership_keeps_its_address_as_long_as_the_interface_has_it() {
+    let member =
+        |address: &str| found(&[("lo", "127.0.0.1"), ("eth0", address)]).remove(1).interface;
+    let meant = |routed, joined: &str| {
+        kept(&Interfaces::Routed, &host(), Some(routed), &["eth0"], &[member(joined)])
+    };
+    assert_eq!(meant("10.0.0.9", "10.0.0.1"), ["eth0 (10.0.0.1)"]);
+    assert_eq!(meant("10.0.0.9", "10.0.0.7"), ["eth0 (10.0.0.9)"]);
+    assert_eq!(meant("10.1.0.1", "10.0.0.9"), ["eth1 (10.1.0.1)", "eth0 (10.0.0.9)"]);
+    assert_eq!(meant("10.1.0.1", "10.0.0.7"), ["eth1 (10.1.0.1)", "eth0 (10.0.0.1)"]);
+}
+
+#[test]
+fn eight_names_are_remembered_and_the_latest_stay() {
+    let mut by_route = ByRoute::default();
+    let joined = |n: usize| found(&[(&format!("tun{n}"), "10.8.0.1")]).remove(0).interface;
+    for n in [0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 8] {
+        by_route.joined(&joined(n));
+    }
+    assert_eq!(by_route.0, ["tun8", "tun0", "tun7", "tun6", "tun5", "tun4", "tun3", "tun2"]);
 }
 
 #[test]
 fn what_is_joined_for_want_of_a_route_is_not_joined_by_one() {
-    let chosen = choose(&Interfaces::Routed, GROUP, &host(), None, &[]);
-    assert_eq!((chosen.interfaces.len(), chosen.by_route), (2, vec![]));
-    let chosen = choose(&Interfaces::Routed, GROUP, &host(), Some(address("10.1.0.1")), &[]);
-    assert_eq!(chosen.by_route, chosen.interfaces);
+    let of_route = |wanted: &Interfaces, routed: Option<&str>| {
+        let routed = routed.map(address);
+        choose(wanted, GROUP, &host(), routed, &[], &ByRoute::default()).of_route
+    };
+    for wanted in [Interfaces::Routed, Interfaces::All, names(&["eth0", "0.0.0.0"])] {
+        assert_eq!(of_route(&wanted, None), None);
+        let of = of_route(&wanted, Some("10.1.0.1"));
+        assert_eq!(of.as_ref().map(shown).as_deref(), Some("eth1 (10.1.0.1)"));
+    }
+    assert_eq!(of_route(&names(&["eth1"]), Some("10.1.0.1")), None);
 }
 
 #[test]
@@ -188,7 +220,7 @@ fn an_ipv4_address_that_a_host_gave_to_itself_is_used_where_there_is_no_other() 
 #[test]
 fn an_interface_with_several_ipv6_addresses_is_known_by_the_link_local_one() {
     let group = address("ff02::1:32");
-    let chosen = choose(&Interfaces::All, group, &host(), None, &[]);
+    let chosen = choose(&Interfaces::All, group, &host(), None, &[], &ByRoute::default());
     assert_eq!(chosen.interfaces.len(), 1);
     assert_eq!(shown(&chosen.interfaces[0]), "eth1 (fe80::1)");
 }
@@ -196,6 +228,7 @@ fn an_interface_with_several_ipv6_addresses_is_known_by_the_link_local_one() {
 #[test]
 fn an_ipv6_group_is_not_joined_on_the_loopback() {
     let group = address("ff02::1:32");
-    let chosen = choose(&Interfaces::All, group, &found(&[("lo", "::1")]), None, &[]);
+    let chosen =
+        choose(&Interfaces::All, group, &found(&[("lo", "::1")]), None, &[], &ByRoute::default());
     assert_eq!((chosen.interfaces, chosen.missing), (vec![], vec![Fault::NoInterface { group }]));
 }

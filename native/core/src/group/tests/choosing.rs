@@ -1,5 +1,5 @@
 use super::*;
-use crate::network::fake::limit;
+use crate::{group::joining::NAMED, network::fake::limit};
 
 fn tun0() -> Interface {
     interface("tun0", 9, [10, 8, 0, 6])
@@ -49,14 +49,32 @@ fn a_vpn_that_takes_the_default_route_takes_no_node_off_its_network() {
 }
 
 #[test]
-fn what_was_joined_by_the_route_is_left_when_it_goes_or_has_another_address() {
-    let moved = interface("eth0", 2, [10, 0, 0, 9]);
-    for now in [vec![tun0()], vec![tun0(), moved]] {
-        let mut host = routed_by_eth0();
-        scan(&mut host, 2, &[eth0(), tun0()], Some(&tun0()));
-        assert_eq!(scan(&mut host, 4, &now, Some(&tun0())), ["leave on eth0"]);
-        assert_eq!(scan(&mut host, 6, &[eth0(), tun0()], Some(&tun0())), [""; 0]);
+fn what_was_joined_by_the_route_is_left_when_it_goes_and_joined_whenever_it_is_there() {
+    let mut host = routed_by_eth0();
+    let pulled = [tun0()];
+    scan(&mut host, 2, &[eth0(), tun0()], Some(&tun0()));
+    assert_eq!(scan(&mut host, 4, &pulled, Some(&tun0())), ["leave on eth0"]);
+    assert_eq!(scan(&mut host, 6, &pulled, Some(&tun0())), [""; 0]);
+    // Plugged in again, it may have another address, or be another device.
+    let changed =
+        [eth0(), interface("eth0", 2, [10, 0, 0, 9]), interface("eth0", 7, [10, 0, 0, 1])];
+    for (s, eth0) in (8..).step_by(8).zip(changed) {
+        let plugged = [eth0, tun0()];
+        assert_eq!(scan(&mut host, s, &plugged, Some(&tun0())), ["join on eth0"]);
+        assert_eq!(scan(&mut host, s + 2, &plugged, Some(&tun0())), [""; 0]);
+        assert_eq!(scan(&mut host, s + 4, &pulled, Some(&tun0())), ["leave on eth0"]);
     }
+}
+
+#[test]
+fn what_was_joined_by_an_earlier_route_is_rejoined_where_its_address_changes() {
+    let mut host = routed_by_eth0();
+    scan(&mut host, 2, &[eth0(), tun0()], Some(&tun0()));
+    let renumbered = [interface("eth0", 2, [10, 0, 0, 9]), tun0()];
+    let rejoined = ["leave on eth0", "join on eth0"];
+    assert_eq!(scan(&mut host, 4, &renumbered, Some(&tun0())), rejoined);
+    let both = [renumbered.as_slice(), &[eth0()]].concat();
+    assert_eq!(scan(&mut host, 6, &both, Some(&tun0())), [""; 0], "it keeps its address");
 }
 
 #[test]
@@ -68,12 +86,27 @@ fn a_route_that_goes_and_comes_leaves_what_it_had_joined_untouched() {
 }
 
 #[test]
-fn what_cannot_be_joined_by_a_route_is_forgotten_with_it() {
+fn what_cannot_be_joined_by_a_route_is_not_remembered() {
     let mut host = routed_by_eth0();
     host.network.refuse(&["join on tun0"]);
     let with_vpn = [eth0(), tun0()];
     assert_eq!(scan(&mut host, 2, &with_vpn, Some(&tun0())), ["join on tun0"]);
     assert_eq!(scan(&mut host, 4, &with_vpn, Some(&eth0())), [""; 0]);
+}
+
+#[test]
+fn what_was_joined_by_an_earlier_route_is_not_forgotten_when_it_cannot_be_joined_for_a_moment() {
+    let mut host = routed_by_eth0();
+    let with_vpn = [eth0(), tun0()];
+    scan(&mut host, 2, &with_vpn, Some(&tun0()));
+    host.group.restart(secs(3));
+    host.network.refuse(&["join on eth0"]);
+    let tried = ["join on tun0", "join on eth0"];
+    assert_eq!(scan(&mut host, 3, &with_vpn, Some(&tun0())), tried);
+    assert_eq!(scan(&mut host, 5, &with_vpn, Some(&tun0())), ["join on eth0"]);
+    host.network.refuse(&[]);
+    assert_eq!(scan(&mut host, 7, &with_vpn, Some(&tun0())), ["join on eth0"]);
+    assert_eq!(scan(&mut host, 9, &with_vpn, Some(&tun0())), [""; 0]);
 }
 
 #[test]
@@ -129,6 +162,40 @@ fn where_there_is_no_room_for_the_interface_of_the_route_no_other_loses_its_plac
     assert_eq!(calls, ["join on eth0", "leave on eth1", "join on eth0", "join on eth1"]);
     assert_eq!(host.told(), [Event::FaultRaised(limit_fault(&[eth0()], 2))]);
     assert!(!host.bursts());
+}
+
+#[test]
+fn what_did_not_help_is_not_tried_again_until_the_interfaces_or_the_route_change() {
+    let (one, all) = ([eth1(), eth0()], [eth1(), eth0(), tun0()]);
+    let mut host = Host::with(Interfaces::All, GROUP, &one);
+    scan(&mut host, 0, &[eth1()], None);
+    host.network.is_full_for = Some("eth0".into());
+    let leaves = |calls: &[String]| calls.iter().any(|call| call.starts_with("leave"));
+    assert!(leaves(&scan(&mut host, 2, &one, Some(&eth0()))));
+    for s in (4..200).step_by(2) {
+        assert_eq!(scan(&mut host, s, &one, Some(&eth0())), ["join on eth0"]);
+    }
+    assert!(leaves(&scan(&mut host, 200, &all, Some(&eth0()))), "another interface");
+    assert!(!leaves(&scan(&mut host, 202, &all, Some(&eth0()))));
+    assert!(!leaves(&scan(&mut host, 204, &all, Some(&eth1()))), "it is a member");
+    assert!(leaves(&scan(&mut host, 206, &all, Some(&eth0()))), "another route");
+    assert!(!leaves(&scan(&mut host, 208, &all, Some(&eth0()))));
+}
+
+#[test]
+fn the_first_of_a_list_takes_nobodys_place() {
+    let wanted = ["eth0", "eth1"].map(|name| crate::InterfaceName::Name(name.into()));
+    let mut host = Host::with(Interfaces::Listed(wanted.to_vec()), GROUP, &[]);
+    host.network.most_memberships = Some(1);
+    assert_eq!(scan(&mut host, 0, &[eth1()], Some(&eth1())), ["join on eth1"]);
+    let both = [eth0(), eth1()];
+    assert_eq!(scan(&mut host, 2, &both, Some(&eth0())), ["join on eth0"]);
+    let without_route = Host::with(Interfaces::Routed, GROUP, &[]);
+    for mut host in [without_route, Host::with(Interfaces::All, GROUP, &[])] {
+        host.network.most_memberships = Some(1);
+        assert_eq!(scan(&mut host, 0, &[eth1()], None), ["join on eth1"]);
+        assert_eq!(scan(&mut host, 2, &both, None), ["join on eth0"]);
+    }
 }
 
 #[test]

@@ -41,6 +41,17 @@ fn a_peer_that_leaves_waits_for_its_turn_no_more() {
 }
 
 #[test]
+fn a_peer_that_leaves_during_a_pause_is_not_tried_when_it_ends() {
+    let mut peers = peers(8);
+    assert!(is_announced(&mut peers, secs(0), 1));
+    report(&mut peers, secs(0), 1, Report::Unreachable);
+    hear(&mut peers, millis(100), 1).expect("known");
+    leave(&mut peers, millis(200), 1);
+    assert_eq!(announced(&mut peers, secs(10)), []);
+    assert!(is_announced(&mut peers, secs(11), 1));
+}
+
+#[test]
 fn a_connected_peer_that_is_asked_about_again_and_leaves_stays_connected() {
     let mut peers = Peers::new(8, Some(length(5)));
     meet(&mut peers, secs(0), 1);

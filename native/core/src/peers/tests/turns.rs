@@ -8,13 +8,16 @@ use crate::budget::{
     FRESH_ATTEMPTS_OF_RETRIES,
 };
 
-/// Hears a peer to which the other side dials first.
+/// Hears a peer that dials first.
 fn hear_later_side(peers: &mut Peers, now: Time, n: usize) {
+    hear_later_side_from(peers, now, address(n), n);
+}
+
+fn hear_later_side_from(peers: &mut Peers, now: Time, source: IpAddr, n: usize) {
     let both = ["a@host", "y@host"].map(|name| NodeName::parse(name).expect("a node name"));
     let by = both.into_iter().find(|name| !order::dials_first(name, &node(n)));
     let by = &by.expect("one of the two");
-    let heard =
-        Heard { node: &node(n), source: address(n), by, longest_gap: GAP, is_leaving: false };
+    let heard = Heard { node: &node(n), source, by, longest_gap: GAP, is_leaving: false };
     peers.see(now, heard).expect("within the budgets");
 }
 
@@ -36,6 +39,18 @@ fn who_does_not_dial_first_waits_a_moment_for_the_other_side() {
             "it is heard no earlier than it speaks"
         );
     }
+}
+
+#[test]
+fn who_does_not_dial_first_waits_anew_after_each_connection_that_is_made() {
+    let mut peers = peers(4096);
+    hear_later_side(&mut peers, secs(1), 1);
+    hear_later_side(&mut peers, secs(1), 2);
+    report(&mut peers, millis(1039), 1, Report::Connected);
+    assert_eq!(announced(&mut peers, millis(1040)), []);
+    assert_eq!(peers.next_turn(), Some(millis(1079)));
+    report(&mut peers, millis(1060), 1, Report::Connected);
+    assert_eq!(announced(&mut peers, millis(1079)), [node(2)], "it was connected already");
 }
 
 #[test]
@@ -124,6 +139,50 @@ fn a_host_that_names_a_thousand_peers_keeps_another_one_waiting_for_one_turn() {
     });
     let next = announced(&mut peers, millis(1));
     assert_eq!(next, [node(16), node(2000), node(2001), node(17)]);
+}
+
+/// Who names a node that is there, among a thousand that are not, does not keep it waiting: its own
+/// heartbeat takes it to a shorter line, from which nobody takes it back.
+#[test]
+fn who_was_named_by_a_crowded_source_has_its_turn_as_soon_as_it_speaks_itself() {
+    let hear_from_each: [fn(&mut Peers, IpAddr); 2] = [
+        |peers, source| {
+            hear_from(peers, secs(0), source, &node(2000)).expect("room");
+        },
+        |peers, source| hear_later_side_from(peers, secs(0), source, 2000),
+    ];
+    for hear_from_each in hear_from_each {
+        let mut peers = peers(4096);
+        let crowded = address(5000);
+        (0..1000).for_each(|n| {
+            hear_from(&mut peers, secs(0), crowded, &node(n)).expect("room");
+        });
+        assert_eq!(announced(&mut peers, secs(0)).len(), FRESH_ATTEMPTS);
+        for source in [crowded, address(2000), crowded] {
+            hear_from_each(&mut peers, source);
+        }
+        assert!(announced(&mut peers, secs(1)).contains(&node(2000)));
+    }
+}
+
+#[test]
+fn who_failed_and_is_named_by_a_crowded_source_is_tried_again_as_soon_as_it_speaks_itself() {
+    let mut peers = peers(4096);
+    let crowded = address(5000);
+    let hear_all = |peers: &mut Peers, now| {
+        for n in 0..200 {
+            hear_from(peers, now, crowded, &node(n)).expect("room");
+        }
+    };
+    hear_all(&mut peers, secs(0));
+    for n in 0..200 {
+        report(&mut peers, secs(0), n, Report::Unreachable);
+    }
+    hear_all(&mut peers, secs(2));
+    assert_eq!(announced(&mut peers, secs(2)).len(), FRESH_ATTEMPTS_OF_RETRIES);
+    hear(&mut peers, secs(2), 199).expect("known");
+    hear_all(&mut peers, secs(2));
+    assert!(announced(&mut peers, secs(3)).contains(&node(199)));
 }
 
 #[test]

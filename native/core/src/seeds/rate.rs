@@ -15,11 +15,11 @@ const INTERVAL: Duration = Duration::from_millis(10);
 
 /// A bucket of tokens: when it would be full again says how many are left.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Rate {
     full_at: Time,
 }
 
-impl Pace {
+impl Rate {
     /// Takes a token, if there is one.
     pub(super) fn take(&mut self, now: Time) -> bool {
         let is_left = now >= self.next();
@@ -45,18 +45,18 @@ mod tests {
     }
 
     /// How many are taken in this millisecond.
-    fn taken(pace: &mut Pace, ms: u64) -> usize {
-        (0..1000).filter(|_| pace.take(millis(ms))).count()
+    fn taken(rate: &mut Rate, ms: u64) -> usize {
+        (0..1000).filter(|_| rate.take(millis(ms))).count()
     }
 
     #[test]
     fn thirty_two_go_at_once_and_then_one_each_ten_milliseconds() {
-        let mut pace = Pace::default();
-        assert_eq!(taken(&mut pace, 5_000), 32);
-        assert_eq!(pace.next(), millis(5_010));
-        let later: Vec<_> = (5_001..6_001).filter(|ms| taken(&mut pace, *ms) == 1).collect();
+        let mut rate = Rate::default();
+        assert_eq!(taken(&mut rate, 5_000), 32);
+        assert_eq!(rate.next(), millis(5_010));
+        let later: Vec<_> = (5_001..6_001).filter(|ms| taken(&mut rate, *ms) == 1).collect();
         assert_eq!((later.len(), later.first()), (100, Some(&5_010)));
-        assert_eq!(taken(&mut pace, 6_160), 16);
-        assert_eq!(taken(&mut pace, 60_000), 32);
+        assert_eq!(taken(&mut rate, 6_160), 16);
+        assert_eq!(taken(&mut rate, 60_000), 32);
     }
 }

@@ -1,0 +1,121 @@
+//! Leaving and joining, as the interfaces demand and the system allows.
+
+use super::{Group, Membership, liveness::Liveness};
+use crate::{
+    Interface, Network,
+    context::Context,
+    event::{Component, Event, Fault, SystemError},
+    outage::Outage,
+};
+
+/// Interfaces that a fault of many names.
+pub(super) const NAMED: usize = 3;
+
+impl Group {
+    pub(super) fn leave_all_but<N: Network>(
+        &mut self,
+        context: &mut Context<'_, N>,
+        kept: &[Interface],
+    ) {
+        let group = self.target.ip();
+        self.memberships.retain(|Membership { interface, .. }| {
+            let is_kept = kept.contains(interface);
+            if !is_kept {
+                // Of an interface that has gone the system still keeps the entry, and bounds them.
+                context.network.leave(group, interface);
+                context.alerts.changed(context.now, Event::GroupLeft, group, interface);
+            }
+            is_kept
+        });
+    }
+
+    /// Joins on each, as far as the system allows. They come in the order of their importance, and
+    /// the first one, if it is that of the route of now, takes the place of the one joined last.
+    pub(super) fn join_all<N: Network>(
+        &mut self,
+        context: &mut Context<'_, N>,
+        chosen: &[Interface],
+        of_route: Option<&Interface>,
+    ) {
+        // The system may have said so for another reason: then each scan would rejoin another one.
+        if self.in_vain != chosen {
+            self.in_vain.clear();
+        }
+        let mut limit = None;
+        for (place, interface) in chosen.iter().enumerate() {
+            if self.is_member(interface) || limit.is_some() {
+                continue;
+            }
+            let mut joined = context.network.join(self.target.ip(), interface);
+            let is_worth_another = place == 0 && of_route == Some(interface);
+            let is_limit = joined.as_ref().is_err_and(SystemError::is_membership_limit);
+            if is_limit
+                && is_worth_another
+                && self.in_vain.is_empty()
+                && let Some(last) = self.memberships.pop()
+            {
+                joined = self.join_instead(context, interface, last);
+                if joined.is_err() {
+                    self.in_vain = chosen.to_vec();
+                }
+            }
+            match joined {
+                Ok(()) => self.joined(context, interface),
+                Err(error) if error.is_membership_limit() => limit = Some(error),
+                Err(error) => {
+                    let (group, interface) = (self.target.ip(), interface.clone());
+                    context.alerts.raise(context.now, Fault::Join { group, interface, error });
+                }
+            }
+        }
+        match limit {
+            Some(error) => self.tell_limit(context, chosen, error),
+            None => context.alerts.clear(&Component::JoinLimit),
+        }
+    }
+
+    /// Joins in the place of another membership, which is made again if that does not help.
+    fn join_instead<N: Network>(
+        &mut self,
+        context: &mut Context<'_, N>,
+        interface: &Interface,
+        other: Membership,
+    ) -> Result<(), SystemError> {
+        let group = self.target.ip();
+        context.network.leave(group, &other.interface);
+        let joined = context.network.join(group, interface);
+        if joined.is_err() && context.network.join(group, &other.interface).is_ok() {
+            self.memberships.push(other);
+        } else {
+            context.alerts.changed(context.now, Event::GroupLeft, group, &other.interface);
+        }
+        joined
+    }
+
+    fn joined<N: Network>(&mut self, context: &mut Context<'_, N>, interface: &Interface) {
+        context.alerts.clear(&Component::Join(interface.name.clone()));
+        context.alerts.changed(context.now, Event::GroupJoined, self.target.ip(), interface);
+        let (liveness, outage) = (Liveness::default(), Outage::default());
+        self.memberships.push(Membership { interface: interface.clone(), liveness, outage });
+        context.request_burst();
+    }
+
+    /// The system allows no more memberships: one fault, whatever the number of those that are missing.
+    fn tell_limit<N: Network>(
+        &self,
+        context: &mut Context<'_, N>,
+        chosen: &[Interface],
+        error: SystemError,
+    ) {
+        let is_missing = |i: &&Interface| !self.is_member(i);
+        let missing: Vec<_> = chosen.iter().filter(is_missing).cloned().collect();
+        let fault = Fault::JoinLimit {
+            group: self.target.ip(),
+            missing: missing.len(),
+            of: chosen.len(),
+            some: missing.into_iter().take(NAMED).collect(),
+            error,
+        };
+        context.alerts.raise(context.now, fault);
+    }
+}
