@@ -294,7 +294,8 @@ impl<R: CryptoRng> Engine<R> {
         }
         // The peers' budgets.
         self.see(now.time, source, &heartbeat.node)?;
-        if heartbeat.claim.is_none() && self.signs() {
+        // Who is not alive would fill that table with names that nobody judges.
+        if heartbeat.claim.is_none() && self.signs() && self.identity.is_some() {
             self.trust.note_unsigned(now.time, &heartbeat.node);
         }
         Ok(Received::Peer(heartbeat))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::in_range;
 use crate::{
     Now, Time,
     packet::{Claim, Mac},
@@ -72,7 +73,7 @@ impl Incarnation {
         if seq > self.highest {
             let moved = offset(now, claim) - self.offset;
             let is_far = moved.unsigned_abs() > DRIFT.as_nanos();
-            let moved = is_far.then(|| i64::try_from(moved / 1_000_000).unwrap_or(i64::MAX));
+            let moved = is_far.then(|| in_range(moved / 1_000_000));
             return Standing::Ahead { gap: seq - self.highest - 1, moved };
         }
         let below = self.highest - seq;

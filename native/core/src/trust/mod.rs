@@ -334,6 +334,10 @@ fn is_fresh(now: Now, claim: &Claim) -> bool {
 
 /// How far the sender's clock is from ours, in milliseconds.
 fn off(now: Now, claim: &Claim) -> i64 {
-    let off = i128::from(claim.stamp.millis()) - i128::from(now.wall.millis());
-    i64::try_from(off).unwrap_or(if off < 0 { i64::MIN } else { i64::MAX })
+    in_range(i128::from(claim.stamp.millis()) - i128::from(now.wall.millis()))
+}
+
+/// Milliseconds, or as many of them as can be told.
+fn in_range(millis: i128) -> i64 {
+    i64::try_from(millis).unwrap_or(if millis < 0 { i64::MIN } else { i64::MAX })
 }

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use rand_core::Rng;
 
+use super::in_range;
 use crate::{Now, Refusal, WallTime, packet::Claim};
 
 /// Our wall clock may step by this much against the monotonic one between two heartbeats. Half of what
@@ -61,8 +62,7 @@ impl Ourselves {
         let elapsed = i128::try_from(now.time.since_zero().as_millis()).unwrap_or(i128::MAX / 2);
         let offset = i128::from(now.wall.millis()) - elapsed;
         let step = self.offset.map_or(0, |before| offset - before);
-        let stepped = (step.unsigned_abs() > STEP.as_millis())
-            .then(|| i64::try_from(step).unwrap_or(i64::MAX));
+        let stepped = (step.unsigned_abs() > STEP.as_millis()).then(|| in_range(step));
         if stepped.is_some() || self.seq == u32::MAX {
             self.renew(rng);
         }

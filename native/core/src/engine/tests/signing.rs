@@ -230,3 +230,14 @@ fn readiness_tells_who_signs_and_with_which_secret() {
     assert_eq!((readiness.unsigned, readiness.signed), (1, vec![2, 1]));
     assert_eq!(me.counters().accepted_unsigned, 1);
 }
+
+#[test]
+fn who_is_not_alive_counts_nobody_as_unsigned() {
+    let config = Config { seal: false, max_peers: 64, ..signing() };
+    let mut me = Engine::new(config, StdRng::seed_from_u64(5));
+    for n in 0..100 {
+        let packet = first(&format!("f{n}@host"), Config::default());
+        assert!(matches!(me.receive(at(1), SOURCE, &packet), Received::Peer(_)));
+    }
+    assert_eq!(me.readiness(at(2).time).unsigned, 0);
+}

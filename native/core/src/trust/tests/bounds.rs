@@ -129,3 +129,20 @@ fn a_name_counts_for_a_day_as_what_it_was_last() {
     table.hear(at(300_000), &Claim { key: 1, ..claim(7, 2, 300_000) }).expect("the next");
     assert_eq!(readiness(&table, 300_000), expected(0, [0, 1]));
 }
+
+#[test]
+fn a_clock_that_is_set_back_further_than_can_be_told_is_told_as_set_back() {
+    let far = |wall| Now { wall: WallTime::from_millis(wall), ..at(1000) };
+    let mut table = Table::new(Authentication::Compatible);
+    table.beat(far(u64::MAX));
+    table.beat(far(0));
+    assert_eq!(table.trust.take_finding(), Some(Event::ClockStepped { by_ms: i64::MIN }));
+
+    let mut ahead = claim(7, 1, 0);
+    ahead.stamp = WallTime::from_millis(u64::MAX);
+    table.hear(at(1000), &ahead).expect("unproven");
+    let back = Claim { stamp: WallTime::from_millis(0), ..claim(7, 2, 0) };
+    table.hear(at(1000), &back).expect("moved");
+    let found = table.trust.take_finding();
+    assert!(matches!(found, Some(Event::ClockMoved { by_ms: i64::MIN, .. })), "{found:?}");
+}
