@@ -292,6 +292,10 @@ impl<R: CryptoRng> Engine<R> {
         if acceptance == Some(Acceptance::Copy) {
             return Ok(Received::Copy(heartbeat));
         }
+        // What was overtaken says nothing new, and may be recorded at any time of its incarnation.
+        if acceptance == Some(Acceptance::Late) {
+            return Ok(Received::Peer(heartbeat));
+        }
         // The peers' budgets.
         self.see(now.time, source, &heartbeat.node)?;
         // Who is not alive would fill that table with names that nobody judges.

@@ -91,14 +91,15 @@ impl Incarnation {
     }
 
     /// One above the highest was taken.
-    pub(super) fn advance(&mut self, now: Now, claim: &Claim, is_proven: bool) {
+    pub(super) fn advance(&mut self, now: Now, claim: &Claim, is_proven: bool, has_moved: bool) {
         let ahead = claim.signed.seq - self.highest;
         self.window = self.window.checked_shl(ahead).unwrap_or(0) | 1;
         self.highest = claim.signed.seq;
         self.offset = offset(now, claim);
         self.heard_at = now.time;
         self.mac = claim.mac;
-        self.is_proven |= is_proven;
+        // A clock that moved may be that of a recording, and what follows it is measured by it.
+        self.is_proven = is_proven || self.is_proven && !has_moved;
     }
 
     /// One below the highest was taken.

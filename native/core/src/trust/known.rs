@@ -32,8 +32,9 @@ pub(super) struct Known {
     incarnations: Vec<Incarnation>,
     /// The incarnation of the last heartbeat that was ahead of the others, and is not a recorded one.
     current: u64,
-    pub(super) heard_at: Time,
-    /// The place of the secret that it signed with last.
+    /// When it was heard last by what is not a recorded one.
+    pub(super) heard_at: Option<Time>,
+    /// The place of the secret that it signed with then.
     pub(super) key: usize,
     pub(super) loss: Loss,
     /// What we were when it echoed us last.
@@ -78,7 +79,7 @@ impl Known {
         &mut self,
         now: Now,
         claim: &Claim,
-        gap: u32,
+        (gap, has_moved): (u32, bool),
         is_proven: bool,
         within: Duration,
     ) -> bool {
@@ -88,7 +89,7 @@ impl Known {
         let other = self.incarnations.iter().find(|i| i.id == self.current && i.id != id);
         let is_other_there = other.is_some_and(|other| now.time - other.heard_at <= within);
         let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) else { return false };
-        its.advance(now, claim, is_proven);
+        its.advance(now, claim, is_proven, has_moved);
         if its.is_proven {
             self.current = id;
         }
@@ -96,7 +97,7 @@ impl Known {
     }
 
     /// A heartbeat that was overtaken was taken.
-    pub(super) fn late(&mut self, claim: &Claim) {
+    pub(super) fn late(&mut self, claim: &Claim, echoed: Option<u64>) {
         let id = claim.signed.incarnation;
         if let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) {
             its.fill(claim);
@@ -104,12 +105,23 @@ impl Known {
         self.loss.received += 1;
         self.loss.late += 1;
         self.loss.missing = self.loss.missing.saturating_sub(1);
+        self.echoed = echoed.or(self.echoed);
     }
 
-    /// A heartbeat was taken that was signed with this secret, and echoed this incarnation of ours.
-    pub(super) fn heard(&mut self, now: Time, key: usize, echoed: Option<u64>) {
-        (self.heard_at, self.key) = (now, key);
+    /// A heartbeat above the highest was taken that echoed this incarnation of ours. Says whether its own
+    /// is proven: only then its name signs, and it is no recorded one.
+    pub(super) fn believe(&mut self, now: Time, claim: &Claim, echoed: Option<u64>) -> bool {
         self.echoed = echoed.or(self.echoed);
+        let id = claim.signed.incarnation;
+        let is_believed = self.incarnations.iter().any(|i| i.id == id && i.is_proven);
+        if is_believed {
+            (self.heard_at, self.key) = (Some(now), claim.key);
+        }
+        is_believed
+    }
+
+    pub(super) fn is_heard_within(&self, now: Time, within: Duration) -> bool {
+        self.heard_at.is_some_and(|heard_at| now - heard_at <= within)
     }
 
     /// Whether it is to be told that the clock of a new incarnation differs by this much, in

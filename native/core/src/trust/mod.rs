@@ -75,7 +75,7 @@ pub enum Acceptance {
     Echoed,
     /// Its incarnation is new, and it may be recorded.
     Unproven,
-    /// It was overtaken.
+    /// It was overtaken, or recorded before it could be: it says nothing new.
     Late,
     /// It was taken a moment ago, and came by another way.
     Copy,
@@ -148,6 +148,7 @@ impl Trust {
 
         let known = self.names.get_mut(node);
         let placed = known.and_then(|known| Some((known.place(now, claim)?, known)));
+        let is_believed;
         let acceptance = match placed {
             Some((Standing::Ahead { gap, moved }, known)) => {
                 if moved.is_some() && !is_proven {
@@ -156,8 +157,9 @@ impl Trust {
                 if moved.is_some() && !may_be_off {
                     return Err(Refusal::Stale);
                 }
-                let is_shared = known.ahead(now, claim, gap, is_proven, longest_gap * 2);
-                known.heard(now.time, claim.key, echoed);
+                let is_shared =
+                    known.ahead(now, claim, (gap, moved.is_some()), is_proven, longest_gap * 2);
+                is_believed = known.believe(now.time, claim, echoed);
                 if let Some(by_ms) = moved {
                     known.clock_told = (!is_fresh).then_some(off_ms);
                     self.finding = Some(Event::ClockMoved { node: node.clone(), by_ms, off_ms });
@@ -168,9 +170,8 @@ impl Trust {
                 Acceptance::Next
             }
             Some((Standing::Late, known)) => {
-                known.late(claim);
-                known.heard(now.time, claim.key, echoed);
-                Acceptance::Late
+                known.late(claim, echoed);
+                return Ok(Acceptance::Late);
             }
             Some((Standing::Copy, known)) => {
                 known.loss.copies += 1;
@@ -193,7 +194,7 @@ impl Trust {
                 self.make_room(now, node)?;
                 let known = self.names.entry(node.clone()).or_default();
                 known.begin(Incarnation::new(now, claim, is_proven));
-                known.heard(now.time, claim.key, echoed);
+                is_believed = known.believe(now.time, claim, echoed);
                 if known.is_news(off_ms, is_fresh) {
                     let node = node.clone();
                     self.finding = Some(match is_echo {
@@ -208,14 +209,14 @@ impl Trust {
                 }
             }
         };
-        // What was overtaken is no later word.
-        if acceptance != Acceptance::Late {
-            self.leaves(node, claim.is_leaving);
-        }
         if !is_fresh {
             self.echoes.remind(signed.incarnation);
         }
-        self.unsigned.forget(node);
+        // What may be recorded says nothing of what its node does now.
+        if is_believed {
+            self.leaves(node, claim.is_leaving);
+            self.unsigned.forget(node);
+        }
         Ok(acceptance)
     }
 
@@ -224,7 +225,7 @@ impl Trust {
     /// # Errors
     /// [`Refusal::Unsigned`] where it must be, or where its name signed lately.
     pub fn hear_unsigned(&mut self, now: Time, node: &NodeName) -> Result<(), Refusal> {
-        let signs = |known: &Known| now - known.heard_at <= SIGNS;
+        let signs = |known: &Known| known.is_heard_within(now, SIGNS);
         if self.authentication == Authentication::Required
             || self.names.get(node).is_some_and(signs)
         {
@@ -278,7 +279,8 @@ impl Trust {
     pub fn readiness(&self, now: Time, secrets: usize) -> Readiness {
         let mut signed = vec![0; secrets];
         for (node, known) in &self.names {
-            let is_meant = now - known.heard_at <= readiness::DAY && !self.unsigned.contains(node);
+            let is_meant =
+                known.is_heard_within(now, readiness::DAY) && !self.unsigned.contains(node);
             signed.get_mut(known.key).filter(|_| is_meant).into_iter().for_each(|n| *n += 1);
         }
         Readiness { unsigned: self.unsigned.count(now), signed }
@@ -307,7 +309,7 @@ impl Trust {
         }
         let us = self.ourselves.incarnation();
         let may_go = |known: &Known| {
-            now.time - known.heard_at > SIGNS
+            !known.is_heard_within(now.time, SIGNS)
                 && known.is_stale(now, FRESH)
                 && known.echoed != Some(us)
         };

@@ -1,6 +1,7 @@
 //! The table of docs/protocol.md, row by row.
 
 mod bounds;
+mod recorded;
 
 use rand::{SeedableRng, rngs::StdRng};
 

@@ -17,7 +17,7 @@ pub(crate) struct Believer {
     pub(crate) us: u64,
     /// In the order in which they were heard first.
     lives: Vec<Life>,
-    /// When a name signed last.
+    /// When a name signed last, by what is proven.
     signed_at: Vec<(usize, u64)>,
     /// Incarnations that wait for an echo.
     pub(crate) wanted: Vec<u64>,
@@ -31,6 +31,8 @@ struct Life {
     offset: i128,
     heard_at: u64,
     mac: [u8; 16],
+    /// It is no recorded one: by its stamp or an echo, and its clock did not move since.
+    is_proven: bool,
 }
 
 /// A signed heartbeat.
@@ -57,7 +59,11 @@ impl Believer {
         heard: &Heartbeat,
     ) -> Result<Acceptance, Refusal> {
         let judged = self.judge(time, clock, heard);
-        if judged.is_ok_and(|acceptance| acceptance != Acceptance::Copy) {
+        let is_new = |taken| !matches!(taken, Acceptance::Copy | Acceptance::Late);
+        let is_its = |life: &&Life| life.name == heard.name && life.id == heard.id;
+        if judged.is_ok_and(is_new)
+            && self.lives.iter().find(is_its).is_some_and(|life| life.is_proven)
+        {
             self.signed_at.retain(|(name, _)| *name != heard.name);
             self.signed_at.push((heard.name, time));
         }
@@ -98,7 +104,8 @@ impl Believer {
                 self.lives.retain(|life| life.name != heard.name || Some(life.id) != oldest);
             }
             let Heartbeat { name, id, seq, mac, .. } = *heard;
-            self.lives.push(Life { name, id, taken: vec![seq], offset, heard_at: time, mac });
+            let (taken, is_proven) = (vec![seq], is_right || is_echo);
+            self.lives.push(Life { name, id, taken, offset, heard_at: time, mac, is_proven });
             return Ok(acceptance);
         };
         let highest = life.taken.iter().copied().max().unwrap_or(0);
@@ -112,6 +119,7 @@ impl Believer {
             }
             let life = self.lives.iter_mut().find(is_its).expect("the same");
             life.taken.push(heard.seq);
+            life.is_proven = is_right || is_echo || (life.is_proven && !has_moved);
             (life.offset, life.heard_at, life.mac) = (offset, time, heard.mac);
             return Ok(Acceptance::Next);
         }

@@ -241,3 +241,21 @@ fn who_is_not_alive_counts_nobody_as_unsigned() {
     }
     assert_eq!(me.readiness(at(2).time).unsigned, 0);
 }
+
+#[test]
+fn what_is_late_is_announced_by_nobody() {
+    let mut sender = engine("peer@host", signing());
+    let sent = beats(&mut sender, RIGHT, 120_000);
+    let mut me = engine("me@host", required());
+    let (ms, last) = sent.last().cloned().expect("a heartbeat");
+    assert!(matches!(me.receive(at(ms), SOURCE, &last), Received::Peer(_)));
+    assert_eq!(me.next_announcement(at(ms + 500).time), Some(name("peer@host")));
+    me.report(at(ms + 600).time, &name("peer@host"), Report::Connected);
+    me.report(at(ms + 900_000).time, &name("peer@host"), Report::Down);
+    let days = 3 * 86_400_000;
+    for (_, recorded) in &sent[sent.len() - 10..sent.len() - 1] {
+        let received = me.receive(at(days), [10, 9, 9, 9].into(), recorded);
+        assert!(matches!(received, Received::Peer(_)), "{received:?}");
+    }
+    assert_eq!(me.next_announcement(at(days + 60_000).time), None);
+}

@@ -1,0 +1,58 @@
+//! What recorded heartbeats cannot do.
+
+use super::*;
+
+const DAY: u64 = 86_400_000;
+
+#[test]
+fn what_is_late_says_nothing_of_its_name() {
+    let mut table = Table::new(Authentication::Compatible);
+    assert_eq!(table.hear(at(0), &claim(7, 100, 0)), Ok(Acceptance::Fresh));
+    table.trust.note_unsigned(at(DAY).time, &peer());
+    let before = table.trust.readiness(at(DAY).time, 2);
+    for seq in 37..100 {
+        let late = Claim { key: 1, is_leaving: true, ..claim(7, seq, -500_000) };
+        assert_eq!(table.hear(at(DAY), &late), Ok(Acceptance::Late));
+    }
+    assert_eq!(table.trust.hear_unsigned(at(DAY + 1).time, &peer()), Ok(()));
+    assert_eq!(table.trust.readiness(at(DAY).time, 2), before);
+    assert!(!table.trust.is_leaving(&peer()));
+}
+
+#[test]
+fn what_is_unproven_keeps_no_unsigned_name_out_and_counts_for_none_that_signs() {
+    let mut table = Table::new(Authentication::Compatible);
+    table.trust.note_unsigned(at(DAY).time, &peer());
+    let before = table.trust.readiness(at(DAY).time, 1);
+    for n in 0..100_u32 {
+        let millis = DAY + 100 + u64::from(n) * 500;
+        table.hear(at(millis), &claim(7, 5 + n, i64::from(n) * 2500)).expect("unproven");
+        assert_eq!(table.trust.hear_unsigned(at(millis + 400).time, &peer()), Ok(()));
+        assert_eq!(table.trust.readiness(at(millis).time, 1), before);
+    }
+}
+
+#[test]
+fn a_clock_that_moved_proves_nothing_until_it_proves_itself() {
+    let mut table = knowing(Authentication::Compatible);
+    let unsigned = |table: &mut Table, ms| table.trust.hear_unsigned(at(ms).time, &peer());
+    for seq in 2..9 {
+        let recorded = claim(7, seq, i64::from(seq) * 1000);
+        assert_eq!(table.hear(at(DAY), &recorded), Ok(Acceptance::Next));
+    }
+    assert_eq!(unsigned(&mut table, DAY + 1), Ok(()));
+    assert_eq!(table.hear_echo(at(DAY + 2), claim(7, 9, 9000)), Ok(Acceptance::Next));
+    assert_eq!(unsigned(&mut table, DAY + 3), Err(Refusal::Unsigned));
+}
+
+#[test]
+fn what_is_unproven_makes_nobody_leave_and_nobody_stay() {
+    let mut table = knowing(Authentication::Compatible);
+    let recorded = |seq, is_leaving| Claim { is_leaving, ..claim(5, seq, -900_000) };
+    assert_eq!(table.hear(at(1000), &recorded(1, true)), Ok(Acceptance::Unproven));
+    assert!(!table.trust.is_leaving(&peer()));
+    let leaving = Claim { is_leaving: true, ..claim(7, 2, 2000) };
+    assert_eq!(table.hear(at(2000), &leaving), Ok(Acceptance::Next));
+    assert_eq!(table.hear(at(3000), &recorded(2, false)), Ok(Acceptance::Next));
+    assert!(table.trust.is_leaving(&peer()));
+}
