@@ -164,6 +164,7 @@ impl<R: CryptoRng> Engine<R> {
             return None;
         }
         let signs = self.signs();
+        self.trust.renew_if_spent(now.time, &mut self.rng);
         let packet = if signs || self.label.is_some() {
             let form =
                 if signs && self.seals { Form::Sealed(random(&mut self.rng)) } else { Form::Plain };
@@ -289,16 +290,14 @@ impl<R: CryptoRng> Engine<R> {
         };
         let key = packet.opened_with().or(claim.as_ref().map(|claim| claim.key));
         let heartbeat = Heartbeat { node, key, claim };
-        if acceptance == Some(Acceptance::Copy) {
-            return Ok(Received::Copy(heartbeat));
-        }
-        // What was overtaken says nothing new, and may be recorded at any time of its incarnation.
-        if acceptance == Some(Acceptance::Late) {
-            return Ok(Received::Peer(heartbeat));
+        match acceptance {
+            Some(Acceptance::Copy) => return Ok(self.see_copy(now.time, source, heartbeat)),
+            // It says nothing new, and may be recorded at any time of its incarnation.
+            Some(Acceptance::Late) => return Ok(Received::Peer(heartbeat)),
+            _ => {}
         }
         // The peers' budgets.
         self.see(now.time, source, &heartbeat.node)?;
-        // Who is not alive would fill that table with names that nobody judges.
         if heartbeat.claim.is_none() && self.signs() && self.identity.is_some() {
             self.trust.note_unsigned(now.time, &heartbeat.node);
         }
@@ -331,6 +330,14 @@ impl<R: CryptoRng> Engine<R> {
             self.pace.answer(now, asks, &mut self.rng);
         }
         Ok(())
+    }
+
+    /// A copy by a way of its own helps a node whose name came first by a crowded one.
+    fn see_copy(&mut self, now: Time, source: IpAddr, heartbeat: Heartbeat) -> Received {
+        let was_known = self.peers.knows(&heartbeat.node);
+        let is_seen = self.see(now, source, &heartbeat.node).is_ok() && !was_known;
+        let is_taken_in = is_seen && self.peers.knows(&heartbeat.node);
+        if is_taken_in { Received::Peer(heartbeat) } else { Received::Copy(heartbeat) }
     }
 }
 

@@ -130,6 +130,11 @@ impl Peers {
         self.connected
     }
 
+    /// Whether this name has a place.
+    pub(crate) fn knows(&self, node: &NodeName) -> bool {
+        self.table.contains_key(node)
+    }
+
     /// Whether this peer is connected.
     pub(crate) fn is_connected(&self, node: &NodeName) -> bool {
         self.table.get(node).is_some_and(|peer| peer.state.is_connected())

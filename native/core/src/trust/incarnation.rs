@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::in_range;
+use super::clocks::in_range;
 use crate::{
     Now, Time,
     packet::{Claim, Mac},
@@ -33,6 +33,8 @@ pub(super) struct Incarnation {
     mac: Mac,
     /// A heartbeat of it proved to be new: it is no recorded one that was taken all the same.
     pub(super) is_proven: bool,
+    /// What we were when it echoed us last.
+    pub(super) echoed: Option<u64>,
 }
 
 /// Where a heartbeat stands among those of its incarnation.
@@ -64,6 +66,7 @@ impl Incarnation {
             heard_at: now.time,
             mac: claim.mac,
             is_proven,
+            echoed: None,
         }
     }
 

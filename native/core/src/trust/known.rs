@@ -37,8 +37,6 @@ pub(super) struct Known {
     /// The place of the secret that it signed with then.
     pub(super) key: usize,
     pub(super) loss: Loss,
-    /// What we were when it echoed us last.
-    pub(super) echoed: Option<u64>,
     /// How far its clock differs from ours, in milliseconds, where that was told.
     pub(super) clock_told: Option<i64>,
     sharing_told: Option<Time>,
@@ -57,13 +55,15 @@ impl Known {
         self.incarnations.iter().max_by_key(|incarnation| incarnation.heard_at)
     }
 
-    /// A new incarnation speaks, in the place of the longest-silent one where there is no other.
-    pub(super) fn begin(&mut self, incarnation: Incarnation) {
+    /// A new incarnation speaks, in the place of the longest-silent one where there is no other. Says what
+    /// we were when that one echoed us last.
+    pub(super) fn begin(&mut self, incarnation: Incarnation) -> Option<u64> {
+        let mut echoed = None;
         if self.incarnations.len() >= INCARNATIONS {
             let ages = self.incarnations.iter().enumerate();
             let longest = ages.min_by_key(|(_, known)| known.heard_at).map(|(place, _)| place);
             if let Some(place) = longest {
-                self.incarnations.remove(place);
+                echoed = self.incarnations.remove(place).echoed;
             }
         }
         if incarnation.is_proven {
@@ -71,6 +71,7 @@ impl Known {
         }
         self.incarnations.push(incarnation);
         self.loss.received += 1;
+        echoed
     }
 
     /// A heartbeat above the highest of its incarnation was taken, with this many numbers left out. Says
@@ -101,23 +102,23 @@ impl Known {
         let id = claim.signed.incarnation;
         if let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) {
             its.fill(claim);
+            its.echoed = echoed.or(its.echoed);
         }
         self.loss.received += 1;
         self.loss.late += 1;
         self.loss.missing = self.loss.missing.saturating_sub(1);
-        self.echoed = echoed.or(self.echoed);
     }
 
     /// A heartbeat above the highest was taken that echoed this incarnation of ours. Says whether its own
     /// is proven: only then its name signs, and it is no recorded one.
     pub(super) fn believe(&mut self, now: Time, claim: &Claim, echoed: Option<u64>) -> bool {
-        self.echoed = echoed.or(self.echoed);
         let id = claim.signed.incarnation;
-        let is_believed = self.incarnations.iter().any(|i| i.id == id && i.is_proven);
-        if is_believed {
+        let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) else { return false };
+        its.echoed = echoed.or(its.echoed);
+        if its.is_proven {
             (self.heard_at, self.key) = (Some(now), claim.key);
         }
-        is_believed
+        its.is_proven
     }
 
     pub(super) fn is_heard_within(&self, now: Time, within: Duration) -> bool {
@@ -138,6 +139,11 @@ impl Known {
     /// Whether it is to be told that two BEAMs have this name. It counts as told then.
     pub(super) fn may_tell_sharing(&mut self, now: Time) -> bool {
         is_to_be_told(&mut self.sharing_told, now)
+    }
+
+    /// Whether one of its incarnations echoed this one of ours.
+    pub(super) fn has_echoed(&self, us: u64) -> bool {
+        self.incarnations.iter().any(|incarnation| incarnation.echoed == Some(us))
     }
 
     /// Whether the stamps of all that was received differ from our clock by more than this, and will.

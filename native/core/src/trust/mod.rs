@@ -8,6 +8,7 @@
 //! signs can they lose them; so nobody without a secret changes it, and whatever becomes of the table
 //! of peers, what was received stays received.
 
+mod clocks;
 mod echoes;
 mod incarnation;
 mod known;
@@ -24,6 +25,7 @@ use std::{
 use rand_core::Rng;
 
 use self::{
+    clocks::{FRESH, is_fresh, off},
     echoes::Echoes,
     incarnation::{Incarnation, Standing},
     known::Known,
@@ -35,10 +37,6 @@ use crate::{
     Authentication, Event, NodeName, Now, Refusal, Time,
     packet::{Claim, Signed},
 };
-
-/// A stamp may differ from our clock by this much: clocks that somebody keeps right differ by less,
-/// and what was recorded is older.
-const FRESH: Duration = Duration::from_secs(60);
 
 /// A name that signed does not stop to, until it was silent for this time: a node that is started
 /// again without a secret takes longer to be missed.
@@ -57,6 +55,8 @@ pub struct Trust {
     unsigned: Unsigned,
     ourselves: Ourselves,
     echoes: Echoes,
+    /// What we were when an incarnation was forgotten that had echoed it.
+    spent: Option<u64>,
     /// An echo is to be sent soon.
     is_urgent: bool,
     /// When it was told that another BEAM has our name.
@@ -93,6 +93,7 @@ impl Trust {
             unsigned: Unsigned::new(max_peers),
             ourselves: Ourselves::default(),
             echoes: Echoes::default(),
+            spent: None,
             is_urgent: false,
             sharing_told: None,
             finding: None,
@@ -110,15 +111,21 @@ impl Trust {
         self.ourselves.incarnation()
     }
 
+    /// Where somebody was forgotten who had echoed us, recordings of it would be believed by that echo:
+    /// we become another incarnation before our next heartbeat, once a minute at most.
+    pub fn renew_if_spent(&mut self, now: Time, rng: &mut impl Rng) {
+        let is_spent = self.spent == Some(self.ourselves.incarnation());
+        if is_spent && self.ourselves.make_void(now, rng) {
+            self.echo_latest();
+        }
+    }
+
     /// What the next heartbeat of ours says, which is sent now.
     pub fn beat(&mut self, now: Now, rng: &mut impl Rng) -> Signed {
         let beat = self.ourselves.beat(now, rng);
         if let Some(by_ms) = beat.stepped {
             self.finding = Some(Event::ClockStepped { by_ms });
-            // Whoever refuses our new stamps believes an echo.
-            let mut latest: Vec<_> = self.names.values().filter_map(Known::latest).collect();
-            latest.sort_by_key(|latest| std::cmp::Reverse(latest.heard_at));
-            self.echoes.replace(latest.into_iter().map(|latest| latest.id));
+            self.echo_latest();
         }
         let echoes = self.echoes.take();
         Signed { incarnation: beat.incarnation, seq: beat.seq, echoes }
@@ -193,7 +200,8 @@ impl Trust {
                 }
                 self.make_room(now, node)?;
                 let known = self.names.entry(node.clone()).or_default();
-                known.begin(Incarnation::new(now, claim, is_proven));
+                let forgotten = known.begin(Incarnation::new(now, claim, is_proven));
+                self.spent = forgotten.filter(|echoed| *echoed == us).or(self.spent);
                 is_believed = known.believe(now.time, claim, echoed);
                 if known.is_news(off_ms, is_fresh) {
                     let node = node.clone();
@@ -311,7 +319,7 @@ impl Trust {
         let may_go = |known: &Known| {
             !known.is_heard_within(now.time, SIGNS)
                 && known.is_stale(now, FRESH)
-                && known.echoed != Some(us)
+                && !known.has_echoed(us)
         };
         let idle = self.names.iter().filter(|(_, known)| may_go(known));
         let longest = idle.min_by_key(|(_, known)| known.heard_at).map(|(node, _)| node.clone());
@@ -321,6 +329,13 @@ impl Trust {
         Ok(())
     }
 
+    /// Whoever refuses what we are now believes an echo.
+    fn echo_latest(&mut self) {
+        let mut latest: Vec<_> = self.names.values().filter_map(Known::latest).collect();
+        latest.sort_by_key(|latest| std::cmp::Reverse(latest.heard_at));
+        self.echoes.replace(latest.into_iter().map(|latest| latest.id));
+    }
+
     fn leaves(&mut self, node: &NodeName, is_leaving: bool) {
         if is_leaving {
             self.leaving.insert(node.clone());
@@ -328,18 +343,4 @@ impl Trust {
             self.leaving.remove(node);
         }
     }
-}
-
-fn is_fresh(now: Now, claim: &Claim) -> bool {
-    u128::from(claim.stamp.millis().abs_diff(now.wall.millis())) <= FRESH.as_millis()
-}
-
-/// How far the sender's clock is from ours, in milliseconds.
-fn off(now: Now, claim: &Claim) -> i64 {
-    in_range(i128::from(claim.stamp.millis()) - i128::from(now.wall.millis()))
-}
-
-/// Milliseconds, or as many of them as can be told.
-fn in_range(millis: i128) -> i64 {
-    i64::try_from(millis).unwrap_or(if millis < 0 { i64::MIN } else { i64::MAX })
 }

@@ -4,8 +4,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use rand_core::Rng;
 
-use super::in_range;
-use crate::{Now, Refusal, WallTime, packet::Claim};
+use super::clocks::in_range;
+use crate::{Now, Refusal, Time, WallTime, packet::Claim};
 
 /// Our wall clock may step by this much against the monotonic one between two heartbeats. Half of what
 /// others let it differ by: those who know us learn of a larger step by a new incarnation.
@@ -23,6 +23,9 @@ pub(super) struct Beat {
     pub(super) stepped: Option<i64>,
 }
 
+/// Between two incarnations of ours that make echoes void: to those whose clock differs we are new.
+const RENEWED: Duration = Duration::from_secs(60);
+
 #[derive(Debug, Default)]
 pub(super) struct Ourselves {
     incarnation: u64,
@@ -32,6 +35,8 @@ pub(super) struct Ourselves {
     offset: Option<i128>,
     /// The wall clock at the last heartbeat, which is in it.
     stamp: WallTime,
+    /// When echoes of us were made void.
+    renewed_at: Option<Time>,
     /// The wall clock at our first heartbeat.
     since: Option<WallTime>,
 }
@@ -45,6 +50,17 @@ impl Ourselves {
     pub(super) fn restart(&mut self, rng: &mut impl Rng) {
         self.renew(rng);
         (self.offset, self.since) = (None, None);
+    }
+
+    /// We become another incarnation, so that what echoed this one proves nothing more. Says whether; it is
+    /// too early where that was a moment ago.
+    pub(super) fn make_void(&mut self, now: Time, rng: &mut impl Rng) -> bool {
+        let is_due = self.renewed_at.is_none_or(|at| now - at >= RENEWED);
+        if is_due {
+            self.renewed_at = Some(now);
+            self.renew(rng);
+        }
+        is_due
     }
 
     fn renew(&mut self, rng: &mut impl Rng) {

@@ -19,6 +19,8 @@ pub(crate) struct Believer {
     lives: Vec<Life>,
     /// When a name signed last, by what is proven.
     signed_at: Vec<(usize, u64)>,
+    /// What we were when a life was forgotten that had echoed it.
+    pub(crate) spent: Option<u64>,
     /// Incarnations that wait for an echo.
     pub(crate) wanted: Vec<u64>,
 }
@@ -33,6 +35,8 @@ struct Life {
     mac: [u8; 16],
     /// It is no recorded one: by its stamp or an echo, and its clock did not move since.
     is_proven: bool,
+    /// What we were when it echoed us last.
+    echoed: Option<u64>,
 }
 
 /// A signed heartbeat.
@@ -48,7 +52,14 @@ pub(crate) struct Heartbeat {
 
 impl Believer {
     pub(crate) fn new(required: bool, us: u64) -> Self {
-        Self { required, us, lives: Vec::new(), signed_at: Vec::new(), wanted: Vec::new() }
+        Self {
+            required,
+            us,
+            lives: Vec::new(),
+            signed_at: Vec::new(),
+            spent: None,
+            wanted: Vec::new(),
+        }
     }
 
     /// What is made of a heartbeat at this time, when our clock shows `clock`.
@@ -59,6 +70,10 @@ impl Believer {
         heard: &Heartbeat,
     ) -> Result<Acceptance, Refusal> {
         let judged = self.judge(time, clock, heard);
+        if judged.is_ok() && heard.echoes.contains(&self.us) {
+            let is_its = |life: &&mut Life| life.name == heard.name && life.id == heard.id;
+            self.lives.iter_mut().find(is_its).expect("it is taken").echoed = Some(self.us);
+        }
         let is_new = |taken| !matches!(taken, Acceptance::Copy | Acceptance::Late);
         let is_its = |life: &&Life| life.name == heard.name && life.id == heard.id;
         if judged.is_ok_and(is_new)
@@ -100,12 +115,25 @@ impl Believer {
             };
             let of_name = || self.lives.iter().filter(|life| life.name == heard.name);
             if of_name().count() == LIVES {
-                let oldest = of_name().min_by_key(|life| life.heard_at).map(|life| life.id);
+                let oldest = of_name().min_by_key(|life| life.heard_at);
+                if oldest.is_some_and(|life| life.echoed == Some(self.us)) {
+                    self.spent = Some(self.us);
+                }
+                let oldest = oldest.map(|life| life.id);
                 self.lives.retain(|life| life.name != heard.name || Some(life.id) != oldest);
             }
             let Heartbeat { name, id, seq, mac, .. } = *heard;
             let (taken, is_proven) = (vec![seq], is_right || is_echo);
-            self.lives.push(Life { name, id, taken, offset, heard_at: time, mac, is_proven });
+            self.lives.push(Life {
+                name,
+                id,
+                taken,
+                offset,
+                heard_at: time,
+                mac,
+                is_proven,
+                echoed: None,
+            });
             return Ok(acceptance);
         };
         let highest = life.taken.iter().copied().max().unwrap_or(0);

@@ -81,6 +81,8 @@ struct Trial {
     clock: i64,
     /// What it showed less the time, at our last heartbeat.
     offset_sent: Option<i128>,
+    /// When echoes were made void, which happens once a minute at most.
+    renewed_at: Option<u64>,
     seq: u32,
     senders: Vec<Sender>,
     ids: u64,
@@ -115,6 +117,7 @@ impl Trial {
             time: 0,
             clock: START as i64,
             offset_sent: None,
+            renewed_at: None,
             seq: 0,
             senders: (0..4).map(sender).collect(),
             ids: 2000,
@@ -273,6 +276,12 @@ impl Trial {
         let (us, seq) = (number(21), (number(25) & 0xffff_ffff) as u32);
         let offset = i128::from(now.wall.millis()) - i128::from(self.time);
         let has_stepped = self.offset_sent.is_some_and(|before| (offset - before).abs() > 30_000);
+        let is_renewed = self.believer.spent == Some(self.believer.us)
+            && self.renewed_at.is_none_or(|at| self.time - at >= 60_000);
+        if is_renewed {
+            self.renewed_at = Some(self.time);
+        }
+        let has_stepped = has_stepped || is_renewed;
         self.seq = if has_stepped || self.offset_sent.is_none() { 1 } else { self.seq + 1 };
         assert_eq!(seq, self.seq);
         if self.offset_sent.is_some() {

@@ -259,3 +259,19 @@ fn what_is_late_is_announced_by_nobody() {
     }
     assert_eq!(me.next_announcement(at(days + 60_000).time), None);
 }
+
+#[test]
+fn a_copy_by_its_own_address_helps_whose_name_came_first_by_a_crowded_one() {
+    let (relay, own): (IpAddr, IpAddr) = ([10, 0, 0, 99].into(), [10, 1, 7, 1].into());
+    let mut me = engine("me@host", Config { max_peers: 64, ..required() });
+    for n in 0..16 {
+        let packet = first(&format!("n{n}@host"), signing());
+        assert!(matches!(me.receive(at(1), relay, &packet), Received::Peer(_)));
+    }
+    let packet = first("fresh@host", signing());
+    let refused = Received::Refused(Refusal::OverLimit);
+    assert_eq!(me.receive(at(2), relay, &packet), refused);
+    assert!(matches!(me.receive(at(3), relay, &packet), Received::Copy(_)));
+    assert!(matches!(me.receive(at(4), own, &packet), Received::Peer(_)));
+    assert!(matches!(me.receive(at(5), own, &packet), Received::Copy(_)));
+}

@@ -56,3 +56,46 @@ fn what_is_unproven_makes_nobody_leave_and_nobody_stay() {
     assert_eq!(table.hear(at(3000), &recorded(2, false)), Ok(Acceptance::Next));
     assert!(table.trust.is_leaving(&peer()));
 }
+
+#[test]
+fn who_echoed_us_and_was_forgotten_for_others_is_not_believed_again_by_that_echo() {
+    let mut table = Table::new(Authentication::Required);
+    let hour = 3_600_000;
+    let us = table.trust.incarnation();
+    let echo = |boot: u64| {
+        let mut claim = claim(10 + boot, 2, -1000 * hour);
+        claim.signed.echoes = vec![us];
+        claim
+    };
+    // A board without a clock starts five times.
+    for boot in 0..5 {
+        table.trust.renew_if_spent(at(boot * 600_000).time, &mut table.rng);
+        assert_eq!(table.trust.incarnation(), us);
+        assert_eq!(table.hear(at(boot * 600_000), &echo(boot)), Ok(Acceptance::Echoed));
+    }
+    table.trust.renew_if_spent(at(2_400_001).time, &mut table.rng);
+    let renewed = table.trust.incarnation();
+    assert!(renewed != us);
+    let beat = table.beat(at(2_400_001));
+    assert_eq!((beat.seq, beat.echoes.contains(&14)), (1, true), "whom we know is echoed");
+    assert_eq!(table.hear(at(30 * DAY), &echo(0)), Err(Refusal::Stale));
+    for boot in 1..5 {
+        assert_eq!(table.hear(at(30 * DAY), &echo(boot)), Err(Refusal::Replayed));
+    }
+    // Nobody who echoed what we are now was forgotten.
+    table.trust.renew_if_spent(at(31 * DAY).time, &mut table.rng);
+    assert_eq!(table.trust.incarnation(), renewed);
+}
+
+#[test]
+fn echoes_are_made_void_once_a_minute_at_most() {
+    let mut table = Table::new(Authentication::Required);
+    let mut renewed = Vec::new();
+    for second in 0..180 {
+        let us = table.trust.incarnation();
+        table.hear_echo(at(second * 1000), claim(second, 1, -9_000_000)).expect("an echo");
+        table.trust.renew_if_spent(at(second * 1000).time, &mut table.rng);
+        renewed.extend((table.trust.incarnation() != us).then_some(second));
+    }
+    assert_eq!(renewed, [4, 64, 124]);
+}
