@@ -34,8 +34,7 @@ pub struct Engine<R> {
 pub enum Received {
     /// The heartbeat of another node.
     Peer(Heartbeat),
-    /// A heartbeat of another node that was received already, and came by another way. It says
-    /// nothing new, but that this way is open.
+    /// One that was received already, and came by another way: it says that this way is open.
     Copy(Heartbeat),
     /// Our own heartbeat came back: the echo, by which a node knows that it hears.
     Echo,
