@@ -55,8 +55,8 @@ pub struct Driver {
     readiness_at: Time,
 }
 
-/// A slice with events lasts for so long, so that those of one moment are told together: to end a slice
-/// and begin another takes longer than to connect.
+/// A slice in which peers were connected lasts for so long, so that they are told together: to end a
+/// slice and begin another takes longer than to connect. What else happened ends it at once.
 const TOLD_AFTER: Duration = Duration::from_millis(100);
 
 impl Driver {
@@ -132,7 +132,8 @@ impl Driver {
 
             let time = if self.node.has_events() { slice.time.min(TOLD_AFTER) } else { slice.time };
             let slice_ends = began + time;
-            if self.clock.now().time >= slice_ends || announced >= slice.announcements {
+            let had_enough = announced >= slice.announcements || self.node.has_pressing_events();
+            if self.clock.now().time >= slice_ends || had_enough {
                 return Ok(Served::Slice);
             }
             if is_drained {

@@ -59,6 +59,11 @@ impl Alerts {
         self.events.is_empty()
     }
 
+    /// Whether there is one that is not of many alike.
+    pub(crate) fn are_pressing(&self) -> bool {
+        self.events.iter().any(|event| !matches!(event, Event::PeerConnected(_)))
+    }
+
     pub(crate) fn take(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }

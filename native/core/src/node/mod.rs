@@ -228,6 +228,11 @@ impl<R: CryptoRng> Node<R> {
         !self.effects.alerts.is_empty()
     }
 
+    /// Whether something has happened that is to be told at once: all but that peers were connected.
+    pub fn has_pressing_events(&self) -> bool {
+        self.effects.alerts.are_pressing()
+    }
+
     /// What has happened since the last call.
     pub fn take_events(&mut self) -> Vec<Event> {
         self.effects.alerts.take()
