@@ -67,6 +67,8 @@ defmodule NativeGossip.Faults.PanicTest do
   test "the library that is shipped does not panic at these names", context do
     beam = start(context, nil)
     strategy = Beam.call(beam, Inside, :strategy, [:lan])
+    # What is sent before the socket is open is lost.
+    await_counters(beam, :lan, &(&1.echoed > 0))
 
     for place <- ["serve", "report"] do
       %{announced: announced} = Beam.call(beam, Inside, :counters, [:lan])
