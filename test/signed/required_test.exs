@@ -2,7 +2,7 @@ defmodule NativeGossip.Signed.RequiredTest do
   @moduledoc "Where signatures are required, all else is refused, each under its name, and makes no atom."
   use NativeGossip.Test.Judge
 
-  alias NativeGossip.Dev.LogLines
+  alias NativeGossip.Dev.{Await, LogLines}
   alias NativeGossip.Events
   alias NativeGossip.Test.{ReferencePeer, SignedHeartbeat}
 
@@ -140,8 +140,8 @@ defmodule NativeGossip.Signed.RequiredTest do
     assert judged(context, strategy, [first, second]) == %{accepted: 2}
     # Two ways lead here, from which one heartbeat may come twice.
     assert judged(context, strategy, [first, second]) == %{copied: 2}
-    Process.sleep(2_100)
-    assert judged(context, strategy, [first, second]) == %{replayed: 2}
+    again = fn -> judged(context, strategy, [first, second]) end
+    Await.until("they are no copies any more", again, &(&1 == %{replayed: 2}))
     below = [signed(seq: 100), signed(seq: 36)]
     assert judged(context, strategy, below) == %{accepted: 1, replayed: 1}
     stop()

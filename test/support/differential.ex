@@ -81,7 +81,7 @@ defmodule NativeGossip.Test.Differential do
 
   defp any_places, do: Enum.random([0, 0, 0, 1, 1, 1, 2, 3])
 
-  @doc "The bytes, with so many places damaged."
+  @doc "The bytes, with this number of them changed at random."
   def damaged(bytes, 0), do: bytes
   def damaged("", _places), do: ""
 

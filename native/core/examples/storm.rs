@@ -26,14 +26,6 @@ use disturbance::{Disturbance, Outcome, disturb};
 use paced::Paced;
 use whole::Whole;
 
-const DISTURBANCES: [Disturbance; 5] = [
-    Disturbance::Spike(300),
-    Disturbance::Spike(2000),
-    Disturbance::Newcomer,
-    Disturbance::Start,
-    Disturbance::Heal,
-];
-
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();
     let [kind, sizes, jitters, seconds, rest @ ..] = &args[..] else {
@@ -48,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("|---|---|---|---|---|---|---|---|");
     for size in sizes {
         // In larger clusters the other spike is the worse one.
-        for disturbance in DISTURBANCES.into_iter().skip(usize::from(size > 2000)) {
+        for disturbance in Disturbance::ALL.into_iter().skip(usize::from(size > 2000)) {
             let outcome = |jitter: &u64| {
                 let late = Duration::from_millis(*jitter);
                 match kind.as_str() {

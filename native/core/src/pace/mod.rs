@@ -165,7 +165,7 @@ impl Pace {
         }
     }
 
-    /// More arrives than is looked at, which is so many datagrams a second.
+    /// More arrives than is looked at: `receive_limit` datagrams a second.
     pub fn flooded(&mut self, now: Time, receive_limit: u32, rng: &mut impl Rng) {
         let is_news = self.flood(now).is_none();
         self.flood = Some(Flood { until: now + FLOODED, receive_limit });
@@ -262,7 +262,7 @@ impl Pace {
     }
 }
 
-/// The longest gap where so many peers are connected.
+/// The longest gap of a node that is connected to this many peers.
 fn longest_gap(interval: Duration, connected: usize) -> Duration {
     let nodes = u32::try_from(connected + 1).unwrap_or(u32::MAX);
     let two_shares = Duration::from_secs(2).saturating_mul(nodes) / CLUSTER_HEARTBEATS_PER_SECOND;

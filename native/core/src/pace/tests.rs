@@ -17,7 +17,7 @@ fn secs(s: u64) -> Time {
     Time::after(Duration::from_secs(s))
 }
 
-/// The pace of a node that is alive, and connected to so many.
+/// The pace of a node that is alive, and connected to this many peers.
 fn pace(connected: usize) -> Pace {
     let mut pace = Pace::new(INTERVAL);
     pace.connected(connected);

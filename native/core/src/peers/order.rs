@@ -7,14 +7,14 @@ use crate::{NodeName, Time};
 
 /// How long the other one waits. It must hear us, connect, and be seen to have: among few nodes that
 /// takes milliseconds; among many that start together on one machine, up to a second. Too short, and
-/// both dial; too long, and who cannot dial, or has not heard us, is waited for in vain.
+/// both dial; too long, and a node that cannot dial, or has not heard us, holds the connection up.
 const PATIENCE: Duration = Duration::from_millis(20);
 const PATIENCE_PER_PEER: Duration = Duration::from_millis(10);
 const LONGEST_PATIENCE: Duration = Duration::from_millis(700);
 
-/// While connections are made one after the other, all have their hands full, the other side too: it is
-/// given its moment anew after each, up to this time. Without it, of 60 nodes that start together on
-/// two cores both sides of nearly every pair dial.
+/// While this node is being connected to others, the other side is busy too, most likely. So the wait
+/// starts again after each connection, and lasts for this time at most. Without that, both sides of
+/// nearly every pair dial where 60 nodes start together on two cores.
 const LONGEST_DELAY: Duration = Duration::from_secs(3);
 
 /// How long to wait for the other side, where this many peers are known.

@@ -22,6 +22,11 @@ pub(crate) enum Disturbance {
     Heal,
 }
 
+impl Disturbance {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Spike(300), Self::Spike(2000), Self::Newcomer, Self::Start, Self::Heal];
+}
+
 /// What the heartbeats of all nodes came to.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {

@@ -19,14 +19,6 @@ use whole::Whole;
 
 const LIMIT: u32 = 20_000;
 
-const DISTURBANCES: [Disturbance; 5] = [
-    Disturbance::Spike(300),
-    Disturbance::Spike(2000),
-    Disturbance::Newcomer,
-    Disturbance::Start,
-    Disturbance::Heal,
-];
-
 fn outcome<H: Host>(hosts: Vec<H>, jitter: u64, disturbance: Disturbance, secs: u64) -> Outcome {
     let air = Air::new(hosts, Duration::from_millis(jitter), 1);
     disturb(air, disturbance, Duration::from_secs(secs))
@@ -35,7 +27,7 @@ fn outcome<H: Host>(hosts: Vec<H>, jitter: u64, disturbance: Disturbance, secs: 
 #[test]
 fn whatever_disturbs_a_cluster_it_is_quiet_within_ten_seconds() {
     for size in [2, 10, 100, 400] {
-        for (jitter, disturbance) in [1, 20, 100].into_iter().zip(DISTURBANCES.chunks(2)) {
+        for (jitter, disturbance) in [1, 20, 100].into_iter().zip(Disturbance::ALL.chunks(2)) {
             for disturbance in disturbance {
                 let outcome = outcome(Paced::all(size, LIMIT), jitter, *disturbance, 60);
                 let quiet_after = outcome.quiet_after();
@@ -50,7 +42,7 @@ fn whatever_disturbs_a_cluster_it_is_quiet_within_ten_seconds() {
 #[test]
 fn nodes_that_may_receive_little_send_no_more_for_it() {
     for (size, limit) in [(1, 1), (2, 5), (5, 10), (10, 20), (60, 200)] {
-        for disturbance in DISTURBANCES {
+        for disturbance in Disturbance::ALL {
             let outcome = outcome(Whole::all(size, limit), 1, disturbance, 90);
             let (rate, most) = (outcome.rate(30, 90), outcome.settled * 1.25 + 0.5);
             assert!(rate < most, "{rate} of {size} with {limit}: {disturbance:?}");
@@ -111,7 +103,7 @@ fn an_idle_node_sends_no_more_the_fewer_packets_it_may_receive() {
 
 #[test]
 fn whole_nodes_send_as_the_model_says() {
-    for disturbance in DISTURBANCES {
+    for disturbance in Disturbance::ALL {
         let whole = outcome(Whole::all(60, LIMIT), 20, disturbance, 60);
         let paced = outcome(Paced::all(60, LIMIT), 20, disturbance, 60);
         for (from, to) in [(0, 10), (10, 60)] {
