@@ -54,6 +54,16 @@ defmodule NativeGossip.Dev.OsProcess do
     end
   end
 
+  @doc "CPU time of all threads of the process that live, in nanoseconds."
+  @spec cpu_ns(id) :: non_neg_integer
+  def cpu_ns(id) do
+    for thread <- File.ls!("/proc/#{id}/task"),
+        {:ok, spent} <- [File.read("/proc/#{id}/task/#{thread}/schedstat")],
+        reduce: 0 do
+      sum -> sum + (spent |> String.split() |> hd() |> String.to_integer())
+    end
+  end
+
   @doc "Open file descriptors, each as what it points at."
   @spec descriptors(id) :: [String.t()]
   def descriptors(id), do: Enum.map(numbered_descriptors(id), &elem(&1, 1))

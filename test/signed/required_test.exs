@@ -4,7 +4,7 @@ defmodule NativeGossip.Signed.RequiredTest do
 
   alias NativeGossip.Dev.{Await, LogLines}
   alias NativeGossip.Events
-  alias NativeGossip.Test.{ReferencePeer, SignedHeartbeat}
+  alias NativeGossip.Test.{Amount, ReferencePeer, SignedHeartbeat}
 
   test "a signed heartbeat is taken, sealed or plain, and nothing else",
        %{port: port} = context do
@@ -133,6 +133,31 @@ defmodule NativeGossip.Signed.RequiredTest do
     end
   end
 
+  @tag timeout: :infinity
+  test "of forged ones, each under another name, none is taken", %{port: port} = context do
+    count = Amount.from_env("FORGED_PACKETS", 2_000)
+    strategy = start(port, authentication: :required)
+    # What is loaded, or logged for the first time, may need an atom.
+    warm_up = 500
+    judged(context, strategy, Enum.map(1..warm_up, &forgery/1))
+    Logger.flush()
+    atoms = :erlang.system_info(:atom_count)
+    before = NativeGossip.counters(strategy)
+
+    for batch <- Enum.chunk_every((warm_up + 1)..(warm_up + count), 1_000) do
+      judged(context, strategy, Enum.map(batch, &forgery/1))
+    end
+
+    counters = NativeGossip.counters(strategy)
+    assert :erlang.system_info(:atom_count) == atoms
+    assert counters.accepted == 0 and counters.copied == 0
+    refused = for cause <- Events.refusals(), do: counters[cause] - before[cause]
+    assert Enum.sum(refused) == count
+    refuse = for cause <- Events.refusals(), counters[cause] > 0, do: cause
+    assert Enum.sort(refuse) == [:malformed, :signature, :undecryptable, :unsealed, :unsigned]
+    assert_alone_taken(context, strategy, signed())
+  end
+
   test "a recorded one is refused by who knows it and by who has started again",
        %{port: port} = context do
     strategy = start(port, authentication: :required)
@@ -187,7 +212,8 @@ defmodule NativeGossip.Signed.RequiredTest do
     :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
     on_exit(&LogLines.detach/0)
     {strategy, us} = start_and_read(port, authentication: :required)
-    decades = 978_307_200_000
+    # 11323 days and an hour, of which the time that passes here takes nothing away.
+    decades = 978_310_800_000
     back = &signed([stamp: now() - decades, seq: &1] ++ &2)
 
     packets = [signed(seq: 1), back.(2, []), back.(3, echoes: [us]), back.(4, []), signed(seq: 5)]
@@ -200,5 +226,26 @@ defmodule NativeGossip.Signed.RequiredTest do
     ahead = "the clock of :\"friend@10.0.0.7\" was set 11323 days ahead; it is right now"
     assert_receive {:line, :info, ^ahead}, 5_000
     refute_received {:line, _, "the clock of " <> _}
+  end
+
+  # By one who has no secret, one who has another, one who knows the AES key alone, and one who changes what he
+  # has recorded; sealed or plain.
+  defp forgery(number) do
+    name = "forged#{number}@10.0.0.7"
+    seal? = rem(number, 2) == 0
+
+    case rem(div(number, 2), 4) do
+      0 -> ReferencePeer.seal("heartbeat::" <> SignedHeartbeat.etf(name), if(seal?, do: secret()))
+      1 -> signed([name: name], secret: "a secret of strangers", seal: seal?)
+      2 -> forged([name: name], seal?)
+      3 -> flip(signed([name: name], seal: seal?), :rand.uniform(128) - 1)
+    end
+  end
+
+  # A bit of the last sixteen bytes: of the MAC, or of the block that ends it.
+  defp flip(packet, bit) do
+    size = bit_size(packet) - 1 - bit
+    <<before::bitstring-size(size), flipped::1, rest::bitstring>> = packet
+    <<before::bitstring, 1 - flipped::1, rest::bitstring>>
   end
 end

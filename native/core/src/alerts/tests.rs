@@ -170,3 +170,13 @@ fn of_many_clocks_that_are_off_ten_are_told_in_a_minute() {
     }
     assert_eq!(alerts.take().len(), 10);
 }
+
+#[test]
+fn a_connected_peer_may_be_told_later_and_whatever_else_may_not() {
+    let node = NodeName::parse("a@host").expect("a node name");
+    let mut alerts = Alerts::default();
+    alerts.connected(&node);
+    assert!(!alerts.are_pressing());
+    alerts.unreachable(secs(0), &node);
+    assert!(alerts.are_pressing());
+}
