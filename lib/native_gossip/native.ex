@@ -83,6 +83,20 @@ defmodule NativeGossip.Native do
   @spec loops() :: non_neg_integer
   def loops, do: :erlang.nif_error(:not_loaded)
 
+  @doc """
+  The names that events of the Rust half, and what they tell, can have. Only a test asks: each needs a
+  sentence in `NativeGossip.Events`.
+  """
+  @spec names() :: %{
+          events: [atom],
+          faults: [atom],
+          refusals: [atom],
+          socket_steps: [atom],
+          scan_steps: [atom],
+          missing_reasons: [atom]
+        }
+  def names, do: :erlang.nif_error(:not_loaded)
+
   @doc false
   def load do
     :native_gossip

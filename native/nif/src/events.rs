@@ -2,14 +2,45 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use native_gossip_core::{Event, Fault, Interface, InterfaceName, event::SystemError};
-use rustler::{Atom, Encoder, Env, NifResult, Term};
+use native_gossip_core::{
+    Event, Fault, Interface, InterfaceName, Refusal,
+    event::{MissingReason, ScanStep, SocketStep, SystemError},
+};
+use rustler::{Atom, Encoder, Env, NifMap, NifResult, Term};
 
 mod keys {
     rustler::atoms! {
         fault, node, interface, cause, packets, source, group, name, index, address, step, code, text,
         wanted, reason, target, failing, missing, of,
         some, off_ms, by_ms
+    }
+}
+
+/// The names of all that an event can tell, for a test of their sentences.
+#[derive(NifMap)]
+#[rustler(encode)]
+pub(crate) struct Names {
+    events: Vec<Atom>,
+    faults: Vec<Atom>,
+    refusals: Vec<Atom>,
+    socket_steps: Vec<Atom>,
+    scan_steps: Vec<Atom>,
+    missing_reasons: Vec<Atom>,
+}
+
+impl Names {
+    pub(crate) fn all(env: Env<'_>) -> NifResult<Self> {
+        let atoms = |names: &mut dyn Iterator<Item = &'static str>| {
+            names.map(|name| Atom::from_str(env, name)).collect::<NifResult<Vec<_>>>()
+        };
+        Ok(Self {
+            events: atoms(&mut Event::NAMES.iter().copied())?,
+            faults: atoms(&mut Fault::NAMES.iter().copied())?,
+            refusals: atoms(&mut Refusal::ALL.iter().map(|cause| cause.name()))?,
+            socket_steps: atoms(&mut SocketStep::ALL.iter().map(|step| step.name()))?,
+            scan_steps: atoms(&mut ScanStep::ALL.iter().map(|step| step.name()))?,
+            missing_reasons: atoms(&mut MissingReason::ALL.iter().map(|reason| reason.name()))?,
+        })
     }
 }
 

@@ -85,6 +85,11 @@ fn loops() -> usize {
     gossip_loop::loops()
 }
 
+#[rustler::nif]
+fn names(env: Env<'_>) -> NifResult<events::Names> {
+    events::Names::all(env)
+}
+
 fn raise(error: std::io::Error) -> Error {
     Error::RaiseTerm(Box::new(error.to_string()))
 }
