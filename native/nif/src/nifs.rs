@@ -2,26 +2,23 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use native_gossip_core::Config;
 use native_gossip_net::Served;
 use rustler::{Atom, Env, Error, NifResult, ResourceArc, Term};
 
 use crate::{
     events,
     gossip_loop::{self, GossipLoop},
-    terms::{self, Address, Options, ReadinessMap, ReportAtom, ServedAtom, TrustOptions},
+    terms::{self, Address, Options, ReadinessMap, ReportAtom, ServedAtom},
 };
 
 #[rustler::nif]
 fn open(
     env: Env<'_>,
-    options: Term<'_>,
+    options: Options<'_>,
     refresh_ms: Option<u64>,
 ) -> NifResult<ResourceArc<GossipLoop>> {
     let refresh_interval = refresh_ms.map(Duration::from_millis);
-    let (trust, options): (TrustOptions, Options<'_>) = (options.decode()?, options.decode()?);
-    let config = trust.add_to(Config { refresh_interval, ..options.config() });
-    GossipLoop::open(env, config, options.network()).map_err(raise)
+    GossipLoop::open(env, options.config(refresh_interval), options.network()).map_err(raise)
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
