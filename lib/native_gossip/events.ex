@@ -29,7 +29,9 @@ defmodule NativeGossip.Events do
     group_left: [
       level: :info,
       telemetry: [:group, :left],
-      doc: "the group is not heard on an interface any more, which has gone or changed"
+      doc:
+        "the group is not heard on an interface any more, which has gone or changed, or where it cannot be " <>
+          "rejoined"
     ],
     peers_silent: [
       level: :info,

@@ -37,7 +37,8 @@ named_with_fields! {
         } = "packets_refused",
         /// The group is heard on this interface from now on.
         GroupJoined(IpAddr, Interface) = "group_joined",
-        /// The group is heard no more on this interface, which has gone, changed, or is not meant.
+        /// The group is heard no more on this interface, which has gone, changed, or is not meant, or
+        /// where it cannot be rejoined.
         GroupLeft(IpAddr, Interface) = "group_left",
         /// Peers that are connected were not heard on this interface for long: the group was rejoined.
         PeersSilent(IpAddr, Interface) = "peers_silent",

@@ -1,5 +1,7 @@
 //! Leaving and joining, as the interfaces demand and the system allows.
 
+use std::net::IpAddr;
+
 use super::{Group, Membership, liveness::Liveness};
 use crate::{
     Interface, Network,
@@ -84,10 +86,10 @@ impl Group {
         let group = self.target.ip();
         context.network.leave(group, &other.interface);
         let joined = context.network.join(group, interface);
-        if joined.is_err() && context.network.join(group, &other.interface).is_ok() {
-            self.memberships.push(other);
-        } else {
+        if joined.is_ok() {
             context.alerts.changed(context.now, Event::GroupLeft, group, &other.interface);
+        } else if join_again(context, group, &other.interface) {
+            self.memberships.push(other);
         }
         joined
     }
@@ -118,4 +120,28 @@ impl Group {
         };
         context.alerts.raise(context.now, fault);
     }
+}
+
+/// Makes a membership again, and says whether it is there. Where not, that is told, and a scan has to
+/// join.
+pub(super) fn rejoin<N: Network>(
+    context: &mut Context<'_, N>,
+    group: IpAddr,
+    interface: &Interface,
+) -> bool {
+    // A membership that is lost cannot be left, and one that is there must be.
+    context.network.leave(group, interface);
+    join_again(context, group, interface)
+}
+
+fn join_again<N: Network>(
+    context: &mut Context<'_, N>,
+    group: IpAddr,
+    interface: &Interface,
+) -> bool {
+    let is_member = context.network.join(group, interface).is_ok();
+    if !is_member {
+        context.alerts.changed(context.now, Event::GroupLeft, group, interface);
+    }
+    is_member
 }

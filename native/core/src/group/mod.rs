@@ -181,7 +181,7 @@ impl Group {
             let Some(action) = membership.liveness.check(now, silence, &is_connected) else {
                 return true;
             };
-            // What cannot be rejoined is joined, or its fault is raised, by a scan.
+            // What cannot be rejoined is joined, or the fault of its join is raised, by a scan at once.
             self.scan_at = now;
             let interface = &membership.interface;
             match action {
@@ -200,9 +200,7 @@ impl Group {
                 }
                 Action::Rejoin(RejoinReason::StillSilent) => {}
             }
-            // A membership that is lost cannot be left, and one that is there must be.
-            context.network.leave(group, interface);
-            context.network.join(group, interface).is_ok()
+            joining::rejoin(context, group, interface)
         });
     }
 
