@@ -204,8 +204,8 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// What is worth telling of the last heartbeat.
-    pub fn take_finding(&mut self) -> Option<Event> {
-        self.trust.take_finding()
+    pub fn take_pending_events(&mut self) -> Vec<Event> {
+        self.trust.take_pending_events()
     }
 
     /// Who signs, and with which secret.

@@ -105,9 +105,9 @@ impl Alerts {
     }
 
     /// A heartbeat told something of a clock or a name.
-    pub(crate) fn found(&mut self, now: Time, finding: Event) {
+    pub(crate) fn found(&mut self, now: Time, event: Event) {
         if self.findings.take(now) {
-            self.events.push(finding);
+            self.events.push(event);
         }
     }
 

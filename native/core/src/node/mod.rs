@@ -154,8 +154,8 @@ impl<R: CryptoRng> Node<R> {
             return None;
         }
         let received = self.engine.receive(now, meta.source.ip(), datagram);
-        if let Some(finding) = self.engine.take_finding() {
-            self.effects.alerts.found(now.time, finding);
+        for event in self.engine.take_pending_events() {
+            self.effects.alerts.found(now.time, event);
         }
         if let Received::Copy(heartbeat) = &received
             && meta.destination.is_some_and(|to| to != self.target)
@@ -287,8 +287,8 @@ impl<R: CryptoRng> Node<R> {
     fn send(&mut self, now: Now, network: &mut impl Network) {
         let mut context = self.effects.context(now.time, network);
         if let Some(packet) = self.engine.heartbeat(now) {
-            if let Some(finding) = self.engine.take_finding() {
-                context.alerts.found(now.time, finding);
+            for event in self.engine.take_pending_events() {
+                context.alerts.found(now.time, event);
             }
             if let Some(group) = &mut self.group {
                 group.send(&mut context, &packet);

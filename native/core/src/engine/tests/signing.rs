@@ -103,7 +103,7 @@ fn our_own_heartbeat_is_the_echo_and_what_is_not_signed_under_our_name_is_not_ou
     other.set_identity(at(2).time, Some(name("me@host")));
     let (_, packet) = beats(&mut other, RIGHT, 2).swap_remove(0);
     assert_eq!(me.receive(at(2), SOURCE, &packet), Received::Refused(Refusal::Twin));
-    assert_eq!(me.take_finding(), Some(Event::NameShared(name("me@host"))));
+    assert_eq!(me.take_pending_events(), [Event::NameShared(name("me@host"))]);
 }
 
 /// When each of two nodes believes the other, of which one has this clock. Each hears what the other
