@@ -29,16 +29,16 @@ defmodule NativeGossip.EventsTest do
        "packets refused as unsealed: 3, the last one from 10.0.0.9:45892 on eth0; its sender has no " <>
          "secret, while this node has one. Give it the same (option secret)"},
     group_joined:
-      {%{group: @group, interface: @eth0, heartbeats: :sealed},
+      {%{group: @group, interface: @eth0, heartbeat_form: :sealed},
        "joined 233.252.1.32 on eth0 (10.0.0.5), heartbeats sealed and signed"},
     group_joined:
-      {%{group: @group_v6, interface: @eth0_v6, heartbeats: :plain},
+      {%{group: @group_v6, interface: @eth0_v6, heartbeat_form: :plain},
        "joined ff02::1:32 on eth0 (fe80::5), heartbeats plain"},
     broadcast_chosen:
-      {%{target: {{10, 0, 0, 255}, 45_892}, heartbeats: :sealed},
+      {%{target: {{10, 0, 0, 255}, 45_892}, heartbeat_form: :sealed},
        "sending to 10.0.0.255:45892 by broadcast, heartbeats sealed and signed"},
     broadcast_chosen:
-      {%{target: {{10, 0, 0, 255}, 45_892}, heartbeats: :signed},
+      {%{target: {{10, 0, 0, 255}, 45_892}, heartbeat_form: :signed},
        "sending to 10.0.0.255:45892 by broadcast, heartbeats signed"},
     group_left: {%{group: @group, interface: @eth0}, "left 233.252.1.32 on eth0 (10.0.0.5)"},
     peers_silent:
@@ -197,10 +197,14 @@ defmodule NativeGossip.EventsTest do
   end
 
   test "a clock that was set to the right time is no warning, and one that was set to a wrong one is" do
+    clocks = File.read!("native/core/src/trust/clocks.rs")
+    [_, fresh] = Regex.run(~r/FRESH: Duration = Duration::from_secs\((\d+)\);/, clocks)
+    fresh = 1000 * String.to_integer(fresh)
+
     for {off_ms, level} <- [
-          {60_000, :info},
-          {-60_000, :info},
-          {60_001, :warning},
+          {fresh, :info},
+          {-fresh, :info},
+          {fresh + 1, :warning},
           {-90_000, :warning}
         ] do
       fields = %{node: "a@h", by_ms: 90_000, off_ms: off_ms}

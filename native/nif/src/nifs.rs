@@ -55,8 +55,8 @@ fn report(
 }
 
 #[rustler::nif]
-fn seeds(gossip_loop: ResourceArc<GossipLoop>, targets: Vec<(Address, u16)>) -> Atom {
-    gossip_loop.handle().seeds(targets.into_iter().map(terms::socket_addr).collect());
+fn set_seeds(gossip_loop: ResourceArc<GossipLoop>, targets: Vec<(Address, u16)>) -> Atom {
+    gossip_loop.handle().set_seeds(targets.into_iter().map(terms::socket_addr).collect());
     rustler::types::atom::ok()
 }
 

@@ -111,7 +111,7 @@ impl Group {
             self.by_route.joined(&of_route);
         }
         for membership in &mut self.memberships {
-            if membership.outage.is_to_retry(now) {
+            if membership.outage.note_scan(now) {
                 context.request_burst();
             }
         }
@@ -142,7 +142,7 @@ impl Group {
     /// Our own heartbeat came back.
     pub(crate) fn echoed(&mut self, meta: &RecvMeta, alerts: &mut Alerts) {
         for membership in self.received_by(meta) {
-            membership.liveness.echo();
+            membership.liveness.echoed();
             alerts.clear(&Component::Echo(membership.interface.name.clone()));
         }
     }
@@ -156,7 +156,7 @@ impl Group {
         meta: &RecvMeta,
     ) {
         if !self.is_ours(meta) {
-            self.received_by(meta).for_each(|m| m.liveness.peer(now, node, is_connected));
+            self.received_by(meta).for_each(|m| m.liveness.heard(now, node, is_connected));
         }
     }
 
@@ -195,10 +195,10 @@ impl Group {
                     context.alerts.raise(now, Fault::NoEcho { group, interface });
                 }
                 // A burst would make nobody else speak: the others do so when they are due.
-                Action::Rejoin(RejoinReason::PeersSilent) => {
+                Action::Rejoin(RejoinReason::PeersSilent { is_first: true }) => {
                     context.alerts.changed(now, Event::PeersSilent, group, interface);
                 }
-                Action::Rejoin(RejoinReason::StillSilent) => {}
+                Action::Rejoin(RejoinReason::PeersSilent { is_first: false }) => {}
             }
             joining::rejoin(context, group, interface)
         });

@@ -277,9 +277,9 @@ fn what_was_sent_to_another_group_is_not_for_this_node_and_spends_of_the_receive
     let datagram = packet::encode(&name("peer@host"), &Keyring::default(), [0; 16]);
     let mut receive = |s, to: Option<&str>| {
         let destination = to.map(|to| to.parse().expect("an address"));
-        assert!(host.node.may_receive(secs(s)));
+        assert!(host.node.begin_receive(secs(s)));
         let received = host.node.receive(secs(s), &RecvMeta { destination, ..from(9) }, &datagram);
-        assert!(!host.node.may_receive(secs(s)));
+        assert!(!host.node.begin_receive(secs(s)));
         received
     };
     for (s, to) in [(2, "ff02::1:33"), (3, "233.252.1.33"), (4, "224.0.0.1")] {

@@ -177,7 +177,7 @@ impl Trust {
                         off_ms,
                     });
                 }
-                if is_shared && known.may_tell_sharing(now.time) {
+                if is_shared && known.note_sharing(now.time) {
                     self.pending_events.push(Event::NameShared(node.clone()));
                 }
                 Acceptance::Next
@@ -192,7 +192,7 @@ impl Trust {
             }
             Some((Standing::Replay, _)) => return Err(Refusal::Replayed),
             Some((Standing::Twin, known)) => {
-                if known.may_tell_sharing(now.time) {
+                if known.note_sharing(now.time) {
                     self.pending_events.push(Event::NameShared(node.clone()));
                 }
                 return Err(Refusal::Twin);
@@ -209,7 +209,7 @@ impl Trust {
                 let forgotten = known.begin(Incarnation::new(now, claim, is_proven));
                 self.spent = forgotten.filter(|echoed| *echoed == us).or(self.spent);
                 is_believed = known.believe(now.time, claim, echoed);
-                if known.is_news(off_ms, is_fresh) {
+                if known.note_clock(off_ms, is_fresh) {
                     let node = node.clone();
                     self.pending_events.push(match is_echo {
                         true => Event::ClockOff { node, off_ms },
@@ -266,7 +266,7 @@ impl Trust {
         claim: &Claim,
     ) -> Result<(), Refusal> {
         let judged = self.ourselves.judge(claim, is_fresh(now, claim));
-        if judged == Err(Refusal::Twin) && known::is_to_be_told(&mut self.sharing_told, now.time) {
+        if judged == Err(Refusal::Twin) && known::claim_telling(&mut self.sharing_told, now.time) {
             self.pending_events.push(Event::NameShared(node.clone()));
         }
         judged

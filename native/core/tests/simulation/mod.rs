@@ -253,7 +253,7 @@ impl Simulation {
         }
         let now = self.moment();
         while self.nodes[n].is_open() {
-            if !self.nodes[n].may_receive(now) {
+            if !self.nodes[n].begin_receive(now) {
                 self.log.push((n, Happening::Overrun));
                 break;
             }

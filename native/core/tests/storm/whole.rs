@@ -85,8 +85,8 @@ impl Host for Whole {
         std::mem::take(&mut self.wire.has_sent)
     }
 
-    fn may_receive(&mut self, now: Time) -> bool {
-        self.node.may_receive(moment(now))
+    fn begin_receive(&mut self, now: Time) -> bool {
+        self.node.begin_receive(moment(now))
     }
 
     fn receive(&mut self, now: Time, from: Sender) {
@@ -105,7 +105,7 @@ impl Host for Whole {
         true
     }
 
-    fn drained(&mut self, now: Time) {
+    fn note_empty_queue(&mut self, now: Time) {
         self.node.check_liveness(moment(now), &mut self.wire);
     }
 
