@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Interface, InterfaceName, NodeName, Refusal,
+    InterfaceAddress, InterfaceSelector, NodeName, Refusal,
     named::{named, named_with_fields},
 };
 
@@ -36,12 +36,12 @@ named_with_fields! {
             interface: Option<String>,
         } = "packets_refused",
         /// The group is heard on this interface from now on.
-        GroupJoined(IpAddr, Interface) = "group_joined",
+        GroupJoined(IpAddr, InterfaceAddress) = "group_joined",
         /// The group is heard no more on this interface, which has gone, changed, or is not meant, or
         /// where it cannot be rejoined.
-        GroupLeft(IpAddr, Interface) = "group_left",
+        GroupLeft(IpAddr, InterfaceAddress) = "group_left",
         /// Peers that are connected were not heard on this interface for long: the group was rejoined.
-        PeersSilent(IpAddr, Interface) = "peers_silent",
+        PeersSilent(IpAddr, InterfaceAddress) = "peers_silent",
         /// A peer is connected that was not.
         PeerConnected(NodeName) = "peer_connected",
         /// A first attempt to connect to a peer has failed. Others follow, and are no events.
@@ -107,7 +107,7 @@ named_with_fields! {
             /// The group that would be joined there.
             group: IpAddr,
             /// The interface, as it is named.
-            wanted: InterfaceName,
+            wanted: InterfaceSelector,
             /// Why it cannot be used.
             reason: MissingReason,
         } = "interface_missing",
@@ -127,7 +127,7 @@ named_with_fields! {
             /// The group.
             group: IpAddr,
             /// Where.
-            interface: Interface,
+            interface: InterfaceAddress,
             /// What the system answered.
             error: SystemError,
         } = "join",
@@ -140,7 +140,7 @@ named_with_fields! {
             /// How many are meant.
             of: usize,
             /// The first of those that are missing, three at most.
-            some: Vec<Interface>,
+            some: Vec<InterfaceAddress>,
             /// What the system answered.
             error: SystemError,
         } = "join_limit",
@@ -149,14 +149,14 @@ named_with_fields! {
             /// The group.
             group: IpAddr,
             /// Where.
-            interface: Interface,
+            interface: InterfaceAddress,
         } = "no_echo",
         /// Heartbeats cannot be sent to the group.
         SendBy {
             /// The group and its port.
             target: SocketAddr,
             /// By which interface.
-            interface: Interface,
+            interface: InterfaceAddress,
             /// What the system answered.
             error: SystemError,
         } = "send_by",
@@ -186,7 +186,7 @@ named_with_fields! {
 pub(crate) enum Component {
     Socket,
     Scan,
-    Wanted(InterfaceName),
+    SelectedInterface(InterfaceSelector),
     AnyInterface,
     AnyOutwardInterface,
     /// Joining on the interface of this name.
@@ -206,7 +206,7 @@ impl Fault {
         match self {
             Self::Socket { .. } => Component::Socket,
             Self::Scan { .. } => Component::Scan,
-            Self::InterfaceMissing { wanted, .. } => Component::Wanted(wanted.clone()),
+            Self::InterfaceMissing { wanted, .. } => Component::SelectedInterface(wanted.clone()),
             Self::NoInterface { .. } => Component::AnyInterface,
             Self::LoopbackOnly { .. } => Component::AnyOutwardInterface,
             Self::Join { interface, .. } => Component::Join(interface.name.clone()),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use native_gossip_core::{
-    Event, Fault, Interface, InterfaceName, Refusal,
+    Event, Fault, InterfaceAddress, InterfaceSelector, Refusal,
     event::{MissingReason, ScanStep, SocketStep, SystemError},
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifResult, Term};
@@ -79,7 +79,7 @@ impl<'a> Fields<'a> {
         self.with(key, term)
     }
 
-    fn interface(self, interface: &Interface) -> NifResult<Self> {
+    fn interface(self, interface: &InterfaceAddress) -> NifResult<Self> {
         let term = interface_term(self.env, interface)?;
         Ok(self.with(keys::interface(), term))
     }
@@ -166,17 +166,17 @@ fn with_fault<'a>(fields: Fields<'a>, fault: &Fault) -> NifResult<Fields<'a>> {
 }
 
 /// `{:address, address}` or `{:name, name}`.
-fn wanted_term<'a>(env: Env<'a>, wanted: &InterfaceName) -> Term<'a> {
+fn wanted_term<'a>(env: Env<'a>, wanted: &InterfaceSelector) -> Term<'a> {
     match wanted {
-        InterfaceName::Address(address) => {
+        InterfaceSelector::Address(address) => {
             (keys::address(), address_term(env, *address)).encode(env)
         }
-        InterfaceName::Name(name) => (keys::name(), name).encode(env),
+        InterfaceSelector::Name(name) => (keys::name(), name).encode(env),
     }
 }
 
 /// A map of the name, the index and the address.
-fn interface_term<'a>(env: Env<'a>, interface: &Interface) -> NifResult<Term<'a>> {
+fn interface_term<'a>(env: Env<'a>, interface: &InterfaceAddress) -> NifResult<Term<'a>> {
     let fields = Fields::new(env)
         .with(keys::name(), &interface.name)
         .with(keys::index(), interface.index)

@@ -6,8 +6,8 @@ use std::{
 };
 
 use native_gossip_core::{
-    Authentication, Config, Glob, InterfaceName, Interfaces, NetworkConfig, NodeName, Report,
-    Secret, trust::Readiness,
+    Authentication, Config, Glob, InterfaceSelection, InterfaceSelector, NetworkConfig, NodeName,
+    Report, Secret, trust::Readiness,
 };
 use rustler::{
     Atom, Binary, Decoder, Error, NifMap, NifResult, NifUnitEnum, NifUntaggedEnum, Term,
@@ -42,16 +42,18 @@ pub(crate) fn socket_addr((address, port): (Address, u16)) -> SocketAddr {
 }
 
 /// `nil`, `:all`, or a list.
-struct MulticastIf(Interfaces);
+struct MulticastIf(InterfaceSelection);
 
 impl<'a> Decoder<'a> for MulticastIf {
     fn decode(term: Term<'a>) -> NifResult<Self> {
         if let Ok(names) = term.decode::<Vec<NamedInterface>>() {
-            return Ok(Self(Interfaces::Listed(names.into_iter().map(Into::into).collect())));
+            return Ok(Self(InterfaceSelection::Listed(
+                names.into_iter().map(Into::into).collect(),
+            )));
         }
         match term.decode::<Atom>()? {
-            word if word == rustler::types::atom::nil() => Ok(Self(Interfaces::Routed)),
-            word if word == atoms::all() => Ok(Self(Interfaces::All)),
+            word if word == rustler::types::atom::nil() => Ok(Self(InterfaceSelection::Routed)),
+            word if word == atoms::all() => Ok(Self(InterfaceSelection::All)),
             _ => Err(Error::BadArg),
         }
     }
@@ -64,7 +66,7 @@ enum NamedInterface {
     Address(Address),
 }
 
-impl From<NamedInterface> for InterfaceName {
+impl From<NamedInterface> for InterfaceSelector {
     fn from(named: NamedInterface) -> Self {
         match named {
             NamedInterface::Name(name) => Self::Name(name),

@@ -7,14 +7,14 @@ fn target() -> SocketAddr {
     SocketAddr::new(GROUP, PORT)
 }
 
-fn eth0() -> Interface {
+fn eth0() -> InterfaceAddress {
     interface("eth0", 2, [10, 0, 0, 1])
 }
 
 /// Every fault.
 fn faults() -> Vec<Fault> {
     let (group, interface, error) = (GROUP, eth0(), error());
-    let wanted = InterfaceName::Name("eth0".into());
+    let wanted = InterfaceSelector::Name("eth0".into());
     let reason = MissingReason::Down;
     let step = SocketStep::Bind;
     let some = vec![eth0()];

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Group, Membership, liveness::Liveness};
 use crate::{
-    Interface, Network,
+    InterfaceAddress, Network,
     context::Context,
     event::{Component, Event, Fault, SystemError},
     outage::Outage,
@@ -17,7 +17,7 @@ impl Group {
     pub(super) fn leave_all_but<N: Network>(
         &mut self,
         context: &mut Context<'_, N>,
-        kept: &[Interface],
+        kept: &[InterfaceAddress],
     ) {
         let group = self.target.ip();
         self.memberships.retain(|Membership { interface, .. }| {
@@ -36,8 +36,8 @@ impl Group {
     pub(super) fn join_all<N: Network>(
         &mut self,
         context: &mut Context<'_, N>,
-        chosen: &[Interface],
-        of_route: Option<&Interface>,
+        chosen: &[InterfaceAddress],
+        of_route: Option<&InterfaceAddress>,
     ) {
         // The system may have said so for another reason: then each scan would rejoin another one.
         if self.in_vain != chosen {
@@ -80,7 +80,7 @@ impl Group {
     fn join_instead<N: Network>(
         &mut self,
         context: &mut Context<'_, N>,
-        interface: &Interface,
+        interface: &InterfaceAddress,
         other: Membership,
     ) -> Result<(), SystemError> {
         let group = self.target.ip();
@@ -94,7 +94,7 @@ impl Group {
         joined
     }
 
-    fn joined<N: Network>(&mut self, context: &mut Context<'_, N>, interface: &Interface) {
+    fn joined<N: Network>(&mut self, context: &mut Context<'_, N>, interface: &InterfaceAddress) {
         context.alerts.clear(&Component::Join(interface.name.clone()));
         context.alerts.changed(context.now, Event::GroupJoined, self.target.ip(), interface);
         let (liveness, outage) = (Liveness::default(), Outage::default());
@@ -106,10 +106,10 @@ impl Group {
     fn tell_limit<N: Network>(
         &self,
         context: &mut Context<'_, N>,
-        chosen: &[Interface],
+        chosen: &[InterfaceAddress],
         error: SystemError,
     ) {
-        let is_missing = |i: &&Interface| !self.is_member(i);
+        let is_missing = |i: &&InterfaceAddress| !self.is_member(i);
         let missing: Vec<_> = chosen.iter().filter(is_missing).cloned().collect();
         let fault = Fault::JoinLimit {
             group: self.target.ip(),
@@ -127,7 +127,7 @@ impl Group {
 pub(super) fn rejoin<N: Network>(
     context: &mut Context<'_, N>,
     group: IpAddr,
-    interface: &Interface,
+    interface: &InterfaceAddress,
 ) -> bool {
     // A membership that is lost cannot be left, and one that is there must be.
     context.network.leave(group, interface);
@@ -137,7 +137,7 @@ pub(super) fn rejoin<N: Network>(
 fn join_again<N: Network>(
     context: &mut Context<'_, N>,
     group: IpAddr,
-    interface: &Interface,
+    interface: &InterfaceAddress,
 ) -> bool {
     let is_member = context.network.join(group, interface).is_ok();
     if !is_member {

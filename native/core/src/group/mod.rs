@@ -14,7 +14,8 @@ use self::{
     liveness::{Action, Liveness, RejoinReason},
 };
 use crate::{
-    Interface, InterfaceAddress, Interfaces, Network, NetworkConfig, NodeName, RecvMeta, Time,
+    InterfaceAddress, InterfaceSelection, Network, NetworkConfig, NodeName, RecvMeta,
+    ScannedAddress, Time,
     alerts::Alerts,
     context::Context,
     event::{Component, Event, Fault, ScanStep},
@@ -30,7 +31,7 @@ const RESCAN_DELAY: Duration = Duration::from_millis(250);
 
 /// A membership, with what is known of the interface now.
 struct Membership {
-    interface: Interface,
+    interface: InterfaceAddress,
     liveness: Liveness,
     outage: Outage,
 }
@@ -38,15 +39,15 @@ struct Membership {
 /// The group of a topology that has one.
 pub(crate) struct Group {
     target: SocketAddr,
-    wanted: Interfaces,
+    wanted: InterfaceSelection,
     /// Whether the socket is given what is sent to its groups.
     hears: bool,
     memberships: Vec<Membership>,
     /// Where the route has led.
     by_route: ByRoute,
     /// What was meant when it did not help that another membership made room.
-    in_vain: Vec<Interface>,
-    addresses: Vec<InterfaceAddress>,
+    in_vain: Vec<InterfaceAddress>,
+    addresses: Vec<ScannedAddress>,
     scan_at: Time,
 }
 
@@ -211,11 +212,11 @@ impl Group {
         of_index.map(|interface| interface.name.clone())
     }
 
-    fn is_member(&self, interface: &Interface) -> bool {
+    fn is_member(&self, interface: &InterfaceAddress) -> bool {
         self.memberships.iter().any(|membership| membership.interface == *interface)
     }
 
-    fn interfaces(&self) -> impl Iterator<Item = &Interface> {
+    fn interfaces(&self) -> impl Iterator<Item = &InterfaceAddress> {
         self.addresses.iter().map(|address| &address.interface)
     }
 
@@ -223,7 +224,7 @@ impl Group {
     fn scan(
         &self,
         network: &mut impl Network,
-    ) -> Result<(Vec<InterfaceAddress>, Option<IpAddr>), Fault> {
+    ) -> Result<(Vec<ScannedAddress>, Option<IpAddr>), Fault> {
         let fault = |step| move |error| Fault::Scan { step, error };
         let addresses = network.interfaces().map_err(fault(ScanStep::Interfaces))?;
         // Every interface has a route for the groups of IPv6, so of these it says nothing.

@@ -7,7 +7,7 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use super::*;
 use crate::{
-    Interface, Interfaces, Refusal, WallTime,
+    InterfaceAddress, InterfaceSelection, Refusal, WallTime,
     network::fake::{FakeNetwork, GROUP, PORT, error, interface, meta},
     packet::{self, Keyring},
 };
@@ -23,7 +23,7 @@ impl Host {
         let mut network = NetworkConfig {
             port: PORT,
             if_addr: [0, 0, 0, 0].into(),
-            multicast_if: Interfaces::All,
+            multicast_if: InterfaceSelection::All,
             multicast_addr: GROUP,
             multicast_ttl: 1,
             broadcast_only: false,
@@ -102,7 +102,7 @@ fn secs(s: u64) -> Now {
     millis(1000 * s)
 }
 
-fn eth0() -> Interface {
+fn eth0() -> InterfaceAddress {
     interface("eth0", 2, [10, 0, 0, 1])
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::incarnation::{DRIFT, Incarnation, Standing};
+use super::incarnation::{DRIFT, Incarnation, SeqVerdict};
 use crate::{Now, Time, packet::Claim};
 
 /// Incarnations of one name. It has one at a time; where two BEAMs have one name, or start again and
@@ -35,7 +35,7 @@ pub(super) struct Known {
     /// When it was heard last by what is not a recorded one.
     pub(super) heard_at: Option<Time>,
     /// The place of the secret that it signed with then.
-    pub(super) key: usize,
+    pub(super) secret_index: usize,
     pub(super) loss: Loss,
     /// How far its clock differs from ours, in milliseconds, where that was told.
     pub(super) clock_told: Option<i64>,
@@ -44,7 +44,7 @@ pub(super) struct Known {
 
 impl Known {
     /// Where a heartbeat stands, if its incarnation is known.
-    pub(super) fn place(&self, now: Now, claim: &Claim) -> Option<Standing> {
+    pub(super) fn place(&self, now: Now, claim: &Claim) -> Option<SeqVerdict> {
         let id = claim.signed.incarnation;
         let its = self.incarnations.iter().find(|incarnation| incarnation.id == id);
         its.map(|incarnation| incarnation.place(now, claim))
@@ -116,7 +116,7 @@ impl Known {
         let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) else { return false };
         its.echoed = echoed.or(its.echoed);
         if its.is_proven {
-            (self.heard_at, self.key) = (Some(now), claim.key);
+            (self.heard_at, self.secret_index) = (Some(now), claim.secret_index);
         }
         its.is_proven
     }

@@ -28,7 +28,7 @@ use rand_core::Rng;
 use self::{
     clocks::{FRESH, is_fresh, off},
     echoes::Echoes,
-    incarnation::{Incarnation, Standing},
+    incarnation::{Incarnation, SeqVerdict},
     known::Known,
     ourselves::Ourselves,
     pending::PendingEvents,
@@ -159,7 +159,7 @@ impl Trust {
         let placed = known.and_then(|known| Some((known.place(now, claim)?, known)));
         let is_believed;
         let acceptance = match placed {
-            Some((Standing::Ahead { gap, moved }, known)) => {
+            Some((SeqVerdict::Ahead { gap, moved }, known)) => {
                 if moved.is_some() && !is_proven {
                     self.is_urgent |= self.echoes.want(signed.incarnation);
                 }
@@ -182,16 +182,16 @@ impl Trust {
                 }
                 Acceptance::Next
             }
-            Some((Standing::Late, known)) => {
+            Some((SeqVerdict::Late, known)) => {
                 known.late(claim, echoed);
                 return Ok(Acceptance::Late);
             }
-            Some((Standing::Copy, known)) => {
+            Some((SeqVerdict::Copy, known)) => {
                 known.loss.copies += 1;
                 return Ok(Acceptance::Copy);
             }
-            Some((Standing::Replay, _)) => return Err(Refusal::Replayed),
-            Some((Standing::Twin, known)) => {
+            Some((SeqVerdict::Replay, _)) => return Err(Refusal::Replayed),
+            Some((SeqVerdict::Twin, known)) => {
                 if known.note_sharing(now.time) {
                     self.pending_events.push(Event::NameShared(node.clone()));
                 }
@@ -295,7 +295,11 @@ impl Trust {
         for (node, known) in &self.names {
             let is_meant =
                 known.is_heard_within(now, readiness::DAY) && !self.unsigned.contains(node);
-            signed.get_mut(known.key).filter(|_| is_meant).into_iter().for_each(|n| *n += 1);
+            signed
+                .get_mut(known.secret_index)
+                .filter(|_| is_meant)
+                .into_iter()
+                .for_each(|n| *n += 1);
         }
         Readiness { unsigned: self.unsigned.count(now), signed }
     }

@@ -38,7 +38,7 @@ fn claim(incarnation: u64, seq: u32, stamp: i64) -> Claim {
     let stamp = WallTime::from_millis(START.wrapping_add_signed(stamp));
     let mac = u128::from(incarnation) << 64 | u128::from(stamp.millis()) << 16 | u128::from(seq);
     let signed = Signed { incarnation, seq, echoes: Vec::new() };
-    Claim { key: 0, stamp, is_leaving: false, signed, mac: mac.to_be_bytes() }
+    Claim { secret_index: 0, stamp, is_leaving: false, signed, mac: mac.to_be_bytes() }
 }
 
 struct Table {

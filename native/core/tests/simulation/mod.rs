@@ -17,8 +17,8 @@ use std::{
 };
 
 use native_gossip_core::{
-    Config, Interfaces, NetworkConfig, Node, NodeName, Now, Received, RecvMeta, Report, Time,
-    WallTime,
+    Config, InterfaceSelection, NetworkConfig, Node, NodeName, Now, Received, RecvMeta, Report,
+    Time, WallTime,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -94,7 +94,7 @@ impl Plan {
         let network = NetworkConfig {
             port: PORT,
             if_addr: Ipv4Addr::UNSPECIFIED.into(),
-            multicast_if: Interfaces::Routed,
+            multicast_if: InterfaceSelection::Routed,
             multicast_addr: GROUP,
             multicast_ttl: 1,
             broadcast_only: false,

@@ -61,7 +61,7 @@ fn with_a_secret_every_heartbeat_is_signed_sealed_or_plain() {
             assert_eq!(packet.starts_with(b"heartbeat::"), !seal);
             let received = hearer.receive(at(millis), SOURCE, &packet);
             let Received::Peer(heartbeat) = received else { panic!("{received:?}") };
-            assert_eq!(heartbeat.claim.map(|claim| claim.key), Some(0));
+            assert_eq!(heartbeat.claim.map(|claim| claim.secret_index), Some(0));
             assert!(matches!(hearer.receive(at(millis), SOURCE, &packet), Received::Copy(_)));
         }
         let counters = hearer.counters();

@@ -24,7 +24,7 @@ fn echo(host: &mut Host, meta: &RecvMeta) {
     host.group.echoed(meta, &mut host.effects.alerts);
 }
 
-fn no_echo(interface: Interface) -> Fault {
+fn no_echo(interface: InterfaceAddress) -> Fault {
     Fault::NoEcho { group: GROUP, interface }
 }
 

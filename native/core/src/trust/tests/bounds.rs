@@ -106,7 +106,7 @@ fn whoever_echoed_what_we_are_is_not_forgotten_while_we_are_it() {
 #[test]
 fn names_that_do_not_sign_take_no_place_of_those_that_do_and_are_bounded() {
     let mut table = Table::of(Authentication::Compatible, 3);
-    table.hear(at(0), &Claim { key: 1, ..claim(7, 1, 0) }).expect("fresh");
+    table.hear(at(0), &Claim { secret_index: 1, ..claim(7, 1, 0) }).expect("fresh");
     for n in 0..1000 {
         table.trust.note_unsigned(at(n).time, &name(&format!("n{n}@host")));
     }
@@ -126,7 +126,7 @@ fn a_name_counts_for_a_day_as_what_it_was_last() {
     table.trust.note_unsigned(at(200_000).time, &peer());
     assert_eq!(readiness(&table, 200_000), expected(1, [0, 0]));
     assert_eq!(readiness(&table, 200_001 + day), expected(0, [0, 0]));
-    table.hear(at(300_000), &Claim { key: 1, ..claim(7, 2, 300_000) }).expect("the next");
+    table.hear(at(300_000), &Claim { secret_index: 1, ..claim(7, 2, 300_000) }).expect("the next");
     assert_eq!(readiness(&table, 300_000), expected(0, [0, 1]));
 }
 
