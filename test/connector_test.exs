@@ -190,11 +190,16 @@ defmodule NativeGossip.ConnectorTest do
     assert Connector.ended(connector, {Connector, :overdue, make_ref()}) == :not_ours
   end
 
-  test "an attempt beyond 256 is not started", %{connector: connector} do
-    connector = for n <- 1..256, reduce: connector, do: (all -> start(all, :"n#{n}@host"))
-    assert Connector.start(connector, :n257@host) == {:error, :full}
-    assert Connector.start(connector, :n256@host) == {:ok, connector}
-    assert length(tasks()) == 256
+  test "an attempt is not started beyond those that the Rust half has at once", %{
+    connector: connector
+  } do
+    budget = File.read!("native/core/src/budget.rs")
+    [_, most] = Regex.run(~r/ATTEMPTS_AT_ONCE: usize = (\d+);/, budget)
+    most = String.to_integer(most)
+    connector = for n <- 1..most, reduce: connector, do: (all -> start(all, :"n#{n}@host"))
+    assert Connector.start(connector, :one_more@host) == {:error, :full}
+    assert Connector.start(connector, :n1@host) == {:ok, connector}
+    assert length(tasks()) == most
   end
 
   test "a message of nobody's task is not ours", %{connector: connector} do

@@ -3,7 +3,7 @@ defmodule NativeGossip.EventsTest do
 
   import ExUnit.CaptureLog
 
-  alias NativeGossip.Events
+  alias NativeGossip.{Events, Native}
   alias NativeGossip.Events.Fault
 
   @linux {:unix, :linux}
@@ -29,16 +29,16 @@ defmodule NativeGossip.EventsTest do
        "packets refused as unsealed: 3, the last one from 10.0.0.9:45892 on eth0; its sender has no " <>
          "secret, while this node has one. Give it the same (option secret)"},
     group_joined:
-      {%{group: @group, interface: @eth0, heartbeats: :sealed},
+      {%{group: @group, interface: @eth0, heartbeat_form: :sealed},
        "joined 233.252.1.32 on eth0 (10.0.0.5), heartbeats sealed and signed"},
     group_joined:
-      {%{group: @group_v6, interface: @eth0_v6, heartbeats: :plain},
+      {%{group: @group_v6, interface: @eth0_v6, heartbeat_form: :plain},
        "joined ff02::1:32 on eth0 (fe80::5), heartbeats plain"},
     broadcast_chosen:
-      {%{target: {{10, 0, 0, 255}, 45_892}, heartbeats: :sealed},
+      {%{target: {{10, 0, 0, 255}, 45_892}, heartbeat_form: :sealed},
        "sending to 10.0.0.255:45892 by broadcast, heartbeats sealed and signed"},
     broadcast_chosen:
-      {%{target: {{10, 0, 0, 255}, 45_892}, heartbeats: :signed},
+      {%{target: {{10, 0, 0, 255}, 45_892}, heartbeat_form: :signed},
        "sending to 10.0.0.255:45892 by broadcast, heartbeats signed"},
     group_left: {%{group: @group, interface: @eth0}, "left 233.252.1.32 on eth0 (10.0.0.5)"},
     peers_silent:
@@ -171,11 +171,40 @@ defmodule NativeGossip.EventsTest do
     assert Events.telemetry(:group_joined) == [:native_gossip, :group, :joined]
   end
 
+  # What Elixir finds out.
+  @of_elixir [
+    :broadcast_chosen,
+    :node_unnamed,
+    :node_stopped,
+    :node_named,
+    :node_drained,
+    :cookie_weak,
+    :schedulers_crowded,
+    :seed_resolved,
+    :seed_unresolved,
+    :seeds_cut,
+    :option_warning
+  ]
+
+  test "the table has every event that Rust tells, those that Elixir tells, and no other" do
+    assert Enum.sort(Events.names()) == Enum.sort(Native.names().events ++ @of_elixir)
+  end
+
+  test "each event that Elixir is to tell is told in one of its modules" do
+    tables = ["lib/native_gossip/events.ex" | Path.wildcard("lib/native_gossip/events/*.ex")]
+    sources = Enum.map_join(Path.wildcard("lib/**/*.ex") -- tables, &File.read!/1)
+    for name <- @of_elixir, do: assert(sources =~ "{#{inspect(name)}, ")
+  end
+
   test "a clock that was set to the right time is no warning, and one that was set to a wrong one is" do
+    clocks = File.read!("native/core/src/trust/clocks.rs")
+    [_, fresh] = Regex.run(~r/FRESH: Duration = Duration::from_secs\((\d+)\);/, clocks)
+    fresh = 1000 * String.to_integer(fresh)
+
     for {off_ms, level} <- [
-          {60_000, :info},
-          {-60_000, :info},
-          {60_001, :warning},
+          {fresh, :info},
+          {-fresh, :info},
+          {fresh + 1, :warning},
           {-90_000, :warning}
         ] do
       fields = %{node: "a@h", by_ms: 90_000, off_ms: off_ms}
@@ -184,20 +213,25 @@ defmodule NativeGossip.EventsTest do
   end
 
   test "every cause of a refusal has a meaning, and a warning where something may be wrong" do
-    for {cause, level, part} <- [
-          {:malformed, :warning, "no heartbeat, or a sealed one"},
-          {:name, :warning, "a name that no node can have"},
-          {:undecryptable, :warning, "option secret"},
-          {:unsealed, :warning, "option secret"},
-          {:signature, :warning, "option secret"},
-          {:unsigned, :warning, "option authentication"},
-          {:stale, :warning, "Set the clocks (NTP)"},
-          {:replayed, :warning, "somebody sends recorded ones"},
-          {:twin, :warning, "two machines speak as one node"},
-          {:cluster, :info, "option cluster"},
-          {:filtered, :info, "option allow"},
-          {:over_limit, :info, "option max_peers"}
-        ] do
+    told = [
+      {:malformed, :warning, "no heartbeat, or a sealed one"},
+      {:name, :warning, "a name that no node can have"},
+      {:undecryptable, :warning, "option secret"},
+      {:unsealed, :warning, "option secret"},
+      {:signature, :warning, "option secret"},
+      {:unsigned, :warning, "option authentication"},
+      {:stale, :warning, "Set the clocks (NTP)"},
+      {:replayed, :warning, "somebody sends recorded ones"},
+      {:twin, :warning, "two machines speak as one node"},
+      {:cluster, :info, "option cluster"},
+      {:filtered, :info, "option allow"},
+      {:over_limit, :info, "option max_peers"}
+    ]
+
+    assert Enum.map(told, &elem(&1, 0)) == Native.names().refusals
+    assert Enum.sort(Events.refusals()) == Enum.sort(Native.names().refusals)
+
+    for {cause, level, part} <- told do
       source = {{0xFD00, 0, 0, 0, 0, 0, 0, 9}, 45_892}
       fields = %{cause: cause, packets: 1, source: source, interface: nil}
       assert Events.level(:packets_refused, fields) == level
@@ -308,10 +342,21 @@ defmodule NativeGossip.EventsTest do
     end
   end
 
-  for step <- ~w(open reuse_address reuse_port nonblocking only_v6 broadcast ttl loop packet_info
-                bind watch receive)a do
-    test "the step #{step} of the socket is told" do
-      fault = Map.put(@socket, :step, unquote(step))
+  test "every fault that Rust tells is among these, and every step of a scan and reason of an absence" do
+    names = Native.names()
+
+    faults =
+      Enum.map(@faults, &elem(&1, 0)) ++ for({:fault_raised, {fault, _}} <- @told, do: fault)
+
+    told = fn field -> faults |> Enum.map(& &1[field]) |> Enum.uniq() end
+    assert Enum.sort(told.(:fault)) == Enum.sort(names.faults)
+    assert names.scan_steps -- told.(:step) == []
+    assert names.missing_reasons -- told.(:reason) == []
+  end
+
+  test "every step of the socket is told" do
+    for step <- Native.names().socket_steps do
+      fault = Map.put(@socket, :step, step)
       assert Fault.raised(fault, @linux) =~ ~r/^cannot .+: not today; trying again$/
       assert Fault.cleared(fault) =~ ~r/^now able to .+$/
     end

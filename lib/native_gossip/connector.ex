@@ -18,7 +18,7 @@ defmodule NativeGossip.Connector do
 
   alias Cluster.Strategy.State
 
-  # As many as the Rust half has in flight.
+  # As many as the Rust half has in flight, `ATTEMPTS_AT_ONCE` in native/core/src/budget.rs.
   @max_in_flight 256
 
   # In ms. Twice the time after which Erlang gives a connection up (`net_setuptime`, 7 s), and less than

@@ -29,7 +29,9 @@ defmodule NativeGossip.Events do
     group_left: [
       level: :info,
       telemetry: [:group, :left],
-      doc: "the group is not heard on an interface any more, which has gone or changed"
+      doc:
+        "the group is not heard on an interface any more, which has gone or changed, or where it cannot be " <>
+          "rejoined"
     ],
     peers_silent: [
       level: :info,
@@ -164,7 +166,7 @@ defmodule NativeGossip.Events do
   @type t :: {name, fields :: %{optional(atom) => term}}
   @type level :: :debug | :info | :warning
 
-  # In ms. A clock that is off by no more is right: `trust/mod.rs` calls its stamps fresh.
+  # In ms. A clock that is off by no more is right: `FRESH` in native/core/src/trust/clocks.rs.
   @right 60_000
 
   # Addresses of a seed in one line.
@@ -211,7 +213,7 @@ defmodule NativeGossip.Events do
   The event in a sentence for a person, with what to do where something is to be done.
 
       iex> eth0 = %{name: "eth0", index: 2, address: {10, 0, 0, 5}}
-      iex> fields = %{group: {233, 252, 1, 32}, interface: eth0, heartbeats: :sealed}
+      iex> fields = %{group: {233, 252, 1, 32}, interface: eth0, heartbeat_form: :sealed}
       iex> NativeGossip.Events.sentence(:group_joined, fields)
       "joined 233.252.1.32 on eth0 (10.0.0.5), heartbeats sealed and signed"
   """
@@ -227,10 +229,10 @@ defmodule NativeGossip.Events do
       "#{on(fields.interface)}; #{Refusal.meaning(cause)}"
   end
 
-  def sentence(:group_joined, %{group: group, interface: interface, heartbeats: form}),
+  def sentence(:group_joined, %{group: group, interface: interface, heartbeat_form: form}),
     do: "joined #{address(group)} on #{interface(interface)}, heartbeats #{form(form)}"
 
-  def sentence(:broadcast_chosen, %{target: target, heartbeats: form}),
+  def sentence(:broadcast_chosen, %{target: target, heartbeat_form: form}),
     do: "sending to #{socket_address(target)} by broadcast, heartbeats #{form(form)}"
 
   def sentence(:group_left, %{group: group, interface: interface}),

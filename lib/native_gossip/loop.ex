@@ -17,7 +17,7 @@ defmodule NativeGossip.Loop do
   @typedoc "What is told of the topology: its name, how heartbeats are sent, and which are taken."
   @type about :: %{
           topology: atom,
-          heartbeats: Options.heartbeats(),
+          heartbeat_form: Options.heartbeat_form(),
           authentication: :compatible | :required
         }
 
@@ -59,7 +59,7 @@ defmodule NativeGossip.Loop do
 
   # The Rust half need not tell what the options say.
   defp completed({:group_joined, fields}, about),
-    do: {:group_joined, Map.put(fields, :heartbeats, about.heartbeats)}
+    do: {:group_joined, Map.put(fields, :heartbeat_form, about.heartbeat_form)}
 
   defp completed(event, _about), do: event
 

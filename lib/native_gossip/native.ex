@@ -51,8 +51,8 @@ defmodule NativeGossip.Native do
   Replaces the targets beside the group that heartbeats are sent to: all of them, each of the family
   of `multicast_addr`. The same targets again change nothing. Never waits.
   """
-  @spec seeds(t, [{:inet.ip_address(), :inet.port_number()}]) :: :ok
-  def seeds(_loop, _targets), do: :erlang.nif_error(:not_loaded)
+  @spec set_seeds(t, [{:inet.ip_address(), :inet.port_number()}]) :: :ok
+  def set_seeds(_loop, _targets), do: :erlang.nif_error(:not_loaded)
 
   @doc """
   Has the node say that it is about to stop: where there is a secret, a last burst of four signed
@@ -82,6 +82,20 @@ defmodule NativeGossip.Native do
   """
   @spec loops() :: non_neg_integer
   def loops, do: :erlang.nif_error(:not_loaded)
+
+  @doc """
+  The names that events of the Rust half, and what they tell, can have. Only a test asks: each needs a
+  sentence in `NativeGossip.Events`.
+  """
+  @spec names() :: %{
+          events: [atom],
+          faults: [atom],
+          refusals: [atom],
+          socket_steps: [atom],
+          scan_steps: [atom],
+          missing_reasons: [atom]
+        }
+  def names, do: :erlang.nif_error(:not_loaded)
 
   @doc false
   def load do

@@ -187,15 +187,15 @@ defmodule NativeGossip.Options do
   end
 
   @typedoc "How heartbeats are sent: sealed and signed, plain and signed, or plain."
-  @type heartbeats :: :sealed | :signed | :plain
+  @type heartbeat_form :: :sealed | :signed | :plain
 
   @doc """
   What a secret does for the heartbeats: without one they are plain.
   """
-  @spec heartbeats(t) :: heartbeats
-  def heartbeats(%__MODULE__{secret: []}), do: :plain
-  def heartbeats(%__MODULE__{seal: false}), do: :signed
-  def heartbeats(%__MODULE__{}), do: :sealed
+  @spec heartbeat_form(t) :: heartbeat_form
+  def heartbeat_form(%__MODULE__{secret: []}), do: :plain
+  def heartbeat_form(%__MODULE__{seal: false}), do: :signed
+  def heartbeat_form(%__MODULE__{}), do: :sealed
 
   # What follows from another option where nothing is given.
   defp complete(options, config) do

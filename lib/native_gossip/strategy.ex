@@ -59,7 +59,7 @@ defmodule NativeGossip.Strategy do
 
     about = %{
       topology: topology,
-      heartbeats: Options.heartbeats(options),
+      heartbeat_form: Options.heartbeat_form(options),
       authentication: options.authentication
     }
 
@@ -97,7 +97,7 @@ defmodule NativeGossip.Strategy do
   defp start_seeds(%{seeds: []}, _topology, _native), do: nil
 
   defp start_seeds(options, topology, native) do
-    {:ok, seeds} = Seeds.start_link(options, topology, {Native, :seeds, [native]})
+    {:ok, seeds} = Seeds.start_link(options, topology, {Native, :set_seeds, [native]})
     seeds
   end
 
@@ -156,7 +156,7 @@ defmodule NativeGossip.Strategy do
   defp tell_broadcast(%{broadcast_only: false}, _about), do: :ok
 
   defp tell_broadcast(%{multicast_addr: address, port: port}, about) do
-    event = {:broadcast_chosen, %{target: {address, port}, heartbeats: about.heartbeats}}
+    event = {:broadcast_chosen, %{target: {address, port}, heartbeat_form: about.heartbeat_form}}
     Events.log(about.topology, event)
   end
 

@@ -43,7 +43,7 @@ defmodule NativeGossip.Options.TrustTest do
           {[secret: "s3cret"], :sealed},
           {[secret: "s3cret", seal: false], :signed}
         ] do
-      assert config |> Options.validate!(:lan) |> Options.heartbeats() == heartbeats
+      assert config |> Options.validate!(:lan) |> Options.heartbeat_form() == heartbeats
     end
   end
 

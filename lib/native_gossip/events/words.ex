@@ -34,7 +34,7 @@ defmodule NativeGossip.Events.Words do
   def on(name), do: " on #{name}"
 
   @doc "How heartbeats are sent."
-  @spec form(NativeGossip.Options.heartbeats()) :: String.t()
+  @spec form(NativeGossip.Options.heartbeat_form()) :: String.t()
   def form(:sealed), do: "sealed and signed"
   def form(:signed), do: "signed"
   def form(:plain), do: "plain"

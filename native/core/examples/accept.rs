@@ -78,7 +78,7 @@ impl Receiver {
             Event::Hear(time, clock, name, incarnation, seq, stamp, echoes, mac) => {
                 let echoes = echoes.iter().map(|id| *self.ids.get(id).unwrap_or(id)).collect();
                 let claim = Claim {
-                    key: 0,
+                    secret_index: 0,
                     stamp: WallTime::from_millis(stamp),
                     is_leaving: false,
                     signed: Signed { incarnation, seq, echoes },

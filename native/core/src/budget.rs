@@ -14,7 +14,8 @@ pub const NEW_NAME_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Connection attempts in flight: peers announced of which nothing was reported yet. Each is a
 /// process and a socket. A host that accepts and never answers holds one for seven seconds: so 36 of
-/// such hosts are tried in a second, and the peers among them that do answer are found.
+/// such hosts are tried in a second, and the peers among them that do answer are found. A test sees
+/// that `lib/native_gossip/connector.ex` starts as many.
 pub const ATTEMPTS_AT_ONCE: usize = 256;
 
 /// The most of them that have just begun. As many as a busy machine sets up at a time; what takes
@@ -72,7 +73,9 @@ impl NewNames {
     /// Takes one for a name that came from `source`, if there is one left.
     pub fn take(&mut self, now: Time, source: IpAddr) -> bool {
         let Some(part) = self.by_source.get_mut(place(source)) else { return false };
-        let taken = part.is_left(now) && self.all.is_left(now);
+        part.refill(now);
+        self.all.refill(now);
+        let taken = part.is_left() && self.all.is_left();
         if taken {
             part.take();
             self.all.take();
@@ -113,8 +116,7 @@ impl TokenBucket {
         Self { capacity, left: capacity, interval, refilled: Time::ZERO }
     }
 
-    fn is_left(&mut self, now: Time) -> bool {
-        self.refill(now);
+    fn is_left(&self) -> bool {
         self.left > 0
     }
 

@@ -86,7 +86,7 @@ pub struct NetworkConfig {
     /// Address to bind.
     pub if_addr: IpAddr,
     /// The interfaces that send to the group and hear it.
-    pub multicast_if: Interfaces,
+    pub multicast_if: InterfaceSelection,
     /// The group, or, with `broadcast_only`, the broadcast address.
     pub multicast_addr: IpAddr,
     /// How many routers what is sent may pass.
@@ -97,9 +97,9 @@ pub struct NetworkConfig {
     pub receive_limit: u32,
 }
 
-/// Interfaces as a person names them.
+/// Which interfaces are meant, as a person says it.
 #[derive(Clone, Debug)]
-pub enum Interfaces {
+pub enum InterfaceSelection {
     /// The one to which the system routes the group, and those to which it did before and which are
     /// still up. Where it routes it nowhere, and with IPv6, where no route names an interface:
     /// [`All`](Self::All).
@@ -107,12 +107,12 @@ pub enum Interfaces {
     /// Every one that is up; the loopback only where there is no other, and for IPv4.
     All,
     /// Those of these that are there and up.
-    Listed(Vec<InterfaceName>),
+    Listed(Vec<InterfaceSelector>),
 }
 
 /// One interface as a person names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum InterfaceName {
+pub enum InterfaceSelector {
     /// By an address that it has.
     Address(IpAddr),
     /// By its name.

@@ -204,8 +204,8 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// What is worth telling of the last heartbeat.
-    pub fn take_finding(&mut self) -> Option<Event> {
-        self.trust.take_finding()
+    pub fn take_pending_events(&mut self) -> Vec<Event> {
+        self.trust.take_pending_events()
     }
 
     /// Who signs, and with which secret.
@@ -287,8 +287,8 @@ impl<R: CryptoRng> Engine<R> {
             Some(claim) => Some(self.trust.hear(now, &node, claim, self.pace.longest_gap())?),
             None => self.trust.hear_unsigned(now.time, &node).map(|()| None)?,
         };
-        let key = packet.opened_with().or(claim.as_ref().map(|claim| claim.key));
-        let heartbeat = Heartbeat { node, key, claim };
+        let secret_index = packet.opened_with().or(claim.as_ref().map(|claim| claim.secret_index));
+        let heartbeat = Heartbeat { node, secret_index, claim };
         match acceptance {
             Some(Acceptance::Copy) => return Ok(self.see_copy(now.time, source, heartbeat)),
             // It says nothing new, and may be recorded at any time of its incarnation.

@@ -7,195 +7,178 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use crate::{Interface, InterfaceName, NodeName, Refusal, named::named};
+use crate::{
+    InterfaceAddress, InterfaceSelector, NodeName, Refusal,
+    named::{named, named_with_fields},
+};
 
-/// Something that a person may want to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A heartbeat was sent. Only with debug.
-    HeartbeatSent,
-    /// A heartbeat of another node was received. Only with debug.
-    HeartbeatReceived {
-        /// Whose it is.
-        node: NodeName,
-        /// The name of the interface that it came by, where the system tells.
-        interface: Option<String>,
-    },
-    /// Packets were refused.
-    PacketsRefused {
-        /// For this cause.
-        cause: Refusal,
-        /// How many there were since the last event of this cause.
-        packets: u64,
-        /// Where the last of them came from.
-        source: SocketAddr,
-        /// The name of the interface that it came by, where the system tells.
-        interface: Option<String>,
-    },
-    /// The group is heard on this interface from now on.
-    GroupJoined(IpAddr, Interface),
-    /// The group is heard no more on this interface, which has gone, changed, or is not meant.
-    GroupLeft(IpAddr, Interface),
-    /// Peers that are connected were not heard on this interface for long: the group was rejoined.
-    PeersSilent(IpAddr, Interface),
-    /// A peer is connected that was not.
-    PeerConnected(NodeName),
-    /// A first attempt to connect to a peer has failed. Others follow, and are no events.
-    PeerUnreachable(NodeName),
-    /// The wall clock of a peer differs from ours. It proved to be new by an echo of ours.
-    ClockOff {
-        /// Whose clock it is.
-        node: NodeName,
-        /// How far it is ahead of ours, in milliseconds.
-        off_ms: i64,
-    },
-    /// The same, and the heartbeat may be recorded: it was taken where signatures are not required.
-    Unproven {
-        /// Whose clock it is.
-        node: NodeName,
-        /// How far it is ahead of ours, in milliseconds.
-        off_ms: i64,
-    },
-    /// The wall clock of a peer that is known moved.
-    ClockMoved {
-        /// Whose clock it is.
-        node: NodeName,
-        /// How far it moved ahead, in milliseconds.
-        by_ms: i64,
-        /// How far it is ahead of ours since then, in milliseconds.
-        off_ms: i64,
-    },
-    /// Our own wall clock was set: from now on we are another incarnation to others.
-    ClockStepped {
-        /// How far it moved ahead, in milliseconds.
-        by_ms: i64,
-    },
-    /// Two BEAMs have this name, which may be our own.
-    NameShared(NodeName),
-    /// Something does not work until the fault is cleared.
-    FaultRaised(Fault),
-    /// What the fault kept from working works again.
-    FaultCleared(Fault),
-}
-
-impl Event {
-    /// The name of the event.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::HeartbeatSent => "heartbeat_sent",
-            Self::HeartbeatReceived { .. } => "heartbeat_received",
-            Self::PacketsRefused { .. } => "packets_refused",
-            Self::GroupJoined(..) => "group_joined",
-            Self::GroupLeft(..) => "group_left",
-            Self::PeersSilent(..) => "peers_silent",
-            Self::PeerConnected(_) => "peer_connected",
-            Self::PeerUnreachable(_) => "peer_unreachable",
-            Self::ClockOff { .. } => "clock_off",
-            Self::Unproven { .. } => "unproven",
-            Self::ClockMoved { .. } => "clock_moved",
-            Self::ClockStepped { .. } => "clock_stepped",
-            Self::NameShared(_) => "name_shared",
-            Self::FaultRaised(_) => "fault_raised",
-            Self::FaultCleared(_) => "fault_cleared",
-        }
+named_with_fields! {
+    /// Something that a person may want to read.
+    Event {
+        /// A heartbeat was sent. Only with debug.
+        HeartbeatSent = "heartbeat_sent",
+        /// A heartbeat of another node was received. Only with debug.
+        HeartbeatReceived {
+            /// Whose it is.
+            node: NodeName,
+            /// The name of the interface that it came by, where the system tells.
+            interface: Option<String>,
+        } = "heartbeat_received",
+        /// Packets were refused.
+        PacketsRefused {
+            /// For this cause.
+            cause: Refusal,
+            /// How many there were since the last event of this cause.
+            packets: u64,
+            /// Where the last of them came from.
+            source: SocketAddr,
+            /// The name of the interface that it came by, where the system tells.
+            interface: Option<String>,
+        } = "packets_refused",
+        /// The group is heard on this interface from now on.
+        GroupJoined(IpAddr, InterfaceAddress) = "group_joined",
+        /// The group is heard no more on this interface, which has gone, changed, or is not meant, or
+        /// where it cannot be rejoined.
+        GroupLeft(IpAddr, InterfaceAddress) = "group_left",
+        /// Peers that are connected were not heard on this interface for long: the group was rejoined.
+        PeersSilent(IpAddr, InterfaceAddress) = "peers_silent",
+        /// A peer is connected that was not.
+        PeerConnected(NodeName) = "peer_connected",
+        /// A first attempt to connect to a peer has failed. Others follow, and are no events.
+        PeerUnreachable(NodeName) = "peer_unreachable",
+        /// The wall clock of a peer differs from ours. It proved to be new by an echo of ours.
+        ClockOff {
+            /// Whose clock it is.
+            node: NodeName,
+            /// How far it is ahead of ours, in milliseconds.
+            off_ms: i64,
+        } = "clock_off",
+        /// The same, and the heartbeat may be recorded: it was taken where signatures are not required.
+        Unproven {
+            /// Whose clock it is.
+            node: NodeName,
+            /// How far it is ahead of ours, in milliseconds.
+            off_ms: i64,
+        } = "unproven",
+        /// The wall clock of a peer that is known moved.
+        ClockMoved {
+            /// Whose clock it is.
+            node: NodeName,
+            /// How far it moved ahead, in milliseconds.
+            by_ms: i64,
+            /// How far it is ahead of ours since then, in milliseconds.
+            off_ms: i64,
+        } = "clock_moved",
+        /// Our own wall clock was set: from now on we are another incarnation to others.
+        ClockStepped {
+            /// How far it moved ahead, in milliseconds.
+            by_ms: i64,
+        } = "clock_stepped",
+        /// Two BEAMs have this name, which may be our own.
+        NameShared(NodeName) = "name_shared",
+        /// Something does not work until the fault is cleared.
+        FaultRaised(Fault) = "fault_raised",
+        /// What the fault kept from working works again.
+        FaultCleared(Fault) = "fault_cleared",
     }
 }
 
-/// What keeps a node from sending or hearing. It is tried again until it works.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The socket cannot be opened, or receive.
-    Socket {
-        /// What was refused.
-        step: SocketStep,
-        /// The address to bind.
-        address: SocketAddr,
-        /// What the system answered.
-        error: SystemError,
-    },
-    /// The interfaces of this host are not known.
-    Scan {
-        /// What was refused.
-        step: ScanStep,
-        /// What the system answered.
-        error: SystemError,
-    },
-    /// An interface that the configuration names cannot be used.
-    InterfaceMissing {
-        /// The group that would be joined there.
-        group: IpAddr,
-        /// The interface, as it is named.
-        wanted: InterfaceName,
-        /// Why it cannot be used.
-        reason: MissingReason,
-    },
-    /// No interface but the loopback is up and has an address of the group's family, and the
-    /// loopback is of no use.
-    NoInterface {
-        /// The group that is joined nowhere.
-        group: IpAddr,
-    },
-    /// The same, and the loopback is used: no other host is reached.
-    LoopbackOnly {
-        /// The group that is joined on the loopback.
-        group: IpAddr,
-    },
-    /// The group cannot be joined.
-    Join {
-        /// The group.
-        group: IpAddr,
-        /// Where.
-        interface: Interface,
-        /// What the system answered.
-        error: SystemError,
-    },
-    /// The system lets a socket join on no more interfaces.
-    JoinLimit {
-        /// The group.
-        group: IpAddr,
-        /// On how many of the interfaces that are meant it is not joined.
-        missing: usize,
-        /// How many are meant.
-        of: usize,
-        /// The first of those that are missing, three at most.
-        some: Vec<Interface>,
-        /// What the system answered.
-        error: SystemError,
-    },
-    /// Our own heartbeats do not come back: the membership counts as lost, and is made again.
-    NoEcho {
-        /// The group.
-        group: IpAddr,
-        /// Where.
-        interface: Interface,
-    },
-    /// Heartbeats cannot be sent to the group.
-    SendBy {
-        /// The group and its port.
-        target: SocketAddr,
-        /// By which interface.
-        interface: Interface,
-        /// What the system answered.
-        error: SystemError,
-    },
-    /// Heartbeats cannot be broadcast.
-    SendTo {
-        /// The broadcast address and the port.
-        target: SocketAddr,
-        /// What the system answered.
-        error: SystemError,
-    },
-    /// Heartbeats do not reach some of the seeds, all for one cause.
-    Seeds {
-        /// How many they are.
-        failing: usize,
-        /// How many seeds there are.
-        of: usize,
-        /// The first of those that are not reached, three at most.
-        some: Vec<SocketAddr>,
-        /// What the system answered, or the network.
-        error: SystemError,
-    },
+named_with_fields! {
+    /// What keeps a node from sending or hearing. It is tried again until it works.
+    Fault {
+        /// The socket cannot be opened, or receive.
+        Socket {
+            /// What was refused.
+            step: SocketStep,
+            /// The address to bind.
+            address: SocketAddr,
+            /// What the system answered.
+            error: SystemError,
+        } = "socket",
+        /// The interfaces of this host are not known.
+        Scan {
+            /// What was refused.
+            step: ScanStep,
+            /// What the system answered.
+            error: SystemError,
+        } = "scan",
+        /// An interface that the configuration names cannot be used.
+        InterfaceMissing {
+            /// The group that would be joined there.
+            group: IpAddr,
+            /// The interface, as it is named.
+            wanted: InterfaceSelector,
+            /// Why it cannot be used.
+            reason: MissingReason,
+        } = "interface_missing",
+        /// No interface but the loopback is up and has an address of the group's family, and the
+        /// loopback is of no use.
+        NoInterface {
+            /// The group that is joined nowhere.
+            group: IpAddr,
+        } = "no_interface",
+        /// The same, and the loopback is used: no other host is reached.
+        LoopbackOnly {
+            /// The group that is joined on the loopback.
+            group: IpAddr,
+        } = "loopback_only",
+        /// The group cannot be joined.
+        Join {
+            /// The group.
+            group: IpAddr,
+            /// Where.
+            interface: InterfaceAddress,
+            /// What the system answered.
+            error: SystemError,
+        } = "join",
+        /// The system lets a socket join on no more interfaces.
+        JoinLimit {
+            /// The group.
+            group: IpAddr,
+            /// On how many of the interfaces that are meant it is not joined.
+            missing: usize,
+            /// How many are meant.
+            of: usize,
+            /// The first of those that are missing, three at most.
+            some: Vec<InterfaceAddress>,
+            /// What the system answered.
+            error: SystemError,
+        } = "join_limit",
+        /// Our own heartbeats do not come back: the membership counts as lost, and is made again.
+        NoEcho {
+            /// The group.
+            group: IpAddr,
+            /// Where.
+            interface: InterfaceAddress,
+        } = "no_echo",
+        /// Heartbeats cannot be sent to the group.
+        SendBy {
+            /// The group and its port.
+            target: SocketAddr,
+            /// By which interface.
+            interface: InterfaceAddress,
+            /// What the system answered.
+            error: SystemError,
+        } = "send_by",
+        /// Heartbeats cannot be broadcast.
+        SendTo {
+            /// The broadcast address and the port.
+            target: SocketAddr,
+            /// What the system answered.
+            error: SystemError,
+        } = "send_to",
+        /// Heartbeats do not reach some of the seeds, all for one cause.
+        Seeds {
+            /// How many they are.
+            failing: usize,
+            /// How many seeds there are.
+            of: usize,
+            /// The first of those that are not reached, three at most.
+            some: Vec<SocketAddr>,
+            /// What the system answered, or the network.
+            error: SystemError,
+        } = "seeds",
+    }
 }
 
 /// What can have a fault of its own. Of each one, a single fault is known at a time.
@@ -203,7 +186,7 @@ pub enum Fault {
 pub(crate) enum Component {
     Socket,
     Scan,
-    Wanted(InterfaceName),
+    SelectedInterface(InterfaceSelector),
     AnyInterface,
     AnyOutwardInterface,
     /// Joining on the interface of this name.
@@ -219,28 +202,11 @@ pub(crate) enum Component {
 }
 
 impl Fault {
-    /// The name of the fault.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Socket { .. } => "socket",
-            Self::Scan { .. } => "scan",
-            Self::InterfaceMissing { .. } => "interface_missing",
-            Self::NoInterface { .. } => "no_interface",
-            Self::LoopbackOnly { .. } => "loopback_only",
-            Self::Join { .. } => "join",
-            Self::JoinLimit { .. } => "join_limit",
-            Self::NoEcho { .. } => "no_echo",
-            Self::SendBy { .. } => "send_by",
-            Self::SendTo { .. } => "send_to",
-            Self::Seeds { .. } => "seeds",
-        }
-    }
-
     pub(crate) fn component(&self) -> Component {
         match self {
             Self::Socket { .. } => Component::Socket,
             Self::Scan { .. } => Component::Scan,
-            Self::InterfaceMissing { wanted, .. } => Component::Wanted(wanted.clone()),
+            Self::InterfaceMissing { wanted, .. } => Component::SelectedInterface(wanted.clone()),
             Self::NoInterface { .. } => Component::AnyInterface,
             Self::LoopbackOnly { .. } => Component::AnyOutwardInterface,
             Self::Join { interface, .. } => Component::Join(interface.name.clone()),

@@ -47,13 +47,15 @@ mod seeds;
 mod time;
 pub mod trust;
 
-pub use config::{Authentication, Config, InterfaceName, Interfaces, NetworkConfig, Secret};
+pub use config::{
+    Authentication, Config, InterfaceSelection, InterfaceSelector, NetworkConfig, Secret,
+};
 pub use counters::Counters;
 pub use engine::{Engine, Received};
 pub use event::{Event, Fault};
 pub use glob::Glob;
 pub use name::{InvalidName, NodeName};
-pub use network::{Interface, InterfaceAddress, Network, RecvMeta};
+pub use network::{InterfaceAddress, Network, RecvMeta, ScannedAddress};
 pub use node::Node;
 pub use peers::{PeerChange, Report};
 pub use refusal::Refusal;

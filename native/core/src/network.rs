@@ -23,7 +23,7 @@ pub trait Network {
     ///
     /// # Errors
     /// The system does not list them; it may have no descriptors left.
-    fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError>;
+    fn interfaces(&mut self) -> Result<Vec<ScannedAddress>, SystemError>;
 
     /// The address from which the system's routes would send to this group, if there is a route.
     ///
@@ -35,10 +35,10 @@ pub trait Network {
     ///
     /// # Errors
     /// What the system answers.
-    fn join(&mut self, group: IpAddr, interface: &Interface) -> Result<(), SystemError>;
+    fn join(&mut self, group: IpAddr, interface: &InterfaceAddress) -> Result<(), SystemError>;
 
     /// Ends a membership. One that is lost already cannot be left, which is no fault.
-    fn leave(&mut self, group: IpAddr, interface: &Interface);
+    fn leave(&mut self, group: IpAddr, interface: &InterfaceAddress);
 
     /// Sends to the group by this interface.
     ///
@@ -46,7 +46,7 @@ pub trait Network {
     /// What the system answers.
     fn send_by(
         &mut self,
-        interface: &Interface,
+        interface: &InterfaceAddress,
         packet: &[u8],
         target: SocketAddr,
     ) -> Result<(), SystemError>;
@@ -73,10 +73,10 @@ pub trait Network {
     }
 }
 
-/// An interface with all that a membership in a group depends on: where one of these has changed,
-/// the group is rejoined.
+/// One address of an interface, with all that a membership in a group depends on: where one of these
+/// has changed, the group is rejoined.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interface {
+pub struct InterfaceAddress {
     /// What people call it.
     pub name: String,
     /// What the system calls it; an interface that is made again has another one.
@@ -85,11 +85,11 @@ pub struct Interface {
     pub address: IpAddr,
 }
 
-/// One address of an interface of this host.
+/// One address of an interface of this host, as a scan finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InterfaceAddress {
-    /// The interface with this address.
-    pub interface: Interface,
+pub struct ScannedAddress {
+    /// The address, and whose it is.
+    pub interface: InterfaceAddress,
     /// Whether it is up. Where the system does not tell, true: a send will tell.
     pub is_up: bool,
 }

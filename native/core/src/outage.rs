@@ -39,7 +39,7 @@ impl Outage {
     ///
     /// A new address cannot be sent from for a second or two, while the system looks for others who
     /// have it. So heartbeats that failed are sent again after 1, 2, 4, 8 … scans.
-    pub(crate) fn is_to_retry(&mut self, now: Time) -> bool {
+    pub(crate) fn note_scan(&mut self, now: Time) -> bool {
         if self.since.is_some() {
             self.scans = self.scans.saturating_add(1);
             return self.scans.is_power_of_two();
@@ -69,7 +69,7 @@ mod tests {
 
     /// The scans, one every two seconds, at which it is tried again.
     fn retried(outage: &mut Outage, from: u64, scans: u64) -> Vec<u64> {
-        (1..=scans).filter(|scan| outage.is_to_retry(secs(from + 2 * scan))).collect()
+        (1..=scans).filter(|scan| outage.note_scan(secs(from + 2 * scan))).collect()
     }
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
         let mut outage = Outage::default();
         let retried = (0..1000).filter(|s| {
             sent(&mut outage, *s, s % 2 == 0);
-            outage.is_to_retry(secs(*s))
+            outage.note_scan(secs(*s))
         });
         assert_eq!(retried.count(), 9);
     }

@@ -50,7 +50,7 @@ proptest! {
     fn any_secret_of_the_ring_opens_and_a_strange_one_does_not(node in node_name(), iv: [u8; 16]) {
         let packet = packet::encode(&node, &keyring(&["new"]), iv);
         let heartbeat = Receiver::new(&["old", "new"]).heartbeat(&packet);
-        prop_assert_eq!(heartbeat, Ok(Heartbeat { node, key: Some(1), claim: None }));
+        prop_assert_eq!(heartbeat, Ok(Heartbeat { node, secret_index: Some(1), claim: None }));
         prop_assert!(Receiver::new(&["old"]).node(&packet).is_err());
     }
 
@@ -209,5 +209,5 @@ fn a_trailer_may_follow_the_term_and_part_of_one_may_not() {
         assert_eq!(decode_plain(&packet).is_ok(), len == trailer.len(), "{len}");
     }
     let whole = Receiver::new(&[]).heartbeat(&[packet, trailer].concat());
-    assert_eq!(whole, Ok(Heartbeat { node: node(), key: None, claim: None }));
+    assert_eq!(whole, Ok(Heartbeat { node: node(), secret_index: None, claim: None }));
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use native_gossip_core::{
-    Config, Event, InterfaceName, Interfaces, NetworkConfig, NodeName, Report,
+    Config, Event, InterfaceSelection, InterfaceSelector, NetworkConfig, NodeName, Report,
 };
 use native_gossip_net::{Driver, Handle, Listener, Served, Slice};
 
@@ -64,7 +64,9 @@ fn start(n: u32, port: u16, receive_limit: u32) -> Result<Handle, Box<dyn Error>
     let network = NetworkConfig {
         port,
         if_addr: Ipv4Addr::UNSPECIFIED.into(),
-        multicast_if: Interfaces::Listed(vec![InterfaceName::Address(Ipv4Addr::LOCALHOST.into())]),
+        multicast_if: InterfaceSelection::Listed(vec![InterfaceSelector::Address(
+            Ipv4Addr::LOCALHOST.into(),
+        )]),
         multicast_addr: GROUP.into(),
         multicast_ttl: 1,
         broadcast_only: false,

@@ -118,14 +118,14 @@ impl Driver {
                 self.node.drain(now);
             }
             self.node.advance(now, &mut self.network);
-            let is_drained = self.receive(now)?;
+            let is_queue_empty = self.receive(now)?;
             while announced < slice.announcements
                 && let Some(node) = self.node.next_announcement(now)
             {
                 announced += 1;
                 listener.announce(&node);
             }
-            if is_drained {
+            if is_queue_empty {
                 self.node.check_liveness(now, &mut self.network);
             }
             self.publish(now);
@@ -136,7 +136,7 @@ impl Driver {
             if self.clock.now().time >= slice_ends || had_enough {
                 return Ok(Served::Slice);
             }
-            if is_drained {
+            if is_queue_empty {
                 let deadline = self.node.deadline().unwrap_or(slice_ends);
                 self.sleep(deadline.min(slice_ends))?;
             }
@@ -157,7 +157,7 @@ impl Driver {
             if !self.node.is_open() {
                 return Ok(true);
             }
-            let may_receive = self.node.may_receive(now);
+            let may_receive = self.node.begin_receive(now);
             self.network.watch(may_receive)?;
             if !may_receive {
                 return Ok(true);

@@ -73,7 +73,7 @@ impl Handle {
 
     /// Says to whom heartbeats go besides the group, from now on. To be said again from time to
     /// time: what has not changed costs nothing.
-    pub fn seeds(&self, seeds: Vec<SocketAddr>) {
+    pub fn set_seeds(&self, seeds: Vec<SocketAddr>) {
         self.command(Command::Seeds(seeds));
     }
 

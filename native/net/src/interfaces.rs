@@ -6,18 +6,18 @@ use std::{
 };
 
 use if_addrs::IfOperStatus;
-use native_gossip_core::{Interface, InterfaceAddress};
+use native_gossip_core::{InterfaceAddress, ScannedAddress};
 
 /// Every address of every interface.
 ///
 /// # Errors
 /// The system does not list them; it may have no descriptors left.
-pub(crate) fn list() -> io::Result<Vec<InterfaceAddress>> {
+pub(crate) fn list() -> io::Result<Vec<ScannedAddress>> {
     let found = if_addrs::get_if_addrs()?.into_iter().filter_map(|found| {
         let interface =
-            Interface { index: found.index?, address: found.addr.ip(), name: found.name };
+            InterfaceAddress { index: found.index?, address: found.addr.ip(), name: found.name };
         let is_up = is_up(&found.oper_status, cfg!(windows));
-        Some(InterfaceAddress { interface, is_up })
+        Some(ScannedAddress { interface, is_up })
     });
     Ok(found.collect())
 }

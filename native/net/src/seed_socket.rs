@@ -57,7 +57,7 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    use native_gossip_core::Interfaces;
+    use native_gossip_core::InterfaceSelection;
 
     use super::*;
 
@@ -69,7 +69,7 @@ mod tests {
         let config = NetworkConfig {
             port: 1,
             if_addr: loopback,
-            multicast_if: Interfaces::Routed,
+            multicast_if: InterfaceSelection::Routed,
             multicast_addr: group,
             multicast_ttl: 1,
             broadcast_only: false,

@@ -8,7 +8,7 @@ use std::{
 
 use mio::net::UdpSocket;
 use native_gossip_core::{
-    Interface, InterfaceAddress, Network, NetworkConfig, RecvMeta,
+    InterfaceAddress, Network, NetworkConfig, RecvMeta, ScannedAddress,
     event::{SocketStep, SystemError},
 };
 
@@ -113,7 +113,7 @@ impl Network for SystemNetwork {
         self.seed_socket = None;
     }
 
-    fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError> {
+    fn interfaces(&mut self) -> Result<Vec<ScannedAddress>, SystemError> {
         interfaces::list().map_err(|error| system_error(&error))
     }
 
@@ -121,18 +121,18 @@ impl Network for SystemNetwork {
         interfaces::route(group).map_err(|error| system_error(&error))
     }
 
-    fn join(&mut self, group: IpAddr, interface: &Interface) -> Result<(), SystemError> {
+    fn join(&mut self, group: IpAddr, interface: &InterfaceAddress) -> Result<(), SystemError> {
         self.with_socket(|socket| sys::join(socket, group, interface))
     }
 
-    fn leave(&mut self, group: IpAddr, interface: &Interface) {
+    fn leave(&mut self, group: IpAddr, interface: &InterfaceAddress) {
         // A membership that went with its interface cannot be left.
         let _ = self.with_socket(|socket| sys::leave(socket, group, interface));
     }
 
     fn send_by(
         &mut self,
-        interface: &Interface,
+        interface: &InterfaceAddress,
         packet: &[u8],
         target: SocketAddr,
     ) -> Result<(), SystemError> {

@@ -8,8 +8,8 @@ use std::{
 };
 
 use native_gossip_core::{
-    Config, Counters, Event, Fault, InterfaceName, Interfaces, NetworkConfig, NodeName, Refusal,
-    Report, Secret,
+    Config, Counters, Event, Fault, InterfaceSelection, InterfaceSelector, NetworkConfig, NodeName,
+    Refusal, Report, Secret,
     event::{MissingReason, SocketStep},
 };
 use native_gossip_net::{Driver, Handle, Listener, Served, Slice};
@@ -161,13 +161,13 @@ fn multicast() -> NetworkConfig {
     }
 }
 
-fn by_address(address: Ipv4Addr) -> Interfaces {
-    Interfaces::Listed(vec![InterfaceName::Address(address.into())])
+fn by_address(address: Ipv4Addr) -> InterfaceSelection {
+    InterfaceSelection::Listed(vec![InterfaceSelector::Address(address.into())])
 }
 
 fn broadcast() -> NetworkConfig {
     NetworkConfig {
-        multicast_if: Interfaces::Routed,
+        multicast_if: InterfaceSelection::Routed,
         multicast_addr: Ipv4Addr::new(127, 255, 255, 255).into(),
         broadcast_only: true,
         ..multicast()
@@ -259,7 +259,7 @@ fn an_interface_that_is_not_there_is_a_fault() {
     let absent = Ipv4Addr::new(192, 0, 2, 1);
     let net = NetworkConfig { multicast_if: by_address(absent), ..multicast() };
     let a = Node::start("a@127.0.0.1", &net, None, false);
-    let wanted = InterfaceName::Address(absent.into());
+    let wanted = InterfaceSelector::Address(absent.into());
     let (group, reason) = (net.multicast_addr, MissingReason::NoSuchAddress);
     assert_eq!(a.wait_for_fault(), Fault::InterfaceMissing { group, wanted, reason });
 }

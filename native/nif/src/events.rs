@@ -2,14 +2,45 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use native_gossip_core::{Event, Fault, Interface, InterfaceName, event::SystemError};
-use rustler::{Atom, Encoder, Env, NifResult, Term};
+use native_gossip_core::{
+    Event, Fault, InterfaceAddress, InterfaceSelector, Refusal,
+    event::{MissingReason, ScanStep, SocketStep, SystemError},
+};
+use rustler::{Atom, Encoder, Env, NifMap, NifResult, Term};
 
 mod keys {
     rustler::atoms! {
         fault, node, interface, cause, packets, source, group, name, index, address, step, code, text,
         wanted, reason, target, failing, missing, of,
         some, off_ms, by_ms
+    }
+}
+
+/// The names of all that an event can tell, for a test of their sentences.
+#[derive(NifMap)]
+#[rustler(encode)]
+pub(crate) struct Names {
+    events: Vec<Atom>,
+    faults: Vec<Atom>,
+    refusals: Vec<Atom>,
+    socket_steps: Vec<Atom>,
+    scan_steps: Vec<Atom>,
+    missing_reasons: Vec<Atom>,
+}
+
+impl Names {
+    pub(crate) fn all(env: Env<'_>) -> NifResult<Self> {
+        let atoms = |names: &mut dyn Iterator<Item = &'static str>| {
+            names.map(|name| Atom::from_str(env, name)).collect::<NifResult<Vec<_>>>()
+        };
+        Ok(Self {
+            events: atoms(&mut Event::NAMES.iter().copied())?,
+            faults: atoms(&mut Fault::NAMES.iter().copied())?,
+            refusals: atoms(&mut Refusal::ALL.iter().map(|cause| cause.name()))?,
+            socket_steps: atoms(&mut SocketStep::ALL.iter().map(|step| step.name()))?,
+            scan_steps: atoms(&mut ScanStep::ALL.iter().map(|step| step.name()))?,
+            missing_reasons: atoms(&mut MissingReason::ALL.iter().map(|reason| reason.name()))?,
+        })
     }
 }
 
@@ -48,7 +79,7 @@ impl<'a> Fields<'a> {
         self.with(key, term)
     }
 
-    fn interface(self, interface: &Interface) -> NifResult<Self> {
+    fn interface(self, interface: &InterfaceAddress) -> NifResult<Self> {
         let term = interface_term(self.env, interface)?;
         Ok(self.with(keys::interface(), term))
     }
@@ -135,17 +166,17 @@ fn with_fault<'a>(fields: Fields<'a>, fault: &Fault) -> NifResult<Fields<'a>> {
 }
 
 /// `{:address, address}` or `{:name, name}`.
-fn wanted_term<'a>(env: Env<'a>, wanted: &InterfaceName) -> Term<'a> {
+fn wanted_term<'a>(env: Env<'a>, wanted: &InterfaceSelector) -> Term<'a> {
     match wanted {
-        InterfaceName::Address(address) => {
+        InterfaceSelector::Address(address) => {
             (keys::address(), address_term(env, *address)).encode(env)
         }
-        InterfaceName::Name(name) => (keys::name(), name).encode(env),
+        InterfaceSelector::Name(name) => (keys::name(), name).encode(env),
     }
 }
 
 /// A map of the name, the index and the address.
-fn interface_term<'a>(env: Env<'a>, interface: &Interface) -> NifResult<Term<'a>> {
+fn interface_term<'a>(env: Env<'a>, interface: &InterfaceAddress) -> NifResult<Term<'a>> {
     let fields = Fields::new(env)
         .with(keys::name(), &interface.name)
         .with(keys::index(), interface.index)

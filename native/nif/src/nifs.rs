@@ -2,26 +2,23 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use native_gossip_core::Config;
 use native_gossip_net::Served;
 use rustler::{Atom, Env, Error, NifResult, ResourceArc, Term};
 
 use crate::{
     events,
     gossip_loop::{self, GossipLoop},
-    terms::{self, Address, Options, ReadinessMap, ReportAtom, ServedAtom, TrustOptions},
+    terms::{self, Address, Options, ReadinessMap, ReportAtom, ServedAtom},
 };
 
 #[rustler::nif]
 fn open(
     env: Env<'_>,
-    options: Term<'_>,
+    options: Options<'_>,
     refresh_ms: Option<u64>,
 ) -> NifResult<ResourceArc<GossipLoop>> {
     let refresh_interval = refresh_ms.map(Duration::from_millis);
-    let (trust, options): (TrustOptions, Options<'_>) = (options.decode()?, options.decode()?);
-    let config = trust.add_to(Config { refresh_interval, ..options.config() });
-    GossipLoop::open(env, config, options.network()).map_err(raise)
+    GossipLoop::open(env, options.config(refresh_interval), options.network()).map_err(raise)
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
@@ -58,8 +55,8 @@ fn report(
 }
 
 #[rustler::nif]
-fn seeds(gossip_loop: ResourceArc<GossipLoop>, targets: Vec<(Address, u16)>) -> Atom {
-    gossip_loop.handle().seeds(targets.into_iter().map(terms::socket_addr).collect());
+fn set_seeds(gossip_loop: ResourceArc<GossipLoop>, targets: Vec<(Address, u16)>) -> Atom {
+    gossip_loop.handle().set_seeds(targets.into_iter().map(terms::socket_addr).collect());
     rustler::types::atom::ok()
 }
 
@@ -83,6 +80,11 @@ fn counters(env: Env<'_>, gossip_loop: ResourceArc<GossipLoop>) -> NifResult<Has
 #[rustler::nif]
 fn loops() -> usize {
     gossip_loop::loops()
+}
+
+#[rustler::nif]
+fn names(env: Env<'_>) -> NifResult<events::Names> {
+    events::Names::all(env)
 }
 
 fn raise(error: std::io::Error) -> Error {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use native_gossip_core::{
-    Authentication, Config, Glob, InterfaceName, Interfaces, NetworkConfig, NodeName, Report,
-    Secret, trust::Readiness,
+    Authentication, Config, Glob, InterfaceSelection, InterfaceSelector, NetworkConfig, NodeName,
+    Report, Secret, trust::Readiness,
 };
 use rustler::{
     Atom, Binary, Decoder, Error, NifMap, NifResult, NifUnitEnum, NifUntaggedEnum, Term,
@@ -15,7 +15,7 @@ use rustler::{
 };
 
 mod atoms {
-    rustler::atoms! { gossip_peer, all, authentication, cluster, allow, seal }
+    rustler::atoms! { gossip_peer, all }
 }
 
 pub(crate) use atoms::gossip_peer;
@@ -42,16 +42,18 @@ pub(crate) fn socket_addr((address, port): (Address, u16)) -> SocketAddr {
 }
 
 /// `nil`, `:all`, or a list.
-struct MulticastIf(Interfaces);
+struct MulticastIf(InterfaceSelection);
 
 impl<'a> Decoder<'a> for MulticastIf {
     fn decode(term: Term<'a>) -> NifResult<Self> {
         if let Ok(names) = term.decode::<Vec<NamedInterface>>() {
-            return Ok(Self(Interfaces::Listed(names.into_iter().map(Into::into).collect())));
+            return Ok(Self(InterfaceSelection::Listed(
+                names.into_iter().map(Into::into).collect(),
+            )));
         }
         match term.decode::<Atom>()? {
-            word if word == rustler::types::atom::nil() => Ok(Self(Interfaces::Routed)),
-            word if word == atoms::all() => Ok(Self(Interfaces::All)),
+            word if word == rustler::types::atom::nil() => Ok(Self(InterfaceSelection::Routed)),
+            word if word == atoms::all() => Ok(Self(InterfaceSelection::All)),
             _ => Err(Error::BadArg),
         }
     }
@@ -64,7 +66,7 @@ enum NamedInterface {
     Address(Address),
 }
 
-impl From<NamedInterface> for InterfaceName {
+impl From<NamedInterface> for InterfaceSelector {
     fn from(named: NamedInterface) -> Self {
         match named {
             NamedInterface::Name(name) => Self::Name(name),
@@ -84,18 +86,30 @@ pub(crate) struct Options<'a> {
     multicast_ttl: u8,
     broadcast_only: bool,
     secret: Vec<Binary<'a>>,
+    seal: bool,
+    authentication: AuthenticationAtom,
+    cluster: Option<String>,
+    allow: Vec<String>,
     heartbeat_interval: u64,
     max_peers: usize,
     receive_limit: u32,
 }
 
 impl Options<'_> {
-    pub(crate) fn config(&self) -> Config {
+    /// Each field is named, so that the compiler asks for one that is new.
+    pub(crate) fn config(&self, refresh_interval: Option<Duration>) -> Config {
         Config {
             secrets: self.secret.iter().map(|secret| Secret(secret.to_vec())).collect(),
+            seal: self.seal,
+            authentication: match self.authentication {
+                AuthenticationAtom::Compatible => Authentication::Compatible,
+                AuthenticationAtom::Required => Authentication::Required,
+            },
+            cluster: self.cluster.clone(),
+            allow: self.allow.iter().map(|glob| Glob::new(glob)).collect(),
             heartbeat_interval: Duration::from_millis(self.heartbeat_interval),
             max_peers: self.max_peers,
-            ..Config::default()
+            refresh_interval,
         }
     }
 
@@ -108,44 +122,6 @@ impl Options<'_> {
             multicast_ttl: self.multicast_ttl,
             broadcast_only: self.broadcast_only,
             receive_limit: self.receive_limit,
-        }
-    }
-}
-
-/// Those of the options that say whom a node believes. Each may be left out, or be nil.
-pub(crate) struct TrustOptions {
-    authentication: Option<AuthenticationAtom>,
-    cluster: Option<String>,
-    allow: Vec<String>,
-    seal: bool,
-}
-
-impl<'a> Decoder<'a> for TrustOptions {
-    fn decode(term: Term<'a>) -> NifResult<Self> {
-        Ok(Self {
-            authentication: option(term, atoms::authentication())?,
-            cluster: option(term, atoms::cluster())?,
-            allow: option(term, atoms::allow())?.unwrap_or_default(),
-            seal: option(term, atoms::seal())?.unwrap_or(true),
-        })
-    }
-}
-
-fn option<'a, T: Decoder<'a>>(map: Term<'a>, key: Atom) -> NifResult<Option<T>> {
-    map.map_get(key).map_or(Ok(None), Term::decode)
-}
-
-impl TrustOptions {
-    pub(crate) fn add_to(&self, config: Config) -> Config {
-        Config {
-            authentication: match self.authentication {
-                Some(AuthenticationAtom::Required) => Authentication::Required,
-                Some(AuthenticationAtom::Compatible) | None => Authentication::Compatible,
-            },
-            cluster: self.cluster.clone(),
-            allow: self.allow.iter().map(|glob| Glob::new(glob)).collect(),
-            seal: self.seal,
-            ..config
         }
     }
 }

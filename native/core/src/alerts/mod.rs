@@ -9,12 +9,12 @@ use std::{
 
 use self::throttle::{ChangeThrottle, FAULT_INTERVAL, MinuteThrottle, RefusalThrottle};
 use crate::{
-    Interface, NodeName, Refusal, Time,
+    InterfaceAddress, NodeName, Refusal, Time,
     event::{Component, Event, Fault},
 };
 
 /// What is known of a component that has, or had, a fault.
-struct Known {
+struct FaultRecord {
     /// The one that was logged, where one was: it keeps its first cause until a new one may be
     /// logged.
     fault: Fault,
@@ -28,7 +28,7 @@ struct Known {
 pub(crate) struct Alerts {
     debug: bool,
     events: Vec<Event>,
-    known: BTreeMap<Component, Known>,
+    records: BTreeMap<Component, FaultRecord>,
     changes: ChangeThrottle,
     refusals: RefusalThrottle,
     unreachable: MinuteThrottle,
@@ -40,7 +40,7 @@ impl Default for Alerts {
         Self {
             debug: false,
             events: Vec::new(),
-            known: BTreeMap::new(),
+            records: BTreeMap::new(),
             changes: ChangeThrottle::default(),
             refusals: RefusalThrottle::default(),
             unreachable: MinuteThrottle::unreachable(),
@@ -105,9 +105,9 @@ impl Alerts {
     }
 
     /// A heartbeat told something of a clock or a name.
-    pub(crate) fn found(&mut self, now: Time, finding: Event) {
+    pub(crate) fn found(&mut self, now: Time, event: Event) {
         if self.findings.take(now) {
-            self.events.push(finding);
+            self.events.push(event);
         }
     }
 
@@ -115,9 +115,9 @@ impl Alerts {
     pub(crate) fn changed(
         &mut self,
         now: Time,
-        event: fn(IpAddr, Interface) -> Event,
+        event: fn(IpAddr, InterfaceAddress) -> Event,
         group: IpAddr,
-        interface: &Interface,
+        interface: &InterfaceAddress,
     ) {
         if self.changes.take(now, &interface.name) {
             self.events.push(event(group, interface.clone()));
@@ -127,32 +127,39 @@ impl Alerts {
     /// A component has this fault now.
     pub(crate) fn raise(&mut self, now: Time, fault: Fault) {
         let component = fault.component();
-        let Some(known) = self.known.get_mut(&component) else {
+        let Some(record) = self.records.get_mut(&component) else {
             self.events.push(Event::FaultRaised(fault.clone()));
-            let known = Known { fault, is_cleared: false, is_logged: true, logged_at: now };
-            self.known.insert(component, known);
+            let record = FaultRecord { fault, is_cleared: false, is_logged: true, logged_at: now };
+            self.records.insert(component, record);
             return;
         };
-        let may_log = now >= known.logged_at + FAULT_INTERVAL;
-        if !known.is_cleared && known.is_logged && (!fault.is_news_after(&known.fault) || !may_log)
+        let may_log = now >= record.logged_at + FAULT_INTERVAL;
+        if !record.is_cleared
+            && record.is_logged
+            && (!fault.is_news_after(&record.fault) || !may_log)
         {
             return;
         }
-        *known = Known { fault, is_cleared: false, is_logged: may_log, logged_at: known.logged_at };
+        *record = FaultRecord {
+            fault,
+            is_cleared: false,
+            is_logged: may_log,
+            logged_at: record.logged_at,
+        };
         if may_log {
-            known.logged_at = now;
-            self.events.push(Event::FaultRaised(known.fault.clone()));
+            record.logged_at = now;
+            self.events.push(Event::FaultRaised(record.fault.clone()));
         }
     }
 
     /// A component has no fault. That is told where it was told that it has one.
     pub(crate) fn clear(&mut self, component: &Component) {
-        if let Some(known) = self.known.get_mut(component)
-            && !known.is_cleared
+        if let Some(record) = self.records.get_mut(component)
+            && !record.is_cleared
         {
-            known.is_cleared = true;
-            if known.is_logged {
-                self.events.push(Event::FaultCleared(known.fault.clone()));
+            record.is_cleared = true;
+            if record.is_logged {
+                self.events.push(Event::FaultCleared(record.fault.clone()));
             }
         }
     }
@@ -161,12 +168,12 @@ impl Alerts {
     pub(crate) fn reconcile_missing(&mut self, now: Time, missing: Vec<Fault>) {
         let components: Vec<_> = missing.iter().map(Fault::component).collect();
         let is_found = |component: &&Component| match component {
-            Component::Wanted(_) | Component::AnyInterface | Component::AnyOutwardInterface => {
-                !components.contains(component)
-            }
+            Component::SelectedInterface(_)
+            | Component::AnyInterface
+            | Component::AnyOutwardInterface => !components.contains(component),
             _ => false,
         };
-        for component in self.known.keys().filter(is_found).cloned().collect::<Vec<_>>() {
+        for component in self.records.keys().filter(is_found).cloned().collect::<Vec<_>>() {
             self.clear(&component);
         }
         for fault in missing {
@@ -177,9 +184,9 @@ impl Alerts {
     /// Components that are no more have no fault either. When they spoke last is not forgotten at
     /// once.
     pub(crate) fn forget(&mut self, now: Time, is_gone: impl Fn(&Component) -> bool) {
-        self.known.retain(|component, known| {
-            known.is_cleared |= is_gone(component);
-            !known.is_cleared || now < known.logged_at + FAULT_INTERVAL
+        self.records.retain(|component, record| {
+            record.is_cleared |= is_gone(component);
+            !record.is_cleared || now < record.logged_at + FAULT_INTERVAL
         });
     }
 }

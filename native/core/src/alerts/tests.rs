@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    InterfaceName,
+    InterfaceSelector,
     event::{MissingReason, SocketStep, SystemError},
 };
 
@@ -24,7 +24,7 @@ fn fault() -> Fault {
 }
 
 fn missing(name: &str) -> Fault {
-    let (wanted, reason) = (InterfaceName::Name(name.into()), MissingReason::NoSuchName);
+    let (wanted, reason) = (InterfaceSelector::Name(name.into()), MissingReason::NoSuchName);
     Fault::InterfaceMissing { group: GROUP, wanted, reason }
 }
 
@@ -89,9 +89,9 @@ fn a_component_that_goes_and_comes_back_with_a_fault_is_told_of_once_a_minute_to
     }
     assert_eq!(alerts.take(), [Event::FaultRaised(fault()), Event::FaultRaised(fault())]);
     alerts.forget(secs(119), |_| false);
-    assert_eq!(alerts.known.len(), 1);
+    assert_eq!(alerts.records.len(), 1);
     alerts.forget(secs(120), |_| false);
-    assert!(alerts.known.is_empty());
+    assert!(alerts.records.is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::{
-    Interface, InterfaceAddress, InterfaceName, Interfaces,
+    InterfaceAddress, InterfaceSelection, InterfaceSelector, ScannedAddress,
     event::{Fault, MissingReason},
 };
 
@@ -17,7 +17,7 @@ pub(super) struct ByRoute(Vec<String>);
 
 impl ByRoute {
     /// An interface is joined, and the route leads there.
-    pub(super) fn joined(&mut self, interface: &Interface) {
+    pub(super) fn joined(&mut self, interface: &InterfaceAddress) {
         let name = device(&interface.name);
         if self.0.first().is_some_and(|latest| latest == name) {
             return;
@@ -32,9 +32,9 @@ impl ByRoute {
 #[derive(Debug, Default)]
 pub(super) struct Chosen {
     /// The most important ones first: the system bounds the memberships of a socket.
-    pub(super) interfaces: Vec<Interface>,
+    pub(super) interfaces: Vec<InterfaceAddress>,
     /// The one of them that is meant because the route leads there now.
-    pub(super) of_route: Option<Interface>,
+    pub(super) of_route: Option<InterfaceAddress>,
     /// Why there are not more of them, a fault for each that is missing.
     pub(super) missing: Vec<Fault>,
 }
@@ -48,18 +48,18 @@ pub(super) struct Chosen {
 /// cable that is pulled for a moment, another address or index make no other network of it. A node
 /// that starts while the VPN has the route knows of no other, and joins there alone.
 pub(super) fn choose(
-    wanted: &Interfaces,
+    wanted: &InterfaceSelection,
     group: IpAddr,
-    found: &[InterfaceAddress],
+    found: &[ScannedAddress],
     routed: Option<IpAddr>,
-    joined: &[&Interface],
+    joined: &[&InterfaceAddress],
     by_route: &ByRoute,
 ) -> Chosen {
     let found: Vec<_> =
         found.iter().filter(|f| f.interface.address.is_ipv4() == group.is_ipv4()).collect();
     // The host may have the address on its loopback as well, or there alone.
-    let is_routed = |f: &&InterfaceAddress| {
-        f.is_up && Some(f.interface.address) == routed && !loops(&f.interface, &found)
+    let is_routed = |f: &&ScannedAddress| {
+        f.is_up && Some(f.interface.address) == routed && !is_loopback(&f.interface, &found)
     };
     let routed = found.iter().copied().find(is_routed).map(|f| &f.interface);
     let by_route = || {
@@ -68,7 +68,7 @@ pub(super) fn choose(
         let member = |index| up().find(|i| i.index == index && joined.contains(i));
         let of_route = routed.map(|new| member(new.index).unwrap_or(new));
         let remembered = by_route.0.iter().filter_map(|name| {
-            let new = first(up().filter(|interface| device(&interface.name) == name))?;
+            let new = preferred(up().filter(|interface| device(&interface.name) == name))?;
             Some(member(new.index).unwrap_or(new))
         });
         let mut chosen = Chosen { of_route: of_route.cloned(), ..Chosen::default() };
@@ -79,14 +79,14 @@ pub(super) fn choose(
         chosen
     };
     match wanted {
-        Interfaces::Routed => by_route(),
-        Interfaces::All => all(group, &found, routed),
-        Interfaces::Listed(names) => {
+        InterfaceSelection::Routed => by_route(),
+        InterfaceSelection::All => all(group, &found, routed),
+        InterfaceSelection::Listed(names) => {
             let mut chosen = Chosen::default();
             for name in names {
                 chosen.add(match name {
                     // As the stock strategy has it, the system's choice.
-                    InterfaceName::Address(address) if address.is_unspecified() => by_route(),
+                    InterfaceSelector::Address(address) if address.is_unspecified() => by_route(),
                     name => named(name, group, &found),
                 });
             }
@@ -103,7 +103,7 @@ impl Chosen {
     }
 }
 
-fn named(name: &InterfaceName, group: IpAddr, found: &[&InterfaceAddress]) -> Chosen {
+fn named(name: &InterfaceSelector, group: IpAddr, found: &[&ScannedAddress]) -> Chosen {
     match find(name, found) {
         Ok(interface) => Chosen { interfaces: vec![interface], ..Chosen::default() },
         Err(reason) => {
@@ -113,26 +113,29 @@ fn named(name: &InterfaceName, group: IpAddr, found: &[&InterfaceAddress]) -> Ch
     }
 }
 
-fn find(name: &InterfaceName, found: &[&InterfaceAddress]) -> Result<Interface, MissingReason> {
+fn find(
+    name: &InterfaceSelector,
+    found: &[&ScannedAddress],
+) -> Result<InterfaceAddress, MissingReason> {
     let named: Vec<_> = match name {
         // The whole network 127.0.0.0/8 is the loopback's, and it lists one address of it.
-        InterfaceName::Address(address) if address.is_loopback() => {
+        InterfaceSelector::Address(address) if address.is_loopback() => {
             let loopback = found.iter().filter(|f| f.interface.address.is_loopback());
             loopback.map(|f| (f.is_up, at(&f.interface, *address))).collect()
         }
-        InterfaceName::Address(address) => {
+        InterfaceSelector::Address(address) => {
             let having = found.iter().filter(|f| f.interface.address == *address);
             having.map(|f| (f.is_up, f.interface.clone())).collect()
         }
-        InterfaceName::Name(name) => {
+        InterfaceSelector::Name(name) => {
             let called = found.iter().filter(|f| is_called(&f.interface.name, name));
             called.map(|f| (f.is_up, f.interface.clone())).collect()
         }
     };
-    match first(named.iter().filter(|(is_up, _)| *is_up).map(|(_, interface)| interface)) {
+    match preferred(named.iter().filter(|(is_up, _)| *is_up).map(|(_, interface)| interface)) {
         Some(interface) => Ok(interface.clone()),
         None if !named.is_empty() => Err(MissingReason::Down),
-        None if matches!(name, InterfaceName::Address(_)) => Err(MissingReason::NoSuchAddress),
+        None if matches!(name, InterfaceSelector::Address(_)) => Err(MissingReason::NoSuchAddress),
         None => Err(MissingReason::NoSuchName),
     }
 }
@@ -146,21 +149,21 @@ fn device(listed: &str) -> &str {
     listed.split(':').next().unwrap_or(listed)
 }
 
-fn at(interface: &Interface, address: IpAddr) -> Interface {
-    Interface { address, ..interface.clone() }
+fn at(interface: &InterfaceAddress, address: IpAddr) -> InterfaceAddress {
+    InterfaceAddress { address, ..interface.clone() }
 }
 
 /// Every one that is up, that of the route first.
-fn all(group: IpAddr, found: &[&InterfaceAddress], routed: Option<&Interface>) -> Chosen {
+fn all(group: IpAddr, found: &[&ScannedAddress], routed: Option<&InterfaceAddress>) -> Chosen {
     let (mut outward, mut loopback) = (Vec::new(), Vec::new());
     for f in found.iter().filter(|f| f.is_up) {
         let same = found.iter().map(|f| &f.interface).filter(|i| i.index == f.interface.index);
-        let Some(interface) = first(same) else { continue };
-        let list = if loops(interface, found) { &mut loopback } else { &mut outward };
+        let Some(interface) = preferred(same) else { continue };
+        let list = if is_loopback(interface, found) { &mut loopback } else { &mut outward };
         add(list, interface.clone());
     }
     if !outward.is_empty() {
-        let is_of_route = |i: &Interface| routed.is_some_and(|of| of.index == i.index);
+        let is_of_route = |i: &InterfaceAddress| routed.is_some_and(|of| of.index == i.index);
         outward.sort_by_key(|interface| !is_of_route(interface));
         let of_route = outward.first().filter(|first| is_of_route(first)).cloned();
         return Chosen { interfaces: outward, of_route, ..Chosen::default() };
@@ -174,23 +177,25 @@ fn all(group: IpAddr, found: &[&InterfaceAddress], routed: Option<&Interface>) -
 }
 
 /// Whether it is the loopback, which may have other addresses too.
-fn loops(interface: &Interface, found: &[&InterfaceAddress]) -> bool {
+fn is_loopback(interface: &InterfaceAddress, found: &[&ScannedAddress]) -> bool {
     let of_it = found.iter().filter(|f| f.interface.index == interface.index);
     of_it.into_iter().any(|f| f.interface.address.is_loopback())
 }
 
 /// Of several addresses of one interface: the first IPv4 one, which is the primary one, unless the
 /// host gave it to itself; of IPv6 the link-local one, because the others come and go.
-fn first<'a>(mut interfaces: impl Iterator<Item = &'a Interface>) -> Option<&'a Interface> {
+fn preferred<'a>(
+    mut interfaces: impl Iterator<Item = &'a InterfaceAddress>,
+) -> Option<&'a InterfaceAddress> {
     let first = interfaces.next()?;
-    let is_lasting = |interface: &&Interface| match interface.address {
+    let is_lasting = |interface: &&InterfaceAddress| match interface.address {
         IpAddr::V4(address) => !address.is_link_local(),
         IpAddr::V6(address) => address.is_unicast_link_local(),
     };
     Some(std::iter::once(first).chain(interfaces).find(is_lasting).unwrap_or(first))
 }
 
-fn add(interfaces: &mut Vec<Interface>, interface: Interface) {
+fn add(interfaces: &mut Vec<InterfaceAddress>, interface: InterfaceAddress) {
     if interfaces.iter().all(|known| known.index != interface.index) {
         interfaces.push(interface);
     }

@@ -1,8 +1,10 @@
 //! Leaving and joining, as the interfaces demand and the system allows.
 
+use std::net::IpAddr;
+
 use super::{Group, Membership, liveness::Liveness};
 use crate::{
-    Interface, Network,
+    InterfaceAddress, Network,
     context::Context,
     event::{Component, Event, Fault, SystemError},
     outage::Outage,
@@ -15,7 +17,7 @@ impl Group {
     pub(super) fn leave_all_but<N: Network>(
         &mut self,
         context: &mut Context<'_, N>,
-        kept: &[Interface],
+        kept: &[InterfaceAddress],
     ) {
         let group = self.target.ip();
         self.memberships.retain(|Membership { interface, .. }| {
@@ -34,8 +36,8 @@ impl Group {
     pub(super) fn join_all<N: Network>(
         &mut self,
         context: &mut Context<'_, N>,
-        chosen: &[Interface],
-        of_route: Option<&Interface>,
+        chosen: &[InterfaceAddress],
+        of_route: Option<&InterfaceAddress>,
     ) {
         // The system may have said so for another reason: then each scan would rejoin another one.
         if self.in_vain != chosen {
@@ -78,21 +80,21 @@ impl Group {
     fn join_instead<N: Network>(
         &mut self,
         context: &mut Context<'_, N>,
-        interface: &Interface,
+        interface: &InterfaceAddress,
         other: Membership,
     ) -> Result<(), SystemError> {
         let group = self.target.ip();
         context.network.leave(group, &other.interface);
         let joined = context.network.join(group, interface);
-        if joined.is_err() && context.network.join(group, &other.interface).is_ok() {
-            self.memberships.push(other);
-        } else {
+        if joined.is_ok() {
             context.alerts.changed(context.now, Event::GroupLeft, group, &other.interface);
+        } else if join_again(context, group, &other.interface) {
+            self.memberships.push(other);
         }
         joined
     }
 
-    fn joined<N: Network>(&mut self, context: &mut Context<'_, N>, interface: &Interface) {
+    fn joined<N: Network>(&mut self, context: &mut Context<'_, N>, interface: &InterfaceAddress) {
         context.alerts.clear(&Component::Join(interface.name.clone()));
         context.alerts.changed(context.now, Event::GroupJoined, self.target.ip(), interface);
         let (liveness, outage) = (Liveness::default(), Outage::default());
@@ -104,10 +106,10 @@ impl Group {
     fn tell_limit<N: Network>(
         &self,
         context: &mut Context<'_, N>,
-        chosen: &[Interface],
+        chosen: &[InterfaceAddress],
         error: SystemError,
     ) {
-        let is_missing = |i: &&Interface| !self.is_member(i);
+        let is_missing = |i: &&InterfaceAddress| !self.is_member(i);
         let missing: Vec<_> = chosen.iter().filter(is_missing).cloned().collect();
         let fault = Fault::JoinLimit {
             group: self.target.ip(),
@@ -118,4 +120,28 @@ impl Group {
         };
         context.alerts.raise(context.now, fault);
     }
+}
+
+/// Makes a membership again, and says whether it is there. Where not, that is told, and a scan has to
+/// join.
+pub(super) fn rejoin<N: Network>(
+    context: &mut Context<'_, N>,
+    group: IpAddr,
+    interface: &InterfaceAddress,
+) -> bool {
+    // A membership that is lost cannot be left, and one that is there must be.
+    context.network.leave(group, interface);
+    join_again(context, group, interface)
+}
+
+fn join_again<N: Network>(
+    context: &mut Context<'_, N>,
+    group: IpAddr,
+    interface: &InterfaceAddress,
+) -> bool {
+    let is_member = context.network.join(group, interface).is_ok();
+    if !is_member {
+        context.alerts.changed(context.now, Event::GroupLeft, group, interface);
+    }
+    is_member
 }

@@ -21,9 +21,9 @@ const ROUNDS_MOST: u32 = 32;
 /// Rejoins after which nobody was heard, until somebody is: after 1, 3, 7, 15 and 31 of the longest
 /// silences. Then it is not the membership: the others may have gone from this network and be
 /// connected by another.
-const SILENCES_MOST: u32 = 5;
+const SILENCE_REJOINS_MOST: u32 = 5;
 
-/// After 8 times the longest silence without one, the next one is met as soon as the first. Nodes
+/// After 8 times the silence timeout without a silence, the next one is met as soon as the first. Nodes
 /// that send more rarely than we do are silent again before that.
 const UNBROKEN: u32 = 8;
 
@@ -42,9 +42,9 @@ pub(crate) struct Liveness {
     unbroken_since: Time,
     /// When somebody was heard, or the group was rejoined because nobody was.
     silent_since: Time,
-    longest_silence: Duration,
-    /// Rejoins because of silences; each doubles the time until the next.
-    silences: u32,
+    silence_timeout: Duration,
+    /// Rejoins because of silence; each doubles the time until the next.
+    silence_rejoins: u32,
     /// Somebody was heard since the last of them.
     is_heard: bool,
 }
@@ -64,9 +64,10 @@ pub(crate) enum RejoinReason {
     /// Our own heartbeats are not heard.
     NoEcho,
     /// Peers that we are connected to are not heard.
-    PeersSilent,
-    /// They are not heard, and were not heard since the last time.
-    StillSilent,
+    PeersSilent {
+        /// Somebody was heard since the last rejoin for this reason: it is to be told.
+        is_first: bool,
+    },
 }
 
 impl Liveness {
@@ -76,14 +77,14 @@ impl Liveness {
     }
 
     /// Our own heartbeat was heard, or may have been dropped by ourselves.
-    pub(crate) fn echo(&mut self) {
+    pub(crate) fn echoed(&mut self) {
         self.echo_due = None;
         self.echoes_missed = 0;
     }
 
     /// A node of another host was heard. One that is not connected may become so, but takes no place
     /// of one that is.
-    pub(crate) fn peer(&mut self, now: Time, node: &NodeName, is_connected: bool) {
+    pub(crate) fn heard(&mut self, now: Time, node: &NodeName, is_connected: bool) {
         if !self.peers.contains(node) {
             if is_connected {
                 self.peers.truncate(PEERS - 1);
@@ -92,12 +93,12 @@ impl Liveness {
                 self.peers.push(node.clone());
             }
         }
-        if now - self.heard_at > self.longest_silence {
+        if now - self.heard_at > self.silence_timeout {
             self.unbroken_since = now;
-        } else if now - self.unbroken_since > self.longest_silence * UNBROKEN {
-            self.silences = 0;
+        } else if now - self.unbroken_since > self.silence_timeout * UNBROKEN {
+            self.silence_rejoins = 0;
         }
-        self.silences = self.silences.min(SILENCES_MOST - 1);
+        self.silence_rejoins = self.silence_rejoins.min(SILENCE_REJOINS_MOST - 1);
         self.is_heard = true;
         self.heard_at = now;
         self.silent_since = now;
@@ -105,7 +106,7 @@ impl Liveness {
 
     /// More came than was looked at: an echo, or a peer, may have been among it.
     pub(crate) fn overrun(&mut self, now: Time) {
-        self.echo();
+        self.echoed();
         self.heard_at = now;
         self.silent_since = now;
     }
@@ -128,21 +129,18 @@ impl Liveness {
             self.echoes_missed = self.echoes_missed.saturating_add(1);
             return self.after_missed_echo();
         }
-        self.longest_silence = silence;
-        if self.silences >= SILENCES_MOST {
+        self.silence_timeout = silence;
+        if self.silence_rejoins >= SILENCE_REJOINS_MOST {
             return None;
         }
-        let longest = silence.saturating_mul(1 << self.silences);
+        let longest = silence.saturating_mul(1 << self.silence_rejoins);
         if now < self.silent_since + longest || !self.peers.iter().any(is_connected) {
             return None;
         }
         self.silent_since = now;
-        self.silences += 1;
-        let reason = match std::mem::take(&mut self.is_heard) {
-            true => RejoinReason::PeersSilent,
-            false => RejoinReason::StillSilent,
-        };
-        Some(Action::Rejoin(reason))
+        self.silence_rejoins += 1;
+        let is_first = std::mem::take(&mut self.is_heard);
+        Some(Action::Rejoin(RejoinReason::PeersSilent { is_first }))
     }
 
     fn after_missed_echo(&self) -> Option<Action> {
@@ -199,7 +197,7 @@ mod tests {
         let mut liveness = Liveness::default();
         for s in 0..1000 {
             liveness.sent(secs(s));
-            liveness.echo();
+            liveness.echoed();
             assert_eq!(check(&mut liveness, secs(s) + ECHO_TIMEOUT), None);
         }
     }
@@ -238,7 +236,7 @@ mod tests {
             liveness.sent(secs(s));
             check(&mut liveness, secs(s) + ECHO_TIMEOUT);
         }
-        liveness.echo();
+        liveness.echoed();
         liveness.sent(secs(2));
         assert_eq!(check(&mut liveness, secs(3)), Some(Action::SendAgain));
     }
@@ -247,7 +245,7 @@ mod tests {
     fn silence_counts_only_after_another_was_heard_and_while_it_is_connected() {
         let mut liveness = Liveness::default();
         assert_eq!(met(&mut liveness, 0..1000), []);
-        liveness.peer(secs(1000), &other(), true);
+        liveness.heard(secs(1000), &other(), true);
         assert_eq!(liveness.check(secs(1010), SILENCE, |_| false), None);
         assert_eq!(met(&mut liveness, 1001..1020), [1010]);
     }
@@ -255,11 +253,11 @@ mod tests {
     #[test]
     fn silence_that_lasts_is_met_after_doubling_times_and_five_times_at_most() {
         let mut liveness = Liveness::default();
-        liveness.peer(secs(0), &other(), true);
+        liveness.heard(secs(0), &other(), true);
         assert_eq!(met(&mut liveness, 0..100_000), [10, 30, 70, 150, 310]);
         // Whoever is heard then may be missed again, once, and after a long time.
         for from in [100_000, 200_000] {
-            liveness.peer(secs(from), &other(), true);
+            liveness.heard(secs(from), &other(), true);
             assert_eq!(met(&mut liveness, from..from + 100_000), [from + 160]);
         }
     }
@@ -268,15 +266,15 @@ mod tests {
     fn silence_is_news_only_after_somebody_was_heard() {
         let mut liveness = Liveness::default();
         let mut met = |s| check(&mut liveness, secs(s));
-        let rejoin = |reason| Some(Action::Rejoin(reason));
+        let silent = |is_first| Some(Action::Rejoin(RejoinReason::PeersSilent { is_first }));
         assert_eq!(met(5), None);
-        liveness.peer(secs(5), &other(), true);
+        liveness.heard(secs(5), &other(), true);
         let mut met = |s| check(&mut liveness, secs(s));
-        assert_eq!(met(15), rejoin(RejoinReason::PeersSilent));
-        assert_eq!(met(35), rejoin(RejoinReason::StillSilent));
-        liveness.peer(secs(36), &other(), true);
+        assert_eq!(met(15), silent(true));
+        assert_eq!(met(35), silent(false));
+        liveness.heard(secs(36), &other(), true);
         let mut met = |s| check(&mut liveness, secs(s));
-        assert_eq!(met(76), rejoin(RejoinReason::PeersSilent));
+        assert_eq!(met(76), silent(true));
     }
 
     #[test]
@@ -284,7 +282,7 @@ mod tests {
         let mut liveness = Liveness::default();
         let mut hear = |from: u64, to: u64| {
             for s in (from..to).step_by(5) {
-                liveness.peer(secs(s), &other(), true);
+                liveness.heard(secs(s), &other(), true);
                 assert_eq!(met(&mut liveness, s + 1..s + 5), []);
             }
             met(&mut liveness, to..to + 60)
@@ -298,10 +296,10 @@ mod tests {
     fn a_time_without_silence_is_longer_than_eighty_seconds_and_no_gap_in_it_than_ten() {
         for (gap, last, met_after) in [(10, 180, 20), (10, 190, 10), (11, 199, 20)] {
             let mut liveness = Liveness::default();
-            liveness.peer(secs(0), &other(), true);
+            liveness.heard(secs(0), &other(), true);
             assert_eq!(met(&mut liveness, 0..29), [10]);
             for s in (100..=last).step_by(gap) {
-                liveness.peer(secs(s), &other(), true);
+                liveness.heard(secs(s), &other(), true);
             }
             assert_eq!(met(&mut liveness, last..last + 30), [last + met_after], "{gap}, {last}");
         }
@@ -314,7 +312,7 @@ mod tests {
         let mut now = 0;
         // Gaps of 1 to 30 s, in no order.
         for n in 0..1000 {
-            liveness.peer(secs(now), &other(), true);
+            liveness.heard(secs(now), &other(), true);
             let gap = 1 + n * 17 % 30;
             missed += met(&mut liveness, now + 1..now + gap).len();
             now += gap;
@@ -325,21 +323,21 @@ mod tests {
     #[test]
     fn one_of_the_last_peers_that_is_connected_is_missed() {
         let mut liveness = Liveness::default();
-        liveness.peer(secs(0), &other(), true);
+        liveness.heard(secs(0), &other(), true);
         for n in 0..PEERS - 1 {
-            liveness.peer(secs(0), &stranger(n), true);
+            liveness.heard(secs(0), &stranger(n), true);
         }
         assert_eq!(met(&mut liveness, 1..12), [10]);
-        liveness.peer(secs(12), &stranger(PEERS), true);
+        liveness.heard(secs(12), &stranger(PEERS), true);
         assert_eq!(met(&mut liveness, 13..100), []);
     }
 
     #[test]
     fn strangers_take_no_place_of_a_node_that_is_connected() {
         let mut liveness = Liveness::default();
-        (0..100).for_each(|n| liveness.peer(secs(0), &stranger(n), false));
-        liveness.peer(secs(0), &other(), true);
-        (0..100).for_each(|n| liveness.peer(secs(0), &stranger(n), false));
+        (0..100).for_each(|n| liveness.heard(secs(0), &stranger(n), false));
+        liveness.heard(secs(0), &other(), true);
+        (0..100).for_each(|n| liveness.heard(secs(0), &stranger(n), false));
         assert_eq!(met(&mut liveness, 1..12), [10]);
     }
 
@@ -347,8 +345,8 @@ mod tests {
     fn of_nodes_that_are_not_connected_the_first_eight_are_kept_in_mind() {
         for (before, expected) in [(PEERS - 1, vec![10]), (PEERS, vec![])] {
             let mut liveness = Liveness::default();
-            (0..before).for_each(|n| liveness.peer(secs(0), &stranger(n), false));
-            liveness.peer(secs(0), &other(), false);
+            (0..before).for_each(|n| liveness.heard(secs(0), &stranger(n), false));
+            liveness.heard(secs(0), &other(), false);
             assert_eq!(met(&mut liveness, 1..12), expected);
         }
     }
@@ -356,7 +354,7 @@ mod tests {
     #[test]
     fn a_node_that_was_heard_before_it_was_connected_is_missed_too() {
         let mut liveness = Liveness::default();
-        liveness.peer(secs(0), &other(), false);
+        liveness.heard(secs(0), &other(), false);
         assert_eq!(met(&mut liveness, 1..12), [10]);
     }
 }

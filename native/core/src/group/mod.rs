@@ -14,7 +14,8 @@ use self::{
     liveness::{Action, Liveness, RejoinReason},
 };
 use crate::{
-    Interface, InterfaceAddress, Interfaces, Network, NetworkConfig, NodeName, RecvMeta, Time,
+    InterfaceAddress, InterfaceSelection, Network, NetworkConfig, NodeName, RecvMeta,
+    ScannedAddress, Time,
     alerts::Alerts,
     context::Context,
     event::{Component, Event, Fault, ScanStep},
@@ -30,7 +31,7 @@ const RESCAN_DELAY: Duration = Duration::from_millis(250);
 
 /// A membership, with what is known of the interface now.
 struct Membership {
-    interface: Interface,
+    interface: InterfaceAddress,
     liveness: Liveness,
     outage: Outage,
 }
@@ -38,15 +39,15 @@ struct Membership {
 /// The group of a topology that has one.
 pub(crate) struct Group {
     target: SocketAddr,
-    wanted: Interfaces,
+    wanted: InterfaceSelection,
     /// Whether the socket is given what is sent to its groups.
     hears: bool,
     memberships: Vec<Membership>,
     /// Where the route has led.
     by_route: ByRoute,
     /// What was meant when it did not help that another membership made room.
-    in_vain: Vec<Interface>,
-    addresses: Vec<InterfaceAddress>,
+    in_vain: Vec<InterfaceAddress>,
+    addresses: Vec<ScannedAddress>,
     scan_at: Time,
 }
 
@@ -111,7 +112,7 @@ impl Group {
             self.by_route.joined(&of_route);
         }
         for membership in &mut self.memberships {
-            if membership.outage.is_to_retry(now) {
+            if membership.outage.note_scan(now) {
                 context.request_burst();
             }
         }
@@ -142,7 +143,7 @@ impl Group {
     /// Our own heartbeat came back.
     pub(crate) fn echoed(&mut self, meta: &RecvMeta, alerts: &mut Alerts) {
         for membership in self.received_by(meta) {
-            membership.liveness.echo();
+            membership.liveness.echoed();
             alerts.clear(&Component::Echo(membership.interface.name.clone()));
         }
     }
@@ -156,7 +157,7 @@ impl Group {
         meta: &RecvMeta,
     ) {
         if !self.is_ours(meta) {
-            self.received_by(meta).for_each(|m| m.liveness.peer(now, node, is_connected));
+            self.received_by(meta).for_each(|m| m.liveness.heard(now, node, is_connected));
         }
     }
 
@@ -181,7 +182,7 @@ impl Group {
             let Some(action) = membership.liveness.check(now, silence, &is_connected) else {
                 return true;
             };
-            // What cannot be rejoined is joined, or its fault is raised, by a scan.
+            // What cannot be rejoined is joined, or the fault of its join is raised, by a scan at once.
             self.scan_at = now;
             let interface = &membership.interface;
             match action {
@@ -195,14 +196,12 @@ impl Group {
                     context.alerts.raise(now, Fault::NoEcho { group, interface });
                 }
                 // A burst would make nobody else speak: the others do so when they are due.
-                Action::Rejoin(RejoinReason::PeersSilent) => {
+                Action::Rejoin(RejoinReason::PeersSilent { is_first: true }) => {
                     context.alerts.changed(now, Event::PeersSilent, group, interface);
                 }
-                Action::Rejoin(RejoinReason::StillSilent) => {}
+                Action::Rejoin(RejoinReason::PeersSilent { is_first: false }) => {}
             }
-            // A membership that is lost cannot be left, and one that is there must be.
-            context.network.leave(group, interface);
-            context.network.join(group, interface).is_ok()
+            joining::rejoin(context, group, interface)
         });
     }
 
@@ -213,11 +212,11 @@ impl Group {
         of_index.map(|interface| interface.name.clone())
     }
 
-    fn is_member(&self, interface: &Interface) -> bool {
+    fn is_member(&self, interface: &InterfaceAddress) -> bool {
         self.memberships.iter().any(|membership| membership.interface == *interface)
     }
 
-    fn interfaces(&self) -> impl Iterator<Item = &Interface> {
+    fn interfaces(&self) -> impl Iterator<Item = &InterfaceAddress> {
         self.addresses.iter().map(|address| &address.interface)
     }
 
@@ -225,7 +224,7 @@ impl Group {
     fn scan(
         &self,
         network: &mut impl Network,
-    ) -> Result<(Vec<InterfaceAddress>, Option<IpAddr>), Fault> {
+    ) -> Result<(Vec<ScannedAddress>, Option<IpAddr>), Fault> {
         let fault = |step| move |error| Fault::Scan { step, error };
         let addresses = network.interfaces().map_err(fault(ScanStep::Interfaces))?;
         // Every interface has a route for the groups of IPv6, so of these it says nothing.

@@ -17,7 +17,11 @@ struct Host {
 }
 
 impl Host {
-    fn with(multicast_if: Interfaces, group: IpAddr, interfaces: &[Interface]) -> Self {
+    fn with(
+        multicast_if: InterfaceSelection,
+        group: IpAddr,
+        interfaces: &[InterfaceAddress],
+    ) -> Self {
         let config = NetworkConfig {
             port: PORT,
             if_addr: [0, 0, 0, 0].into(),
@@ -32,8 +36,8 @@ impl Host {
     }
 
     /// A host that has joined on these interfaces at 0 s, and told so.
-    fn joined(interfaces: &[Interface]) -> Self {
-        let mut host = Self::with(Interfaces::All, GROUP, interfaces);
+    fn joined(interfaces: &[InterfaceAddress]) -> Self {
+        let mut host = Self::with(InterfaceSelection::All, GROUP, interfaces);
         host.reconcile(secs(0));
         host.bursts();
         host.told();
@@ -72,11 +76,11 @@ fn secs(s: u64) -> Time {
     Time::after(Duration::from_secs(s))
 }
 
-fn eth0() -> Interface {
+fn eth0() -> InterfaceAddress {
     interface("eth0", 2, [10, 0, 0, 1])
 }
 
-fn eth1() -> Interface {
+fn eth1() -> InterfaceAddress {
     interface("eth1", 3, [10, 1, 0, 1])
 }
 
@@ -90,7 +94,7 @@ fn join_fault() -> Fault {
 
 #[test]
 fn the_group_is_joined_on_each_interface_which_is_told_and_worth_a_burst() {
-    let mut host = Host::with(Interfaces::All, GROUP, &[eth0(), eth1()]);
+    let mut host = Host::with(InterfaceSelection::All, GROUP, &[eth0(), eth1()]);
     host.reconcile(secs(0));
     assert_eq!(host.network.take_calls(), ["join on eth0", "join on eth1"]);
     let told = [eth0(), eth1()].map(|interface| Event::GroupJoined(GROUP, interface));
@@ -100,7 +104,7 @@ fn the_group_is_joined_on_each_interface_which_is_told_and_worth_a_burst() {
 
 #[test]
 fn interfaces_are_scanned_every_two_seconds() {
-    let mut host = Host::with(Interfaces::All, GROUP, &[eth0()]);
+    let mut host = Host::with(InterfaceSelection::All, GROUP, &[eth0()]);
     assert_eq!(host.group.deadline(), secs(0));
     for s in 0..10 {
         host.reconcile(secs(s));
@@ -142,7 +146,7 @@ fn an_interface_with_another_address_or_index_is_rejoined() {
 
 #[test]
 fn a_join_that_fails_is_a_fault_and_tried_at_each_scan_until_it_works() {
-    let mut host = Host::with(Interfaces::All, GROUP, &[eth0(), eth1()]);
+    let mut host = Host::with(InterfaceSelection::All, GROUP, &[eth0(), eth1()]);
     host.network.refuse(&["join on eth0"]);
     host.reconcile(secs(0));
     assert!(host.told().contains(&Event::FaultRaised(join_fault())));
@@ -158,7 +162,7 @@ fn a_join_that_fails_is_a_fault_and_tried_at_each_scan_until_it_works() {
 #[test]
 fn faults_of_an_interface_that_has_gone_are_forgotten_and_those_of_others_are_not() {
     for (of_second_scan, is_kept) in [(vec![eth0()], true), (vec![eth1()], false)] {
-        let mut host = Host::with(Interfaces::All, GROUP, &[eth0()]);
+        let mut host = Host::with(InterfaceSelection::All, GROUP, &[eth0()]);
         host.network.refuse(&["join on eth0"]);
         host.reconcile(secs(0));
         host.network.has(&of_second_scan);
@@ -205,7 +209,7 @@ fn a_scan_that_fails_is_a_fault_that_changes_no_membership_until_it_works() {
 fn of_the_routes_for_ipv6_groups_nobody_asks() {
     let group = "ff02::1:32".parse().expect("an address");
     let address = "fe80::1".parse::<IpAddr>().expect("an address");
-    let mut host = Host::with(Interfaces::Routed, group, &[interface("eth0", 2, address)]);
+    let mut host = Host::with(InterfaceSelection::Routed, group, &[interface("eth0", 2, address)]);
     host.network.refuse(&["route"]);
     host.reconcile(secs(0));
     assert_eq!(host.network.take_calls(), ["join on eth0"]);
@@ -213,7 +217,7 @@ fn of_the_routes_for_ipv6_groups_nobody_asks() {
 
 #[test]
 fn the_group_is_joined_where_the_system_routes_it() {
-    let mut host = Host::with(Interfaces::Routed, GROUP, &[eth0(), eth1()]);
+    let mut host = Host::with(InterfaceSelection::Routed, GROUP, &[eth0(), eth1()]);
     host.network.routed = Some([10, 1, 0, 1].into());
     host.reconcile(secs(0));
     assert_eq!(host.network.take_calls(), ["join on eth1"]);
@@ -221,8 +225,8 @@ fn the_group_is_joined_where_the_system_routes_it() {
 
 #[test]
 fn an_interface_that_is_missing_is_a_fault_until_it_is_there() {
-    let wanted = crate::InterfaceName::Name("eth1".into());
-    let mut host = Host::with(Interfaces::Listed(vec![wanted.clone()]), GROUP, &[eth0()]);
+    let wanted = crate::InterfaceSelector::Name("eth1".into());
+    let mut host = Host::with(InterfaceSelection::Listed(vec![wanted.clone()]), GROUP, &[eth0()]);
     host.reconcile(secs(0));
     let reason = MissingReason::NoSuchName;
     let fault = Fault::InterfaceMissing { group: GROUP, wanted, reason };

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use super::{Interface, InterfaceAddress, Network, RecvMeta};
+use super::{InterfaceAddress, Network, RecvMeta, ScannedAddress};
 use crate::event::{SocketStep, SystemError};
 
 /// The group of tests.
@@ -17,7 +17,7 @@ pub(crate) const PORT: u16 = 45_892;
 /// Every call succeeds whose text is not among the refused ones.
 #[derive(Default)]
 pub(crate) struct FakeNetwork {
-    pub(crate) addresses: Vec<InterfaceAddress>,
+    pub(crate) addresses: Vec<ScannedAddress>,
     pub(crate) routed: Option<IpAddr>,
     pub(crate) refused: Vec<String>,
     pub(crate) scans: usize,
@@ -33,17 +33,17 @@ pub(crate) struct FakeNetwork {
 
 impl FakeNetwork {
     /// A host with these interfaces, all of them up.
-    pub(crate) fn of(interfaces: &[Interface]) -> Self {
+    pub(crate) fn of(interfaces: &[InterfaceAddress]) -> Self {
         let mut network = Self::default();
         network.has(interfaces);
         network
     }
 
     /// From now on the host has these interfaces, all of them up.
-    pub(crate) fn has(&mut self, interfaces: &[Interface]) {
-        let up = |interface: &Interface| {
+    pub(crate) fn has(&mut self, interfaces: &[InterfaceAddress]) {
+        let up = |interface: &InterfaceAddress| {
             let interface = interface.clone();
-            InterfaceAddress { interface, is_up: true }
+            ScannedAddress { interface, is_up: true }
         };
         self.addresses = interfaces.iter().map(up).collect();
     }
@@ -78,7 +78,7 @@ impl Network for FakeNetwork {
         self.calls.push("close".into());
     }
 
-    fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError> {
+    fn interfaces(&mut self) -> Result<Vec<ScannedAddress>, SystemError> {
         self.scans += 1;
         self.answer("interfaces").map(|()| self.addresses.clone())
     }
@@ -87,7 +87,7 @@ impl Network for FakeNetwork {
         self.answer("route").map(|()| self.routed)
     }
 
-    fn join(&mut self, _: IpAddr, interface: &Interface) -> Result<(), SystemError> {
+    fn join(&mut self, _: IpAddr, interface: &InterfaceAddress) -> Result<(), SystemError> {
         self.call(format!("join on {}", interface.name))?;
         let is_full_for = self.is_full_for.as_ref() == Some(&interface.name);
         if is_full_for || self.most_memberships.is_some_and(|most| self.memberships >= most) {
@@ -97,14 +97,14 @@ impl Network for FakeNetwork {
         Ok(())
     }
 
-    fn leave(&mut self, _: IpAddr, interface: &Interface) {
+    fn leave(&mut self, _: IpAddr, interface: &InterfaceAddress) {
         self.memberships = self.memberships.saturating_sub(1);
         self.calls.push(format!("leave on {}", interface.name));
     }
 
     fn send_by(
         &mut self,
-        interface: &Interface,
+        interface: &InterfaceAddress,
         _: &[u8],
         target: SocketAddr,
     ) -> Result<(), SystemError> {
@@ -132,8 +132,8 @@ pub(crate) fn limit() -> SystemError {
 }
 
 /// An interface with this index and address.
-pub(crate) fn interface(name: &str, index: u32, address: impl Into<IpAddr>) -> Interface {
-    Interface { name: name.into(), index, address: address.into() }
+pub(crate) fn interface(name: &str, index: u32, address: impl Into<IpAddr>) -> InterfaceAddress {
+    InterfaceAddress { name: name.into(), index, address: address.into() }
 }
 
 /// How something came that was sent from this address to the group.

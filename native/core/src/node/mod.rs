@@ -29,7 +29,7 @@ const SHORTEST_SILENCE: Duration = Duration::from_secs(10);
 /// may act on the network takes the [`Network`].
 ///
 /// The driver calls [`advance`](Self::advance) whenever the [`deadline`](Self::deadline) has come;
-/// it receives while it [may](Self::may_receive), announces [whom it is
+/// it receives while it [may begin to](Self::begin_receive), announces [whom it is
 /// told](Self::next_announcement), and calls [`check_liveness`](Self::check_liveness) when there is
 /// nothing left to receive.
 pub struct Node<R> {
@@ -132,10 +132,10 @@ impl<R: CryptoRng> Node<R> {
         self.socket.is_open()
     }
 
-    /// Whether a datagram may be received now. Where it may not, because the receive limit is
-    /// reached, nothing may until the [`deadline`](Self::deadline).
-    pub fn may_receive(&mut self, now: Now) -> bool {
-        self.overload.may_receive(now.time)
+    /// Begins to receive a datagram, and says whether that may be now. Where not, because the receive
+    /// limit is reached, nothing may be received until the [`deadline`](Self::deadline).
+    pub fn begin_receive(&mut self, now: Now) -> bool {
+        self.overload.begin_receive(now.time)
     }
 
     /// Takes in one datagram. `None` where it was sent to another group: another topology's, which a
@@ -154,8 +154,8 @@ impl<R: CryptoRng> Node<R> {
             return None;
         }
         let received = self.engine.receive(now, meta.source.ip(), datagram);
-        if let Some(finding) = self.engine.take_finding() {
-            self.effects.alerts.found(now.time, finding);
+        for event in self.engine.take_pending_events() {
+            self.effects.alerts.found(now.time, event);
         }
         if let Received::Copy(heartbeat) = &received
             && meta.destination.is_some_and(|to| to != self.target)
@@ -197,7 +197,7 @@ impl<R: CryptoRng> Node<R> {
         if !self.socket.is_open() || self.overload.is_paused(now.time) {
             return;
         }
-        self.overload.drained();
+        self.overload.note_empty_queue();
         let silence = (self.engine.longest_gap() * 5 / 2).max(SHORTEST_SILENCE);
         let is_connected = |node: &NodeName| self.engine.is_connected(node);
         if let Some(group) = &mut self.group {
@@ -287,8 +287,8 @@ impl<R: CryptoRng> Node<R> {
     fn send(&mut self, now: Now, network: &mut impl Network) {
         let mut context = self.effects.context(now.time, network);
         if let Some(packet) = self.engine.heartbeat(now) {
-            if let Some(finding) = self.engine.take_finding() {
-                context.alerts.found(now.time, finding);
+            for event in self.engine.take_pending_events() {
+                context.alerts.found(now.time, event);
             }
             if let Some(group) = &mut self.group {
                 group.send(&mut context, &packet);

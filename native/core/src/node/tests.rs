@@ -7,7 +7,7 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use super::*;
 use crate::{
-    Interface, Interfaces, Refusal, WallTime,
+    InterfaceAddress, InterfaceSelection, Refusal, WallTime,
     network::fake::{FakeNetwork, GROUP, PORT, error, interface, meta},
     packet::{self, Keyring},
 };
@@ -23,7 +23,7 @@ impl Host {
         let mut network = NetworkConfig {
             port: PORT,
             if_addr: [0, 0, 0, 0].into(),
-            multicast_if: Interfaces::All,
+            multicast_if: InterfaceSelection::All,
             multicast_addr: GROUP,
             multicast_ttl: 1,
             broadcast_only: false,
@@ -102,7 +102,7 @@ fn secs(s: u64) -> Now {
     millis(1000 * s)
 }
 
-fn eth0() -> Interface {
+fn eth0() -> InterfaceAddress {
     interface("eth0", 2, [10, 0, 0, 1])
 }
 
@@ -277,9 +277,9 @@ fn what_was_sent_to_another_group_is_not_for_this_node_and_spends_of_the_receive
     let datagram = packet::encode(&name("peer@host"), &Keyring::default(), [0; 16]);
     let mut receive = |s, to: Option<&str>| {
         let destination = to.map(|to| to.parse().expect("an address"));
-        assert!(host.node.may_receive(secs(s)));
+        assert!(host.node.begin_receive(secs(s)));
         let received = host.node.receive(secs(s), &RecvMeta { destination, ..from(9) }, &datagram);
-        assert!(!host.node.may_receive(secs(s)));
+        assert!(!host.node.begin_receive(secs(s)));
         received
     };
     for (s, to) in [(2, "ff02::1:33"), (3, "233.252.1.33"), (4, "224.0.0.1")] {

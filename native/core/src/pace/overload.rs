@@ -55,8 +55,9 @@ impl Overload {
         self.receive_paused_until.is_some_and(|until| now < until)
     }
 
-    /// Whether another datagram may be received. Where it may not, a pause begins, or goes on.
-    pub fn may_receive(&mut self, now: Time) -> bool {
+    /// Begins to receive another datagram, and says whether that may be. Where not, a pause begins, or
+    /// goes on.
+    pub fn begin_receive(&mut self, now: Time) -> bool {
         if self.is_paused(now) {
             return false;
         }
@@ -79,7 +80,7 @@ impl Overload {
     }
 
     /// There is nothing to receive: what was reached was the limit, and nothing was left.
-    pub fn drained(&mut self) {
+    pub fn note_empty_queue(&mut self) {
         self.waiting_since = None;
     }
 
@@ -106,7 +107,7 @@ mod tests {
     /// An overload whose only datagram of the first 10 ms was received.
     fn reached() -> Overload {
         let mut overload = Overload::new(100);
-        assert!(overload.may_receive(millis(0)));
+        assert!(overload.begin_receive(millis(0)));
         assert_eq!(overload.received(millis(0)), Backlog::default());
         overload
     }
@@ -117,9 +118,9 @@ mod tests {
         let is_flood = |ms: &u64| {
             let now = millis(*ms);
             let mut is_flood = false;
-            while overload.may_receive(now) {
+            while overload.begin_receive(now) {
                 if !is_there(*ms) {
-                    overload.drained();
+                    overload.note_empty_queue();
                     break;
                 }
                 is_flood |= overload.received(now).is_flood;
@@ -134,19 +135,19 @@ mod tests {
         let mut overload = reached();
         assert!(!overload.is_paused(millis(1)));
         assert_eq!(overload.deadline(), None);
-        assert!(!overload.may_receive(millis(1)));
+        assert!(!overload.begin_receive(millis(1)));
         assert_eq!(overload.deadline(), Some(millis(10)));
         assert!(overload.is_paused(millis(9)));
-        assert!(!overload.may_receive(millis(9)));
+        assert!(!overload.begin_receive(millis(9)));
         assert!(!overload.is_paused(millis(10)));
-        assert!(overload.may_receive(millis(10)));
+        assert!(overload.begin_receive(millis(10)));
         assert_eq!(overload.deadline(), None);
     }
 
     #[test]
     fn another_socket_ends_the_pause() {
         let mut overload = reached();
-        assert!(!overload.may_receive(millis(1)));
+        assert!(!overload.begin_receive(millis(1)));
         overload.reset();
         assert!(!overload.is_paused(millis(1)));
         assert_eq!(overload.deadline(), None);
@@ -155,12 +156,12 @@ mod tests {
     #[test]
     fn a_limit_that_is_reached_is_no_backlog_where_nothing_more_came() {
         let mut overload = reached();
-        assert!(!overload.may_receive(millis(1)));
-        assert!(overload.may_receive(millis(10)));
-        overload.drained();
+        assert!(!overload.begin_receive(millis(1)));
+        assert!(overload.begin_receive(millis(10)));
+        overload.note_empty_queue();
         assert_eq!(overload.received(millis(11)), Backlog::default());
-        assert!(!overload.may_receive(millis(12)));
-        assert!(overload.may_receive(millis(20)));
+        assert!(!overload.begin_receive(millis(12)));
+        assert!(overload.begin_receive(millis(20)));
         let backlog = Backlog { was_unread: true, is_flood: false };
         assert_eq!(overload.received(millis(20)), backlog);
     }

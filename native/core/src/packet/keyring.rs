@@ -57,7 +57,7 @@ struct Key {
 pub struct Opened<'a> {
     pub(super) form: Form,
     /// The place of the secret that opened it.
-    pub(super) key: Option<usize>,
+    pub(super) secret_index: Option<usize>,
     pub(super) plaintext: Cow<'a, [u8]>,
 }
 
@@ -106,14 +106,15 @@ impl Keyring {
         let mut noise = None;
         if let Some((iv, ciphertext)) = datagram.split_first_chunk().filter(|(_, c)| !c.is_empty())
         {
-            for (key, Key { cipher, .. }) in self.keys.iter().enumerate() {
+            for (secret_index, Key { cipher, .. }) in self.keys.iter().enumerate() {
                 let opener = cbc::Decryptor::inner_iv_init(cipher, &(*iv).into());
                 let Ok(plaintext) = opener.decrypt_padded_vec::<Pkcs7>(ciphertext) else {
                     continue;
                 };
                 let is_heartbeat = plaintext.starts_with(PRELUDE);
                 let plaintext = Cow::Owned(plaintext);
-                let opened = Opened { form: Form::Sealed(*iv), key: Some(key), plaintext };
+                let opened =
+                    Opened { form: Form::Sealed(*iv), secret_index: Some(secret_index), plaintext };
                 if is_heartbeat {
                     return Ok(opened);
                 }
@@ -122,7 +123,7 @@ impl Keyring {
         }
         if self.is_empty() || datagram.starts_with(PRELUDE) {
             let plaintext = Cow::Borrowed(datagram);
-            return Ok(Opened { form: Form::Plain, key: None, plaintext });
+            return Ok(Opened { form: Form::Plain, secret_index: None, plaintext });
         }
         noise.ok_or(Refusal::Undecryptable)
     }
@@ -143,7 +144,7 @@ impl Keyring {
             let computed = key.mac_of(opened.form, signed);
             computed.verify_truncated_left(mac).is_ok() // In constant time.
         };
-        match opened.key {
+        match opened.secret_index {
             Some(place) => self.keys.get(place).filter(|key| is_its(key)).map(|_| place),
             None => self.keys.iter().position(is_its),
         }
@@ -273,6 +274,6 @@ mod tests {
     fn a_sealed_packet_may_begin_as_a_plain_one() {
         let ring = ring(&["s"]);
         let packet = signed(Form::Sealed(*b"heartbeat::IV..."), &ring);
-        assert_eq!(ring.open(&packet).map(|opened| opened.key).ok(), Some(Some(0)));
+        assert_eq!(ring.open(&packet).map(|opened| opened.secret_index).ok(), Some(Some(0)));
     }
 }

@@ -31,7 +31,7 @@ pub struct Heartbeat {
     pub node: NodeName,
     /// The place in the keyring of the secret that opened or verified it, from 0; `None` where it was
     /// plain and is not signed.
-    pub key: Option<usize>,
+    pub secret_index: Option<usize>,
     /// What it proves, where it is signed under one of our secrets.
     pub claim: Option<Claim>,
 }
@@ -40,7 +40,7 @@ pub struct Heartbeat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The place in the keyring of the secret that signed it.
-    pub key: usize,
+    pub secret_index: usize,
     /// When it was sent, by the sender's wall clock.
     pub stamp: WallTime,
     /// Whether the node is about to stop.
@@ -94,10 +94,10 @@ impl<'a> Packet<'a> {
     pub(crate) fn verify(&mut self, keyring: &Keyring) -> Result<Option<Claim>, Refusal> {
         let Some(mac) = self.mac.filter(|_| !keyring.is_empty()) else { return Ok(None) };
         let signer = self.signer.or_else(|| keyring.verify(self.opened, &mac));
-        let key = signer.ok_or(Refusal::Signature)?;
+        let secret_index = signer.ok_or(Refusal::Signature)?;
         let claim =
             self.trailer.take().and_then(|Trailer { is_leaving, stamp, signed, .. }| {
-                Some(Claim { key, stamp, is_leaving, signed: signed?, mac })
+                Some(Claim { secret_index, stamp, is_leaving, signed: signed?, mac })
             });
         Ok(claim)
     }
@@ -109,7 +109,7 @@ impl<'a> Packet<'a> {
 
     /// The place of the secret that opened it.
     pub(crate) fn opened_with(&self) -> Option<usize> {
-        self.opened.key
+        self.opened.secret_index
     }
 }
 

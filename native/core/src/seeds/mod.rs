@@ -15,7 +15,7 @@ use std::{
 
 use self::{
     rate::Rate,
-    seed::{Seed, Standing},
+    seed::{Seed, SeedStatus},
 };
 use crate::{
     Network, Time,
@@ -33,8 +33,8 @@ const NAMED: usize = 3;
 
 /// Whose turn comes first. The best go first, but of eight turns one is for each of the others, so
 /// that none waits for ever.
-const TURNS: [Standing; 8] = {
-    use Standing::{Failing, Heard, Unknown};
+const TURNS: [SeedStatus; 8] = {
+    use SeedStatus::{Failing, Heard, Unknown};
     [Heard, Heard, Heard, Unknown, Heard, Heard, Heard, Failing]
 };
 
@@ -49,7 +49,7 @@ pub(crate) struct Seeds {
     /// Which of them have this address. Each heartbeat of a peer asks.
     by_ip: BTreeMap<IpAddr, Vec<usize>>,
     /// Those that a heartbeat waits for, by what is known of them, in the order of their turns.
-    queues: [VecDeque<SocketAddr>; Standing::ALL],
+    queues: [VecDeque<SocketAddr>; SeedStatus::ALL],
     turns: usize,
     /// The last heartbeat: whoever waited for an earlier one gets this one.
     packet: Vec<u8>,
@@ -96,7 +96,7 @@ impl Seeds {
         self.packet = packet;
         for seed in self.seeds.iter_mut().filter(|seed| !seed.is_waiting && seed.is_due(now)) {
             seed.is_waiting = true;
-            if let Some(queue) = self.queues.get_mut(seed.standing() as usize) {
+            if let Some(queue) = self.queues.get_mut(seed.status() as usize) {
                 queue.push_back(seed.address);
             }
         }
@@ -154,7 +154,7 @@ impl Seeds {
     /// Whose turn it is.
     fn turn(&mut self) -> Option<SocketAddr> {
         self.turns = (self.turns + 1) % TURNS.len();
-        let first = TURNS.get(self.turns).map_or(0, |standing| *standing as usize);
+        let first = TURNS.get(self.turns).map_or(0, |status| *status as usize);
         let turn = self.queues.get_mut(first).and_then(VecDeque::pop_front);
         turn.or_else(|| self.queues.iter_mut().find_map(VecDeque::pop_front))
     }

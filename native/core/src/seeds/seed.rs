@@ -29,7 +29,7 @@ pub(super) struct Seed {
 
 /// What is known of a seed, the best first.
 #[derive(Clone, Copy)]
-pub(super) enum Standing {
+pub(super) enum SeedStatus {
     /// Somebody was heard from there.
     Heard,
     /// It may well get what is sent to it.
@@ -38,7 +38,7 @@ pub(super) enum Standing {
     Failing,
 }
 
-impl Standing {
+impl SeedStatus {
     /// How many there are.
     pub(super) const ALL: usize = 3;
 }
@@ -77,11 +77,11 @@ impl Seed {
     }
 
     /// What is known of it.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn status(&self) -> SeedStatus {
         match (&self.failure, self.is_heard) {
-            (Some(_), _) => Standing::Failing,
-            (None, true) => Standing::Heard,
-            (None, false) => Standing::Unknown,
+            (Some(_), _) => SeedStatus::Failing,
+            (None, true) => SeedStatus::Heard,
+            (None, false) => SeedStatus::Unknown,
         }
     }
 

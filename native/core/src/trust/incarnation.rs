@@ -39,7 +39,7 @@ pub(super) struct Incarnation {
 
 /// Where a heartbeat stands among those of its incarnation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum SeqVerdict {
     /// Above the highest.
     Ahead {
         /// Numbers left out.
@@ -71,25 +71,25 @@ impl Incarnation {
     }
 
     /// Changes nothing.
-    pub(super) fn place(&self, now: Now, claim: &Claim) -> Standing {
+    pub(super) fn place(&self, now: Now, claim: &Claim) -> SeqVerdict {
         let seq = claim.signed.seq;
         if seq > self.highest {
             let moved = offset(now, claim) - self.offset;
             let is_far = moved.unsigned_abs() > DRIFT.as_nanos();
             let moved = is_far.then(|| in_range(moved / 1_000_000));
-            return Standing::Ahead { gap: seq - self.highest - 1, moved };
+            return SeqVerdict::Ahead { gap: seq - self.highest - 1, moved };
         }
         let below = self.highest - seq;
         if below == 0 && claim.mac != self.mac {
-            Standing::Twin
+            SeqVerdict::Twin
         } else if below >= WINDOW {
-            Standing::Replay
+            SeqVerdict::Replay
         } else if self.window >> below & 1 == 0 {
-            Standing::Late
+            SeqVerdict::Late
         } else if now.time - self.heard_at <= COPIED {
-            Standing::Copy
+            SeqVerdict::Copy
         } else {
-            Standing::Replay
+            SeqVerdict::Replay
         }
     }
 

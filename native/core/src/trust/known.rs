@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::incarnation::{DRIFT, Incarnation, Standing};
+use super::incarnation::{DRIFT, Incarnation, SeqVerdict};
 use crate::{Now, Time, packet::Claim};
 
 /// Incarnations of one name. It has one at a time; where two BEAMs have one name, or start again and
@@ -35,7 +35,7 @@ pub(super) struct Known {
     /// When it was heard last by what is not a recorded one.
     pub(super) heard_at: Option<Time>,
     /// The place of the secret that it signed with then.
-    pub(super) key: usize,
+    pub(super) secret_index: usize,
     pub(super) loss: Loss,
     /// How far its clock differs from ours, in milliseconds, where that was told.
     pub(super) clock_told: Option<i64>,
@@ -44,7 +44,7 @@ pub(super) struct Known {
 
 impl Known {
     /// Where a heartbeat stands, if its incarnation is known.
-    pub(super) fn place(&self, now: Now, claim: &Claim) -> Option<Standing> {
+    pub(super) fn place(&self, now: Now, claim: &Claim) -> Option<SeqVerdict> {
         let id = claim.signed.incarnation;
         let its = self.incarnations.iter().find(|incarnation| incarnation.id == id);
         its.map(|incarnation| incarnation.place(now, claim))
@@ -116,7 +116,7 @@ impl Known {
         let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) else { return false };
         its.echoed = echoed.or(its.echoed);
         if its.is_proven {
-            (self.heard_at, self.key) = (Some(now), claim.key);
+            (self.heard_at, self.secret_index) = (Some(now), claim.secret_index);
         }
         its.is_proven
     }
@@ -125,9 +125,9 @@ impl Known {
         self.heard_at.is_some_and(|heard_at| now - heard_at <= within)
     }
 
-    /// Whether it is to be told that the clock of a new incarnation differs by this much, in
-    /// milliseconds. It counts as told then.
-    pub(super) fn is_news(&mut self, off: i64, is_fresh: bool) -> bool {
+    /// Takes note that the clock of a new incarnation differs by this much, in milliseconds, and says
+    /// whether that is to be told. It counts as told then.
+    pub(super) fn note_clock(&mut self, off: i64, is_fresh: bool) -> bool {
         let is_far = |told: i64| u128::from(told.abs_diff(off)) > DRIFT.as_millis();
         let is_news = !is_fresh && self.clock_told.is_none_or(is_far);
         if is_fresh || is_news {
@@ -136,9 +136,10 @@ impl Known {
         is_news
     }
 
-    /// Whether it is to be told that two BEAMs have this name. It counts as told then.
-    pub(super) fn may_tell_sharing(&mut self, now: Time) -> bool {
-        is_to_be_told(&mut self.sharing_told, now)
+    /// Takes note that two BEAMs have this name, and says whether that is to be told. It counts as told
+    /// then.
+    pub(super) fn note_sharing(&mut self, now: Time) -> bool {
+        claim_telling(&mut self.sharing_told, now)
     }
 
     /// Whether one of its incarnations echoed this one of ours.
@@ -152,8 +153,9 @@ impl Known {
     }
 }
 
-/// Whether it is to be told that two BEAMs have one name, which was told then. It counts as told now.
-pub(super) fn is_to_be_told(told: &mut Option<Time>, now: Time) -> bool {
+/// Claims that it be told that two BEAMs have one name, which was `told` then, and says whether it is
+/// time. It counts as told now.
+pub(super) fn claim_telling(told: &mut Option<Time>, now: Time) -> bool {
     let is_due = told.is_none_or(|told| now - told >= SHARING_TOLD);
     if is_due {
         *told = Some(now);

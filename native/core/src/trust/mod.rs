@@ -13,6 +13,7 @@ mod echoes;
 mod incarnation;
 mod known;
 mod ourselves;
+mod pending;
 mod readiness;
 #[cfg(test)]
 mod tests;
@@ -27,9 +28,10 @@ use rand_core::Rng;
 use self::{
     clocks::{FRESH, is_fresh, off},
     echoes::Echoes,
-    incarnation::{Incarnation, Standing},
+    incarnation::{Incarnation, SeqVerdict},
     known::Known,
     ourselves::Ourselves,
+    pending::PendingEvents,
     readiness::Unsigned,
 };
 pub use self::{known::Loss, readiness::Readiness};
@@ -61,7 +63,7 @@ pub struct Trust {
     is_urgent: bool,
     /// When it was told that another BEAM has our name.
     sharing_told: Option<Time>,
-    finding: Option<Event>,
+    pending_events: PendingEvents,
 }
 
 /// How a heartbeat was taken.
@@ -96,7 +98,7 @@ impl Trust {
             spent: None,
             is_urgent: false,
             sharing_told: None,
-            finding: None,
+            pending_events: PendingEvents::default(),
         }
     }
 
@@ -124,7 +126,7 @@ impl Trust {
     pub fn beat(&mut self, now: Now, rng: &mut impl Rng) -> Signed {
         let beat = self.ourselves.beat(now, rng);
         if let Some(by_ms) = beat.stepped {
-            self.finding = Some(Event::ClockStepped { by_ms });
+            self.pending_events.push(Event::ClockStepped { by_ms });
             self.echo_latest();
         }
         let echoes = self.echoes.take();
@@ -157,7 +159,7 @@ impl Trust {
         let placed = known.and_then(|known| Some((known.place(now, claim)?, known)));
         let is_believed;
         let acceptance = match placed {
-            Some((Standing::Ahead { gap, moved }, known)) => {
+            Some((SeqVerdict::Ahead { gap, moved }, known)) => {
                 if moved.is_some() && !is_proven {
                     self.is_urgent |= self.echoes.want(signed.incarnation);
                 }
@@ -169,25 +171,29 @@ impl Trust {
                 is_believed = known.believe(now.time, claim, echoed);
                 if let Some(by_ms) = moved {
                     known.clock_told = (!is_fresh).then_some(off_ms);
-                    self.finding = Some(Event::ClockMoved { node: node.clone(), by_ms, off_ms });
+                    self.pending_events.push(Event::ClockMoved {
+                        node: node.clone(),
+                        by_ms,
+                        off_ms,
+                    });
                 }
-                if is_shared && known.may_tell_sharing(now.time) {
-                    self.finding = Some(Event::NameShared(node.clone()));
+                if is_shared && known.note_sharing(now.time) {
+                    self.pending_events.push(Event::NameShared(node.clone()));
                 }
                 Acceptance::Next
             }
-            Some((Standing::Late, known)) => {
+            Some((SeqVerdict::Late, known)) => {
                 known.late(claim, echoed);
                 return Ok(Acceptance::Late);
             }
-            Some((Standing::Copy, known)) => {
+            Some((SeqVerdict::Copy, known)) => {
                 known.loss.copies += 1;
                 return Ok(Acceptance::Copy);
             }
-            Some((Standing::Replay, _)) => return Err(Refusal::Replayed),
-            Some((Standing::Twin, known)) => {
-                if known.may_tell_sharing(now.time) {
-                    self.finding = Some(Event::NameShared(node.clone()));
+            Some((SeqVerdict::Replay, _)) => return Err(Refusal::Replayed),
+            Some((SeqVerdict::Twin, known)) => {
+                if known.note_sharing(now.time) {
+                    self.pending_events.push(Event::NameShared(node.clone()));
                 }
                 return Err(Refusal::Twin);
             }
@@ -203,9 +209,9 @@ impl Trust {
                 let forgotten = known.begin(Incarnation::new(now, claim, is_proven));
                 self.spent = forgotten.filter(|echoed| *echoed == us).or(self.spent);
                 is_believed = known.believe(now.time, claim, echoed);
-                if known.is_news(off_ms, is_fresh) {
+                if known.note_clock(off_ms, is_fresh) {
                     let node = node.clone();
-                    self.finding = Some(match is_echo {
+                    self.pending_events.push(match is_echo {
                         true => Event::ClockOff { node, off_ms },
                         false => Event::Unproven { node, off_ms },
                     });
@@ -260,8 +266,8 @@ impl Trust {
         claim: &Claim,
     ) -> Result<(), Refusal> {
         let judged = self.ourselves.judge(claim, is_fresh(now, claim));
-        if judged == Err(Refusal::Twin) && known::is_to_be_told(&mut self.sharing_told, now.time) {
-            self.finding = Some(Event::NameShared(node.clone()));
+        if judged == Err(Refusal::Twin) && known::claim_telling(&mut self.sharing_told, now.time) {
+            self.pending_events.push(Event::NameShared(node.clone()));
         }
         judged
     }
@@ -289,7 +295,11 @@ impl Trust {
         for (node, known) in &self.names {
             let is_meant =
                 known.is_heard_within(now, readiness::DAY) && !self.unsigned.contains(node);
-            signed.get_mut(known.key).filter(|_| is_meant).into_iter().for_each(|n| *n += 1);
+            signed
+                .get_mut(known.secret_index)
+                .filter(|_| is_meant)
+                .into_iter()
+                .for_each(|n| *n += 1);
         }
         Readiness { unsigned: self.unsigned.count(now), signed }
     }
@@ -299,9 +309,9 @@ impl Trust {
         std::mem::take(&mut self.is_urgent)
     }
 
-    /// What is worth telling since the last call: the last of it.
-    pub fn take_finding(&mut self) -> Option<Event> {
-        self.finding.take()
+    /// What is worth telling since the last call. To be called after each heartbeat: the list is short.
+    pub fn take_pending_events(&mut self) -> Vec<Event> {
+        self.pending_events.take()
     }
 
     /// Forgets the longest-silent name of which nothing that was received would be believed again, if

@@ -38,7 +38,7 @@ fn claim(incarnation: u64, seq: u32, stamp: i64) -> Claim {
     let stamp = WallTime::from_millis(START.wrapping_add_signed(stamp));
     let mac = u128::from(incarnation) << 64 | u128::from(stamp.millis()) << 16 | u128::from(seq);
     let signed = Signed { incarnation, seq, echoes: Vec::new() };
-    Claim { key: 0, stamp, is_leaving: false, signed, mac: mac.to_be_bytes() }
+    Claim { secret_index: 0, stamp, is_leaving: false, signed, mac: mac.to_be_bytes() }
 }
 
 struct Table {
@@ -72,6 +72,11 @@ impl Table {
         self.trust.beat(now, &mut self.rng)
     }
 
+    /// What was worth telling last.
+    fn told(&mut self) -> Option<Event> {
+        self.trust.take_pending_events().pop()
+    }
+
     fn loss(&self) -> Loss {
         self.trust.loss(&peer()).expect("a name that is known")
     }
@@ -93,7 +98,7 @@ fn row_1_what_is_above_the_highest_is_taken_whatever_our_own_wall_clock_shows() 
         assert_eq!(table.hear(at(6000), &claim(7, 10, 6000)), Ok(Acceptance::Next));
         let loss = Loss { received: 4, missing: 6, ..Loss::default() };
         assert_eq!(table.loss(), loss);
-        assert_eq!(table.trust.take_finding(), None);
+        assert_eq!(table.told(), None);
     }
 }
 
@@ -116,13 +121,13 @@ fn row_2_a_clock_that_moved_by_more_than_a_minute_must_be_right_or_prove_itself(
             let mut table = Table::new(mode);
             // An hour off from the start, so that it is not right by moving.
             table.hear_echo(at(0), claim(7, 1, 3_600_000)).expect("an echo");
-            table.trust.take_finding();
+            table.told();
             let moved_on = claim(7, 2, 3_602_000 + moved);
             let is_refused = is_far && mode == Authentication::Required;
             let expected = if is_refused { Err(Refusal::Stale) } else { Ok(Acceptance::Next) };
             assert_eq!(table.hear(at(2000), &moved_on), expected, "{moved} {mode:?}");
             let told = Event::ClockMoved { node: peer(), by_ms: moved, off_ms: 3_600_000 + moved };
-            assert_eq!(table.trust.take_finding(), (is_far && !is_refused).then_some(told));
+            assert_eq!(table.told(), (is_far && !is_refused).then_some(told));
             // Refused or not, an echo is on its way.
             assert!(table.trust.take_urgency());
             let echoed = table.hear_echo(at(2100), claim(7, 3, 3_602_100 + moved));
@@ -134,7 +139,7 @@ fn row_2_a_clock_that_moved_by_more_than_a_minute_must_be_right_or_prove_itself(
         table.hear_echo(at(0), claim(7, 1, 3_600_000)).expect("an echo");
         assert_eq!(table.hear(at(2000), &claim(7, 2, 2000)), Ok(Acceptance::Next));
         let told = Event::ClockMoved { node: peer(), by_ms: -3_600_000, off_ms: 0 };
-        assert_eq!(table.trust.take_finding(), Some(told));
+        assert_eq!(table.told(), Some(told));
     }
 }
 
@@ -189,7 +194,7 @@ fn row_6_the_highest_number_with_another_mac_is_a_twin_and_told_once_an_hour() {
         let mut told = 0;
         for s in 0..7200 {
             assert_eq!(table.hear(at(1000 * s), &twin), Err(Refusal::Twin));
-            told += usize::from(table.trust.take_finding() == Some(Event::NameShared(peer())));
+            told += usize::from(table.told() == Some(Event::NameShared(peer())));
         }
         assert_eq!(told, 2);
     }
@@ -204,7 +209,7 @@ fn row_7_a_new_incarnation_is_taken_where_its_stamp_is_within_a_minute() {
         }
         let mut table = knowing(mode);
         assert_eq!(table.hear(at(9), &claim(8, 1, 9)), Ok(Acceptance::Fresh));
-        assert_eq!((table.trust.take_finding(), table.trust.take_urgency()), (None, false));
+        assert_eq!((table.told(), table.trust.take_urgency()), (None, false));
     }
 }
 
@@ -215,22 +220,22 @@ fn row_8_a_new_incarnation_whose_clock_is_off_is_taken_where_it_echoes_us_and_to
             let mut table = Table::new(mode);
             assert_eq!(table.hear_echo(at(0), claim(7, 1, off_ms)), Ok(Acceptance::Echoed));
             let told = Some(Event::ClockOff { node: peer(), off_ms });
-            assert_eq!(table.trust.take_finding(), told);
+            assert_eq!(table.told(), told);
             // It hears us with a clock that is off as far, and wants to be shown the same.
             assert!(table.trust.take_urgency());
             assert_eq!(table.beat(at(1)).echoes, [7]);
             // Once for each change.
             assert_eq!(table.hear_echo(at(0), claim(8, 1, off_ms)), Ok(Acceptance::Echoed));
-            assert_eq!(table.trust.take_finding(), None);
+            assert_eq!(table.told(), None);
             let off_ms = off_ms + off_ms.signum() * 60_001;
             assert_eq!(table.hear_echo(at(0), claim(9, 1, off_ms)), Ok(Acceptance::Echoed));
             let told = Some(Event::ClockOff { node: peer(), off_ms });
-            assert_eq!(table.trust.take_finding(), told);
+            assert_eq!(table.told(), told);
             // Right again, and off again.
             assert_eq!(table.hear(at(0), &claim(10, 1, 0)), Ok(Acceptance::Fresh));
             assert_eq!(table.hear_echo(at(0), claim(11, 1, off_ms)), Ok(Acceptance::Echoed));
             let told = Some(Event::ClockOff { node: peer(), off_ms });
-            assert_eq!(table.trust.take_finding(), told);
+            assert_eq!(table.told(), told);
         }
     }
 }
@@ -241,7 +246,7 @@ fn row_9_a_new_incarnation_whose_clock_is_off_proves_nothing_and_is_echoed() {
         for off_ms in [-60_001, 60_001] {
             let mut table = Table::new(mode);
             let taken = table.hear(at(0), &claim(7, 1, off_ms));
-            let told = table.trust.take_finding();
+            let told = table.told();
             if mode == Authentication::Required {
                 assert_eq!((taken, told), (Err(Refusal::Stale), None));
                 assert_eq!(table.trust.loss(&peer()), None, "it has no place");
@@ -263,9 +268,9 @@ fn row_9_an_echo_of_what_we_were_or_of_another_proves_nothing() {
     old.signed.echoes = vec![table.trust.incarnation()];
     table.beat(at(0));
     table.beat(clocks(1000, 31_000));
-    assert_eq!(table.trust.take_finding(), None, "30 s are no step");
+    assert_eq!(table.told(), None, "30 s are no step");
     table.beat(clocks(2000, 62_001));
-    assert_eq!(table.trust.take_finding(), Some(Event::ClockStepped { by_ms: 30_001 }));
+    assert_eq!(table.told(), Some(Event::ClockStepped { by_ms: 30_001 }));
     assert_eq!(table.hear(clocks(2000, 62_001), &old), Err(Refusal::Stale));
 }
 
@@ -295,7 +300,7 @@ fn row_11_two_incarnations_that_speak_by_turns_share_a_name_and_are_both_taken()
             let millis = u64::from(n) * 5000;
             let claim = claim(u64::from(n % 2), n / 2 + 1, i64::from(n) * 5000);
             assert!(table.hear(at(millis), &claim).is_ok());
-            told.extend(table.trust.take_finding().map(|event| (n, event)));
+            told.extend(table.told().map(|event| (n, event)));
         }
         assert_eq!(told, [(2, Event::NameShared(peer()))]);
     }
@@ -309,25 +314,45 @@ fn row_11_who_starts_again_shares_its_name_with_nobody() {
         let stamp = i64::try_from(millis).expect("small");
         assert!(table.hear(at(millis), &claim(100 + n, 1, stamp)).is_ok());
         assert!(table.hear(at(millis + 500), &claim(100 + n, 2, stamp + 500)).is_ok());
-        assert_eq!(table.trust.take_finding(), None);
+        assert_eq!(table.told(), None);
     }
     // One that was silent for longer than two gaps is back, as of a machine that was suspended.
     assert!(table.hear(at(120_000), &claim(199, 3, 120_000)).is_ok());
-    assert_eq!(table.trust.take_finding(), None);
+    assert_eq!(table.told(), None);
 }
 
 #[test]
 fn row_11_recorded_heartbeats_of_a_former_life_are_no_other_beam() {
     let mut table = knowing(Authentication::Compatible);
     assert_eq!(table.hear(at(1000), &claim(5, 1, -900_000)), Ok(Acceptance::Unproven));
-    table.trust.take_finding();
+    table.told();
     assert_eq!(table.hear(at(2000), &claim(7, 2, 2000)), Ok(Acceptance::Next));
     assert_eq!(table.hear(at(3000), &claim(5, 2, -898_000)), Ok(Acceptance::Next));
     assert_eq!(table.hear(at(4000), &claim(7, 3, 4000)), Ok(Acceptance::Next));
-    assert_eq!(table.trust.take_finding(), None);
+    assert_eq!(table.told(), None);
     // It turns out to be there after all.
     assert_eq!(table.hear_echo(at(5000), claim(5, 3, -896_000)), Ok(Acceptance::Next));
-    assert_eq!(table.trust.take_finding(), Some(Event::NameShared(peer())));
+    assert_eq!(table.told(), Some(Event::NameShared(peer())));
+}
+
+#[test]
+fn row_11_a_clock_that_moved_is_told_beside_the_name_that_is_shared() {
+    let mut table = knowing(Authentication::Required);
+    assert_eq!(table.hear(at(1000), &claim(8, 1, 1000)), Ok(Acceptance::Fresh));
+    assert_eq!(table.hear_echo(at(2000), claim(7, 2, 902_000)), Ok(Acceptance::Next));
+    let moved = Event::ClockMoved { node: peer(), by_ms: 900_000, off_ms: 900_000 };
+    let told = table.trust.take_pending_events();
+    assert_eq!(told, [moved, Event::NameShared(peer())]);
+}
+
+#[test]
+fn of_what_nobody_takes_the_last_two_are_kept() {
+    let mut table = Table::new(Authentication::Compatible);
+    for (n, off_ms) in (1..).zip([100_000, 300_000, 500_000]) {
+        table.hear_echo(at(0), claim(n, 1, off_ms)).expect("an echo");
+    }
+    let off = |off_ms| Event::ClockOff { node: peer(), off_ms };
+    assert_eq!(table.trust.take_pending_events(), [off(300_000), off(500_000)]);
 }
 
 #[test]

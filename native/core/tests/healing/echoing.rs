@@ -6,8 +6,8 @@ use std::{
 };
 
 use native_gossip_core::{
-    Config, Engine, Interface, InterfaceAddress, Interfaces, Network, NetworkConfig, Node,
-    NodeName, Now, RecvMeta, Report, Time,
+    Config, Engine, InterfaceAddress, InterfaceSelection, Network, NetworkConfig, Node, NodeName,
+    Now, RecvMeta, Report, ScannedAddress, Time,
     event::{SocketStep, SystemError},
 };
 use rand::{SeedableRng, rngs::StdRng};
@@ -20,8 +20,8 @@ const GROUP: &str = "ff02::1:32";
 
 #[derive(Default)]
 struct Echoes {
-    sent: Vec<(Interface, Vec<u8>)>,
-    joined: Vec<Interface>,
+    sent: Vec<(InterfaceAddress, Vec<u8>)>,
+    joined: Vec<InterfaceAddress>,
     left: Vec<u32>,
 }
 
@@ -32,11 +32,11 @@ impl Network for Echoes {
 
     fn close(&mut self) {}
 
-    fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError> {
+    fn interfaces(&mut self) -> Result<Vec<ScannedAddress>, SystemError> {
         let address = |(index, text): &(u32, &str)| {
             let (name, address) = (format!("eth{index}"), address(text));
-            let interface = Interface { name, index: *index, address };
-            InterfaceAddress { interface, is_up: true }
+            let interface = InterfaceAddress { name, index: *index, address };
+            ScannedAddress { interface, is_up: true }
         };
         Ok(ADDRESSES.iter().map(address).collect())
     }
@@ -45,18 +45,18 @@ impl Network for Echoes {
         unreachable!("every interface has a route to {group}")
     }
 
-    fn join(&mut self, _: IpAddr, interface: &Interface) -> Result<(), SystemError> {
+    fn join(&mut self, _: IpAddr, interface: &InterfaceAddress) -> Result<(), SystemError> {
         self.joined.push(interface.clone());
         Ok(())
     }
 
-    fn leave(&mut self, _: IpAddr, interface: &Interface) {
+    fn leave(&mut self, _: IpAddr, interface: &InterfaceAddress) {
         self.left.push(interface.index);
     }
 
     fn send_by(
         &mut self,
-        interface: &Interface,
+        interface: &InterfaceAddress,
         packet: &[u8],
         _: SocketAddr,
     ) -> Result<(), SystemError> {
@@ -80,7 +80,7 @@ impl Echoing {
         let config = NetworkConfig {
             port: PORT,
             if_addr: address("::"),
-            multicast_if: Interfaces::Routed,
+            multicast_if: InterfaceSelection::Routed,
             multicast_addr: address(GROUP),
             multicast_ttl: 1,
             broadcast_only: false,

@@ -1,7 +1,7 @@
 //! What a scan of the interfaces sees.
 
 use native_gossip_core::{
-    Event, Fault, InterfaceName, Interfaces,
+    Event, Fault, InterfaceSelection, InterfaceSelector,
     event::{MissingReason, ScanStep},
 };
 
@@ -19,7 +19,7 @@ use crate::{
 const SCANNED: Call = Call::Scan { works: true };
 
 /// Host 0 is on two networks; 1 and 2 on one of them each.
-fn two_networks(wanted: Interfaces, seed: u64) -> Mesh {
+fn two_networks(wanted: InterfaceSelection, seed: u64) -> Mesh {
     let mut both = Plan::new(address(0), 0);
     both.interfaces.push((address(100), Place { lan: 1, segment: 0 }));
     both.network.multicast_if = wanted;
@@ -155,7 +155,7 @@ fn while_interfaces_cannot_be_scanned_what_is_joined_stays_and_is_told_once() {
 #[test]
 fn the_group_is_joined_where_the_route_leads_and_stays_joined_where_it_led() {
     for seed in SEEDS {
-        let mut mesh = two_networks(Interfaces::Routed, seed);
+        let mut mesh = two_networks(InterfaceSelection::Routed, seed);
         mesh.pass(secs(10));
         assert_eq!(joined(&mesh), [true, false]);
         mesh.strike(0, |host| host.route = Some(ETH1));
@@ -172,7 +172,7 @@ fn the_group_is_joined_where_the_route_leads_and_stays_joined_where_it_led() {
 #[test]
 fn where_a_route_led_once_an_interface_of_this_name_is_joined_whenever_it_is_up() {
     for seed in SEEDS {
-        let mut mesh = two_networks(Interfaces::Routed, seed);
+        let mut mesh = two_networks(InterfaceSelection::Routed, seed);
         mesh.pass(secs(10));
         mesh.strike(0, |host| host.route = Some(ETH1));
         mesh.strike(0, |host| host.set_up(ETH0, false));
@@ -197,7 +197,7 @@ fn where_a_route_led_once_an_interface_of_this_name_is_joined_whenever_it_is_up(
 #[test]
 fn every_interface_is_joined_where_no_route_leads_to_the_group() {
     for seed in SEEDS {
-        let mut mesh = two_networks(Interfaces::Routed, seed);
+        let mut mesh = two_networks(InterfaceSelection::Routed, seed);
         mesh.strike(0, |host| host.route = None);
         mesh.pass(SCAN);
         assert_eq!(joined(&mesh), [true, true], "seed {seed}");
@@ -207,7 +207,7 @@ fn every_interface_is_joined_where_no_route_leads_to_the_group() {
 #[test]
 fn every_interface_is_joined_where_all_are_wanted() {
     for seed in SEEDS {
-        let mut mesh = two_networks(Interfaces::All, seed);
+        let mut mesh = two_networks(InterfaceSelection::All, seed);
         mesh.pass(secs(10));
         assert_eq!(joined(&mesh), [true, true]);
         assert_eq!(mesh.pairs(), [(0, 1), (0, 2), (1, 0), (2, 0)].into());
@@ -216,13 +216,13 @@ fn every_interface_is_joined_where_all_are_wanted() {
 
 #[test]
 fn an_interface_that_is_wanted_by_name_or_address_is_missed_until_it_is_there() {
-    let by_name = InterfaceName::Name("eth1".into());
-    let by_address = InterfaceName::Address(address(100).into());
+    let by_name = InterfaceSelector::Name("eth1".into());
+    let by_address = InterfaceSelector::Address(address(100).into());
     let wanted = [(by_name, MissingReason::NoSuchName), (by_address, MissingReason::NoSuchAddress)];
     for (wanted, reason) in wanted {
         for seed in SEEDS {
-            let listed = vec![InterfaceName::Name("eth0".into()), wanted.clone()];
-            let mut mesh = two_networks(Interfaces::Listed(listed), seed);
+            let listed = vec![InterfaceSelector::Name("eth0".into()), wanted.clone()];
+            let mut mesh = two_networks(InterfaceSelection::Listed(listed), seed);
             mesh.strike(0, |host| host.remove(ETH1));
             mesh.pass(secs(100));
             let group = GROUP;
@@ -249,7 +249,7 @@ fn an_interface_that_is_wanted_by_name_or_address_is_missed_until_it_is_there() 
 #[test]
 fn one_interface_heals_and_the_other_is_left_in_peace() {
     for seed in SEEDS {
-        let mesh = two_networks(Interfaces::All, seed);
+        let mesh = two_networks(InterfaceSelection::All, seed);
         let mut mesh = settle_pairs(mesh, seed);
         mesh.strike(0, |host| host.lose_membership(0, ETH1));
         mesh.pass(secs(60));

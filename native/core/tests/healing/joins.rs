@@ -1,6 +1,6 @@
 //! Joins that the system refuses.
 
-use native_gossip_core::{Event, Fault, Interface};
+use native_gossip_core::{Event, Fault, InterfaceAddress};
 
 use crate::{
     SCAN, SEEDS, THREE_ECHOES, cleared, heard_again, raised, replace, settled,
@@ -15,7 +15,7 @@ use crate::{
 
 /// What is told of the one interface where the group is not joined. Linux says with ENOBUFS that the
 /// socket has as many memberships as it may have.
-fn refused(code: i32, interface: &Interface) -> Fault {
+fn refused(code: i32, interface: &InterfaceAddress) -> Fault {
     let (group, interface, error) = (GROUP, interface.clone(), error(code));
     match code {
         ENOBUFS => Fault::JoinLimit { group, missing: 1, of: 1, some: vec![interface], error },

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use native_gossip_core::{InterfaceName, Interfaces, Time};
+use native_gossip_core::{InterfaceSelection, InterfaceSelector, Time};
 
 use crate::{
     Hour,
@@ -34,7 +34,7 @@ pub(crate) struct Ailing {
     pub(crate) is_firewalled: bool,
     /// When something befell it last, or ended.
     pub(crate) struck_at: Time,
-    pub(crate) wanted: Interfaces,
+    pub(crate) wanted: InterfaceSelection,
     /// The addresses of its interfaces, as long as they have no others.
     pub(crate) addresses: Vec<Ipv4Addr>,
 }
@@ -70,12 +70,15 @@ pub(crate) fn plans(nodes: usize) -> Vec<Plan> {
         let mut plan = Plan::new(address(host), host % SEGMENTS);
         plan.nodes = crowds.get(host).copied().unwrap_or(1).min(left);
         left -= plan.nodes;
-        let name = |name: &str| InterfaceName::Name(name.to_owned());
+        let name = |name: &str| InterfaceSelector::Name(name.to_owned());
         let wanted = match host % KINDS {
-            1 => Some(Interfaces::All),
-            3 => Some(Interfaces::Listed(vec![name("eth1"), InterfaceName::Address(eth0(host))])),
-            5 => Some(Interfaces::Listed(vec![name("eth0")])),
-            WITH_SEEDS => Some(Interfaces::Routed),
+            1 => Some(InterfaceSelection::All),
+            3 => Some(InterfaceSelection::Listed(vec![
+                name("eth1"),
+                InterfaceSelector::Address(eth0(host)),
+            ])),
+            5 => Some(InterfaceSelection::Listed(vec![name("eth0")])),
+            WITH_SEEDS => Some(InterfaceSelection::Routed),
             _ => None,
         };
         if let Some(wanted) = wanted {

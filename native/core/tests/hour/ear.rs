@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use native_gossip_core::{Interface, Time};
+use native_gossip_core::{InterfaceAddress, Time};
 
 use crate::{healing::Deaf, secs};
 
@@ -50,7 +50,7 @@ impl Rejoin {
 #[derive(Clone, Default)]
 pub(crate) struct Ear {
     /// The interface by which the node takes itself to be a member.
-    pub(crate) joined: Option<Interface>,
+    pub(crate) joined: Option<InterfaceAddress>,
     /// Since when it is no member, or not known to its switch, although nothing hinders it.
     pub(crate) deaf: Option<Deaf>,
     pub(crate) unknown: Option<Deaf>,

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
-use native_gossip_core::{Interface, Time};
+use native_gossip_core::{InterfaceAddress, Time};
 
 use crate::{
     HEALING, Hour,
@@ -35,7 +35,7 @@ pub(crate) struct Healing {
     pub(crate) ears: Vec<[Ear; SLOTS]>,
     pub(crate) routes: Routes,
     /// What each node left last, and when, if it has joined nothing since.
-    left: Vec<Option<(Interface, Time)>>,
+    left: Vec<Option<(InterfaceAddress, Time)>>,
     /// Whom a node was told that it is connected to.
     connected: Grid<bool>,
     /// How long it took, for the summary.

@@ -1,7 +1,7 @@
 //! What keeps a node from being a member of the group, told apart from the nodes: by what ails its
 //! host, and by what its options mean.
 
-use native_gossip_core::{InterfaceName, Interfaces};
+use native_gossip_core::{InterfaceSelection, InterfaceSelector};
 
 use crate::{
     Hour,
@@ -54,12 +54,14 @@ impl Hour {
             return false;
         }
         match &self.ailing[number].wanted {
-            Interfaces::All => true,
-            Interfaces::Routed => {
+            InterfaceSelection::All => true,
+            InterfaceSelection::Routed => {
                 self.healing.routes.led[node][slot]
                     || routed(host).is_none_or(|routed| routed == slot)
             }
-            Interfaces::Listed(names) => names.iter().any(|name| is_named(host, name, slot)),
+            InterfaceSelection::Listed(names) => {
+                names.iter().any(|name| is_named(host, name, slot))
+            }
         }
     }
 
@@ -68,7 +70,7 @@ impl Hour {
     fn has_room(&self, node: usize, slot: usize) -> bool {
         let number = self.net.host_of[node];
         let host = &self.net.hosts[number];
-        let is_listed = matches!(self.ailing[number].wanted, Interfaces::Listed(_));
+        let is_listed = matches!(self.ailing[number].wanted, InterfaceSelection::Listed(_));
         let is_of_route = !is_listed && routed(host) == Some(slot);
         !is_limited(host) || is_of_route || self.meant(node) == [slot]
     }
@@ -82,7 +84,7 @@ impl Hour {
     /// All interfaces that a node is to join by now: the loopback, where it has no other choice.
     pub(crate) fn meant(&self, node: usize) -> Vec<usize> {
         let number = self.net.host_of[node];
-        let is_choice = !matches!(self.ailing[number].wanted, Interfaces::Listed(_));
+        let is_choice = !matches!(self.ailing[number].wanted, InterfaceSelection::Listed(_));
         if is_choice && !self.is_outward(number) {
             return vec![LO];
         }
@@ -108,7 +110,7 @@ impl Hour {
     }
 
     /// Whether an interface that the options name is there and up.
-    pub(crate) fn is_found(&self, number: usize, wanted: &InterfaceName) -> bool {
+    pub(crate) fn is_found(&self, number: usize, wanted: &InterfaceSelector) -> bool {
         let host = &self.net.hosts[number];
         self.slots(number).any(|slot| is_usable(host, slot) && is_named(host, wanted, slot))
     }
@@ -125,10 +127,10 @@ fn routed(host: &Host) -> Option<usize> {
     host.route.filter(|routed| is_usable(host, *routed))
 }
 
-fn is_named(host: &Host, name: &InterfaceName, slot: usize) -> bool {
+fn is_named(host: &Host, name: &InterfaceSelector, slot: usize) -> bool {
     match name {
-        InterfaceName::Name(name) => Host::named(name) == slot,
-        InterfaceName::Address(address) => *address == host.nics[slot].address,
+        InterfaceSelector::Name(name) => Host::named(name) == slot,
+        InterfaceSelector::Address(address) => *address == host.nics[slot].address,
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use native_gossip_core::{Interface, RecvMeta};
+use native_gossip_core::{InterfaceAddress, RecvMeta};
 
 use super::errors::{EINVAL, ENETUNREACH, ENOBUFS, ENODEV};
 
@@ -88,7 +88,7 @@ pub(crate) struct Socket {
     pub(crate) is_open: bool,
     /// The group is joined by these. One whose interface is removed stays, of no use, until it is
     /// left.
-    entries: Vec<Interface>,
+    entries: Vec<InterfaceAddress>,
     buffer: VecDeque<Rc<Arrived>>,
 }
 
@@ -152,7 +152,7 @@ impl Host {
         self.sockets[socket] = Socket::default();
     }
 
-    pub(crate) fn join(&mut self, socket: usize, interface: &Interface) -> Result<(), i32> {
+    pub(crate) fn join(&mut self, socket: usize, interface: &InterfaceAddress) -> Result<(), i32> {
         self.refuses.join.map_or(Ok(()), Err)?;
         let slot = self.slot(interface.index).ok_or(ENODEV)?;
         let entries = &mut self.sockets[socket].entries;
@@ -183,7 +183,7 @@ impl Host {
     }
 
     /// Sends by an interface, and says by the one in which slot.
-    pub(crate) fn send_by(&mut self, interface: &Interface) -> Result<usize, i32> {
+    pub(crate) fn send_by(&mut self, interface: &InterfaceAddress) -> Result<usize, i32> {
         let slot = self.slot(interface.index).ok_or(ENODEV)?;
         let nic = &mut self.nics[slot];
         if !nic.is_up {
@@ -204,7 +204,7 @@ impl Host {
     /// Whether the system hands what comes by an interface to the group to a socket.
     pub(crate) fn is_member(&self, socket: usize, slot: usize) -> bool {
         let nic = &self.nics[slot];
-        let is_listed = |entry: &Interface| entry.index == nic.index;
+        let is_listed = |entry: &InterfaceAddress| entry.index == nic.index;
         nic.is_there && nic.members > 0 && self.sockets[socket].entries.iter().any(is_listed)
     }
 
@@ -218,7 +218,7 @@ impl Host {
     pub(crate) fn sends(&self, socket: usize, slot: usize) -> bool {
         let nic = &self.nics[slot];
         let is_listed =
-            |entry: &Interface| entry.index == nic.index && entry.address == nic.address;
+            |entry: &InterfaceAddress| entry.index == nic.index && entry.address == nic.address;
         let is_joined = self.sockets[socket].entries.iter().any(is_listed);
         is_joined && nic.is_there && nic.is_up && nic.sends == Sends::Work
     }
@@ -228,10 +228,10 @@ impl Host {
         NAMES.iter().position(|known| *known == name).expect("an interface of this host")
     }
 
-    pub(crate) fn interface(&self, slot: usize) -> Interface {
+    pub(crate) fn interface(&self, slot: usize) -> InterfaceAddress {
         let nic = &self.nics[slot];
         let address = IpAddr::V4(nic.address);
-        Interface { name: NAMES[slot].to_owned(), index: nic.index, address }
+        InterfaceAddress { name: NAMES[slot].to_owned(), index: nic.index, address }
     }
 
     /// The slot of the interface that has this index.

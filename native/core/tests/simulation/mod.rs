@@ -17,8 +17,8 @@ use std::{
 };
 
 use native_gossip_core::{
-    Config, Interfaces, NetworkConfig, Node, NodeName, Now, Received, RecvMeta, Report, Time,
-    WallTime,
+    Config, InterfaceSelection, NetworkConfig, Node, NodeName, Now, Received, RecvMeta, Report,
+    Time, WallTime,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -94,7 +94,7 @@ impl Plan {
         let network = NetworkConfig {
             port: PORT,
             if_addr: Ipv4Addr::UNSPECIFIED.into(),
-            multicast_if: Interfaces::Routed,
+            multicast_if: InterfaceSelection::Routed,
             multicast_addr: GROUP,
             multicast_ttl: 1,
             broadcast_only: false,
@@ -253,7 +253,7 @@ impl Simulation {
         }
         let now = self.moment();
         while self.nodes[n].is_open() {
-            if !self.nodes[n].may_receive(now) {
+            if !self.nodes[n].begin_receive(now) {
                 self.log.push((n, Happening::Overrun));
                 break;
             }

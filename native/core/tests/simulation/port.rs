@@ -6,7 +6,7 @@ use std::{
 };
 
 use native_gossip_core::{
-    Event, Interface, InterfaceAddress, Network, Refusal,
+    Event, InterfaceAddress, Network, Refusal, ScannedAddress,
     event::{SocketStep, SystemError},
 };
 
@@ -37,8 +37,8 @@ pub(crate) enum Call {
     Open { works: bool },
     Close,
     Scan { works: bool },
-    Join { interface: Interface, works: bool },
-    Leave { interface: Interface },
+    Join { interface: InterfaceAddress, works: bool },
+    Leave { interface: InterfaceAddress },
     SendBy { slot: usize, works: bool },
     SendTo { target: SocketAddr, works: bool },
 }
@@ -100,14 +100,14 @@ impl Network for Port<'_> {
         self.log(Call::Close);
     }
 
-    fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError> {
+    fn interfaces(&mut self) -> Result<Vec<ScannedAddress>, SystemError> {
         let refuses = self.host.refuses;
         let works = refuses.interfaces.or(refuses.route).is_none();
         self.log(Call::Scan { works });
         refuses.interfaces.map_or(Ok(()), |code| Err(error(code)))?;
         let slots = 0..self.host.nics.len();
         let there = slots.filter(|slot| self.host.nics[*slot].is_there);
-        let address = |slot| InterfaceAddress {
+        let address = |slot| ScannedAddress {
             interface: self.host.interface(slot),
             is_up: self.host.nics[slot].is_up,
         };
@@ -119,7 +119,7 @@ impl Network for Port<'_> {
         refused.map_or(Ok(self.host.routed().map(IpAddr::V4)), |code| Err(error(code)))
     }
 
-    fn join(&mut self, group: IpAddr, interface: &Interface) -> Result<(), SystemError> {
+    fn join(&mut self, group: IpAddr, interface: &InterfaceAddress) -> Result<(), SystemError> {
         assert_eq!(group, GROUP);
         self.assert_open();
         let joined = self.host.join(self.socket, interface);
@@ -127,7 +127,7 @@ impl Network for Port<'_> {
         joined.map_err(error)
     }
 
-    fn leave(&mut self, group: IpAddr, interface: &Interface) {
+    fn leave(&mut self, group: IpAddr, interface: &InterfaceAddress) {
         assert_eq!(group, GROUP);
         self.assert_open();
         self.host.leave(self.socket, interface.index);
@@ -136,7 +136,7 @@ impl Network for Port<'_> {
 
     fn send_by(
         &mut self,
-        interface: &Interface,
+        interface: &InterfaceAddress,
         packet: &[u8],
         target: SocketAddr,
     ) -> Result<(), SystemError> {

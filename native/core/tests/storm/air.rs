@@ -40,12 +40,12 @@ pub(crate) enum Sender {
 pub(crate) trait Host {
     /// Does what is due. Says whether a heartbeat was sent.
     fn advance(&mut self, now: Time) -> bool;
-    fn may_receive(&mut self, now: Time) -> bool;
+    fn begin_receive(&mut self, now: Time) -> bool;
     fn receive(&mut self, now: Time, from: Sender);
     /// Whether a packet of this sender would say something new.
     fn is_news(&self, from: Sender) -> bool;
     /// There is nothing left to receive.
-    fn drained(&mut self, now: Time);
+    fn note_empty_queue(&mut self, now: Time);
     fn deadline(&self) -> Option<Time>;
     /// It becomes alive.
     fn start(&mut self, now: Time);
@@ -196,11 +196,11 @@ impl<H: Host> Air<H> {
             self.transmit(Sender::Host(u16::try_from(host).expect("few hosts")));
         }
         let (node, buffer) = (&mut self.hosts[host], &mut self.buffers[host]);
-        while node.may_receive(now) {
+        while node.begin_receive(now) {
             match buffer.pop_front() {
                 Some(from) => node.receive(now, from),
                 None => {
-                    node.drained(now);
+                    node.note_empty_queue(now);
                     break;
                 }
             }

@@ -96,8 +96,8 @@ impl Host for Paced {
         is_due
     }
 
-    fn may_receive(&mut self, now: Time) -> bool {
-        self.overload.may_receive(now)
+    fn begin_receive(&mut self, now: Time) -> bool {
+        self.overload.begin_receive(now)
     }
 
     fn receive(&mut self, now: Time, from: Sender) {
@@ -130,8 +130,8 @@ impl Host for Paced {
         }
     }
 
-    fn drained(&mut self, now: Time) {
-        self.overload.drained();
+    fn note_empty_queue(&mut self, now: Time) {
+        self.overload.note_empty_queue();
         if self.echo_due.take_if(|due| *due <= now).is_some() {
             self.pace.burst(now, &mut self.rng);
         }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use native_gossip_core::{
-    Config, Interface, InterfaceAddress, Interfaces, Network, NetworkConfig, Node, NodeName, Now,
-    RecvMeta, Report, Time, WallTime,
+    Config, InterfaceAddress, InterfaceSelection, Network, NetworkConfig, Node, NodeName, Now,
+    RecvMeta, Report, ScannedAddress, Time, WallTime,
     event::{SocketStep, SystemError},
     packet::{self, Keyring},
 };
@@ -44,7 +44,7 @@ pub(crate) struct Whole {
 
 /// A network with one interface, on which everything works.
 struct Wire {
-    interface: Interface,
+    interface: InterfaceAddress,
     has_sent: bool,
 }
 
@@ -58,7 +58,7 @@ impl Whole {
         let network = NetworkConfig {
             port: PORT,
             if_addr: [0, 0, 0, 0].into(),
-            multicast_if: Interfaces::All,
+            multicast_if: InterfaceSelection::All,
             multicast_addr: GROUP,
             multicast_ttl: 1,
             broadcast_only: false,
@@ -66,7 +66,8 @@ impl Whole {
         };
         let config = Config { max_peers: 16_384, ..Config::default() };
         let rng = StdRng::seed_from_u64(number as u64);
-        let interface = Interface { name: "eth0".into(), index: 2, address: address(number) };
+        let interface =
+            InterfaceAddress { name: "eth0".into(), index: 2, address: address(number) };
         let wire = Wire { interface, has_sent: false };
         Self { node: Node::new(config, &network, true, rng), wire, number, cast }
     }
@@ -85,8 +86,8 @@ impl Host for Whole {
         std::mem::take(&mut self.wire.has_sent)
     }
 
-    fn may_receive(&mut self, now: Time) -> bool {
-        self.node.may_receive(moment(now))
+    fn begin_receive(&mut self, now: Time) -> bool {
+        self.node.begin_receive(moment(now))
     }
 
     fn receive(&mut self, now: Time, from: Sender) {
@@ -105,7 +106,7 @@ impl Host for Whole {
         true
     }
 
-    fn drained(&mut self, now: Time) {
+    fn note_empty_queue(&mut self, now: Time) {
         self.node.check_liveness(moment(now), &mut self.wire);
     }
 
@@ -131,21 +132,26 @@ impl Network for Wire {
 
     fn close(&mut self) {}
 
-    fn interfaces(&mut self) -> Result<Vec<InterfaceAddress>, SystemError> {
-        Ok(vec![InterfaceAddress { interface: self.interface.clone(), is_up: true }])
+    fn interfaces(&mut self) -> Result<Vec<ScannedAddress>, SystemError> {
+        Ok(vec![ScannedAddress { interface: self.interface.clone(), is_up: true }])
     }
 
     fn route(&mut self, _: SocketAddr) -> Result<Option<IpAddr>, SystemError> {
         Ok(Some(self.interface.address))
     }
 
-    fn join(&mut self, _: IpAddr, _: &Interface) -> Result<(), SystemError> {
+    fn join(&mut self, _: IpAddr, _: &InterfaceAddress) -> Result<(), SystemError> {
         Ok(())
     }
 
-    fn leave(&mut self, _: IpAddr, _: &Interface) {}
+    fn leave(&mut self, _: IpAddr, _: &InterfaceAddress) {}
 
-    fn send_by(&mut self, _: &Interface, _: &[u8], _: SocketAddr) -> Result<(), SystemError> {
+    fn send_by(
+        &mut self,
+        _: &InterfaceAddress,
+        _: &[u8],
+        _: SocketAddr,
+    ) -> Result<(), SystemError> {
         self.has_sent = true;
         Ok(())
     }

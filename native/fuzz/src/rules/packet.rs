@@ -27,12 +27,14 @@ pub fn sealed(data: &[u8]) {
 
     let Some(([high, low], plaintext)) = data.split_first_chunk() else { return };
     let expected = verdict(&mut self::receiver(Vec::new()), plaintext);
-    for (key, mut datagram) in seal(plaintext).into_iter().enumerate() {
+    for (secret_index, mut datagram) in seal(plaintext).into_iter().enumerate() {
         let taken = verdict(&mut receiver, &datagram);
         if taken == Err(Refusal::Signature) {
             assert!(claims_to_be_signed(plaintext), "{expected:?}");
         } else {
-            let sealed = expected.clone().map(|plain| Heartbeat { key: Some(key), ..plain });
+            let sealed = expected
+                .clone()
+                .map(|plain| Heartbeat { secret_index: Some(secret_index), ..plain });
             assert_eq!(taken, sealed);
         }
 
@@ -75,8 +77,8 @@ fn holds_a_name(
     verdict: Result<Heartbeat, Refusal>,
     keyring: &Keyring,
 ) {
-    if let Ok(Heartbeat { node, key, claim }) = verdict {
-        assert_eq!(key.is_none(), keyring.is_empty());
+    if let Ok(Heartbeat { node, secret_index, claim }) = verdict {
+        assert_eq!(secret_index.is_none(), keyring.is_empty());
         assert_eq!(claim, None, "signed by nobody");
         assert_eq!(NodeName::parse(node.as_str()).as_ref(), Ok(&node));
         let heartbeat = packet::encode(&node, keyring, [0; BLOCK]);

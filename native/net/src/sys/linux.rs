@@ -7,7 +7,7 @@ use std::{
 };
 
 use mio::net::UdpSocket;
-use native_gossip_core::Interface;
+use native_gossip_core::InterfaceAddress;
 use nix::{
     cmsg_space,
     errno::Errno,
@@ -72,17 +72,25 @@ fn or_unknown(set: io::Result<()>) -> io::Result<()> {
     }
 }
 
-pub(super) fn join_v4(socket: &Socket, group: &Ipv4Addr, interface: &Interface) -> io::Result<()> {
+pub(super) fn join_v4(
+    socket: &Socket,
+    group: &Ipv4Addr,
+    interface: &InterfaceAddress,
+) -> io::Result<()> {
     socket.join_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(interface.index))
 }
 
-pub(super) fn leave_v4(socket: &Socket, group: &Ipv4Addr, interface: &Interface) -> io::Result<()> {
+pub(super) fn leave_v4(
+    socket: &Socket,
+    group: &Ipv4Addr,
+    interface: &InterfaceAddress,
+) -> io::Result<()> {
     socket.leave_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(interface.index))
 }
 
 pub(crate) fn send_by(
     socket: &UdpSocket,
-    interface: &Interface,
+    interface: &InterfaceAddress,
     packet: &[u8],
     target: SocketAddr,
 ) -> io::Result<()> {

@@ -11,7 +11,7 @@
 use std::{io, net::IpAddr};
 
 use mio::net::UdpSocket;
-use native_gossip_core::{Interface, RecvMeta, budget::MAX_DATAGRAM};
+use native_gossip_core::{InterfaceAddress, RecvMeta, budget::MAX_DATAGRAM};
 use socket2::SockRef;
 
 #[cfg_attr(all(target_os = "linux", not(feature = "portable")), path = "linux.rs")]
@@ -29,7 +29,11 @@ pub(crate) fn hears_groups(bound: IpAddr) -> bool {
     cfg!(windows) || bound.is_unspecified() || bound.is_multicast()
 }
 
-pub(crate) fn join(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> io::Result<()> {
+pub(crate) fn join(
+    socket: &UdpSocket,
+    group: IpAddr,
+    interface: &InterfaceAddress,
+) -> io::Result<()> {
     let socket = SockRef::from(socket);
     let joined = match group {
         IpAddr::V4(group) => system::join_v4(&socket, &group, interface),
@@ -41,7 +45,11 @@ pub(crate) fn join(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> 
     }
 }
 
-pub(crate) fn leave(socket: &UdpSocket, group: IpAddr, interface: &Interface) -> io::Result<()> {
+pub(crate) fn leave(
+    socket: &UdpSocket,
+    group: IpAddr,
+    interface: &InterfaceAddress,
+) -> io::Result<()> {
     let socket = SockRef::from(socket);
     match group {
         IpAddr::V4(group) => system::leave_v4(&socket, &group, interface),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use mio::net::UdpSocket;
-use native_gossip_core::Interface;
+use native_gossip_core::InterfaceAddress;
 use socket2::{SockRef, Socket};
 
 use super::{BUFFER, RecvMeta};
@@ -24,15 +24,23 @@ pub(crate) fn next_error(_socket: &std::net::UdpSocket) -> Option<(SocketAddr, i
     None
 }
 
-pub(super) fn join_v4(socket: &Socket, group: &Ipv4Addr, interface: &Interface) -> io::Result<()> {
+pub(super) fn join_v4(
+    socket: &Socket,
+    group: &Ipv4Addr,
+    interface: &InterfaceAddress,
+) -> io::Result<()> {
     socket.join_multicast_v4(group, address_v4(interface)?)
 }
 
-pub(super) fn leave_v4(socket: &Socket, group: &Ipv4Addr, interface: &Interface) -> io::Result<()> {
+pub(super) fn leave_v4(
+    socket: &Socket,
+    group: &Ipv4Addr,
+    interface: &InterfaceAddress,
+) -> io::Result<()> {
     socket.leave_multicast_v4(group, address_v4(interface)?)
 }
 
-fn address_v4(interface: &Interface) -> io::Result<&Ipv4Addr> {
+fn address_v4(interface: &InterfaceAddress) -> io::Result<&Ipv4Addr> {
     match &interface.address {
         IpAddr::V4(address) => Ok(address),
         IpAddr::V6(_) => Err(io::ErrorKind::InvalidInput.into()),
@@ -41,7 +49,7 @@ fn address_v4(interface: &Interface) -> io::Result<&Ipv4Addr> {
 
 pub(crate) fn send_by(
     socket: &UdpSocket,
-    interface: &Interface,
+    interface: &InterfaceAddress,
     packet: &[u8],
     target: SocketAddr,
 ) -> io::Result<()> {

@@ -61,7 +61,7 @@ fn with_a_secret_every_heartbeat_is_signed_sealed_or_plain() {
             assert_eq!(packet.starts_with(b"heartbeat::"), !seal);
             let received = hearer.receive(at(millis), SOURCE, &packet);
             let Received::Peer(heartbeat) = received else { panic!("{received:?}") };
-            assert_eq!(heartbeat.claim.map(|claim| claim.key), Some(0));
+            assert_eq!(heartbeat.claim.map(|claim| claim.secret_index), Some(0));
             assert!(matches!(hearer.receive(at(millis), SOURCE, &packet), Received::Copy(_)));
         }
         let counters = hearer.counters();
@@ -103,7 +103,7 @@ fn our_own_heartbeat_is_the_echo_and_what_is_not_signed_under_our_name_is_not_ou
     other.set_identity(at(2).time, Some(name("me@host")));
     let (_, packet) = beats(&mut other, RIGHT, 2).swap_remove(0);
     assert_eq!(me.receive(at(2), SOURCE, &packet), Received::Refused(Refusal::Twin));
-    assert_eq!(me.take_finding(), Some(Event::NameShared(name("me@host"))));
+    assert_eq!(me.take_pending_events(), [Event::NameShared(name("me@host"))]);
 }
 
 /// When each of two nodes believes the other, of which one has this clock. Each hears what the other

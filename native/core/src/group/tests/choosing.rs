@@ -1,13 +1,13 @@
 use super::*;
 use crate::{group::joining::NAMED, network::fake::limit};
 
-fn tun0() -> Interface {
+fn tun0() -> InterfaceAddress {
     interface("tun0", 9, [10, 8, 0, 6])
 }
 
 /// A host that is routed by eth0 and has joined there.
 fn routed_by_eth0() -> Host {
-    let mut host = Host::with(Interfaces::Routed, GROUP, &[eth0(), eth1()]);
+    let mut host = Host::with(InterfaceSelection::Routed, GROUP, &[eth0(), eth1()]);
     host.network.routed = Some(eth0().address);
     host.reconcile(secs(0));
     assert_eq!(host.network.take_calls(), ["join on eth0"]);
@@ -18,8 +18,8 @@ fn routed_by_eth0() -> Host {
 fn scan(
     host: &mut Host,
     s: u64,
-    interfaces: &[Interface],
-    routed: Option<&Interface>,
+    interfaces: &[InterfaceAddress],
+    routed: Option<&InterfaceAddress>,
 ) -> Vec<String> {
     host.network.has(interfaces);
     host.network.routed = routed.map(|interface| interface.address);
@@ -27,12 +27,12 @@ fn scan(
     host.network.take_calls()
 }
 
-fn bridges() -> Vec<Interface> {
+fn bridges() -> Vec<InterfaceAddress> {
     let bridge = |n: u8| interface(&format!("br{n}"), u32::from(n) + 20, [172, 17, n, 1]);
     (0..6).map(bridge).collect()
 }
 
-fn limit_fault(missing: &[Interface], of: usize) -> Fault {
+fn limit_fault(missing: &[InterfaceAddress], of: usize) -> Fault {
     let some = missing.iter().take(NAMED).cloned().collect();
     Fault::JoinLimit { group: GROUP, missing: missing.len(), of, some, error: limit() }
 }
@@ -122,7 +122,7 @@ fn another_socket_joins_where_the_one_before_was_joined_by_a_route() {
 fn where_the_system_allows_few_memberships_the_interface_of_the_route_has_one_and_one_fault_tells()
 {
     let all = [bridges(), vec![eth0()]].concat();
-    let mut host = Host::with(Interfaces::All, GROUP, &all);
+    let mut host = Host::with(InterfaceSelection::All, GROUP, &all);
     host.network.most_memberships = Some(3);
     let calls = scan(&mut host, 0, &all, Some(&eth0()));
     assert_eq!(calls, ["join on eth0", "join on br0", "join on br1", "join on br2"]);
@@ -140,7 +140,7 @@ fn where_the_system_allows_few_memberships_the_interface_of_the_route_has_one_an
 #[test]
 fn an_interface_that_gets_the_route_late_takes_the_place_of_the_last_one() {
     let all = [bridges(), vec![eth0()]].concat();
-    let mut host = Host::with(Interfaces::All, GROUP, &all);
+    let mut host = Host::with(InterfaceSelection::All, GROUP, &all);
     host.network.most_memberships = Some(3);
     scan(&mut host, 0, &bridges(), None);
     let calls = scan(&mut host, 2, &all, Some(&eth0()));
@@ -153,7 +153,7 @@ fn an_interface_that_gets_the_route_late_takes_the_place_of_the_last_one() {
 #[test]
 fn where_there_is_no_room_for_the_interface_of_the_route_no_other_loses_its_place() {
     let both = [eth1(), eth0()];
-    let mut host = Host::with(Interfaces::All, GROUP, &both);
+    let mut host = Host::with(InterfaceSelection::All, GROUP, &both);
     scan(&mut host, 0, &[eth1()], None);
     host.told();
     host.bursts();
@@ -167,7 +167,7 @@ fn where_there_is_no_room_for_the_interface_of_the_route_no_other_loses_its_plac
 #[test]
 fn what_did_not_help_is_not_tried_again_until_the_interfaces_or_the_route_change() {
     let (one, all) = ([eth1(), eth0()], [eth1(), eth0(), tun0()]);
-    let mut host = Host::with(Interfaces::All, GROUP, &one);
+    let mut host = Host::with(InterfaceSelection::All, GROUP, &one);
     scan(&mut host, 0, &[eth1()], None);
     host.network.is_full_for = Some("eth0".into());
     let leaves = |calls: &[String]| calls.iter().any(|call| call.starts_with("leave"));
@@ -184,14 +184,14 @@ fn what_did_not_help_is_not_tried_again_until_the_interfaces_or_the_route_change
 
 #[test]
 fn the_first_of_a_list_takes_nobodys_place() {
-    let wanted = ["eth0", "eth1"].map(|name| crate::InterfaceName::Name(name.into()));
-    let mut host = Host::with(Interfaces::Listed(wanted.to_vec()), GROUP, &[]);
+    let wanted = ["eth0", "eth1"].map(|name| crate::InterfaceSelector::Name(name.into()));
+    let mut host = Host::with(InterfaceSelection::Listed(wanted.to_vec()), GROUP, &[]);
     host.network.most_memberships = Some(1);
     assert_eq!(scan(&mut host, 0, &[eth1()], Some(&eth1())), ["join on eth1"]);
     let both = [eth0(), eth1()];
     assert_eq!(scan(&mut host, 2, &both, Some(&eth0())), ["join on eth0"]);
-    let without_route = Host::with(Interfaces::Routed, GROUP, &[]);
-    for mut host in [without_route, Host::with(Interfaces::All, GROUP, &[])] {
+    let without_route = Host::with(InterfaceSelection::Routed, GROUP, &[]);
+    for mut host in [without_route, Host::with(InterfaceSelection::All, GROUP, &[])] {
         host.network.most_memberships = Some(1);
         assert_eq!(scan(&mut host, 0, &[eth1()], None), ["join on eth1"]);
         assert_eq!(scan(&mut host, 2, &both, None), ["join on eth0"]);
@@ -200,7 +200,7 @@ fn the_first_of_a_list_takes_nobodys_place() {
 
 #[test]
 fn one_interface_that_cannot_be_joined_at_all_makes_no_other_leave() {
-    let mut host = Host::with(Interfaces::All, GROUP, &[eth0(), eth1()]);
+    let mut host = Host::with(InterfaceSelection::All, GROUP, &[eth0(), eth1()]);
     host.network.most_memberships = Some(0);
     assert_eq!(scan(&mut host, 0, &[eth0(), eth1()], Some(&eth0())), ["join on eth0"]);
     assert_eq!(host.told(), [Event::FaultRaised(limit_fault(&[eth0(), eth1()], 2))]);

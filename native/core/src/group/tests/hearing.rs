@@ -24,7 +24,7 @@ fn echo(host: &mut Host, meta: &RecvMeta) {
     host.group.echoed(meta, &mut host.effects.alerts);
 }
 
-fn no_echo(interface: Interface) -> Fault {
+fn no_echo(interface: InterfaceAddress) -> Fault {
     Fault::NoEcho { group: GROUP, interface }
 }
 
@@ -88,6 +88,28 @@ fn what_cannot_be_rejoined_is_joined_by_a_scan_at_once() {
     host.network.refuse(&[]);
     host.reconcile(now);
     assert_eq!(host.network.take_calls(), ["join on eth0"]);
+}
+
+#[test]
+fn what_cannot_be_rejoined_is_told_to_be_left_and_its_fault_is_raised_by_the_scan_at_once() {
+    let now = secs(2) + ECHO;
+    for is_there in [true, false] {
+        let mut host = Host::joined(&[eth0()]);
+        host.network.refuse(&["join on eth0"]);
+        without_echo(&mut host, 3, |_| {});
+        let left = Event::GroupLeft(GROUP, eth0());
+        assert_eq!(host.told(), [Event::FaultRaised(no_echo(eth0())), left]);
+        if !is_there {
+            host.network.has(&[]);
+        }
+        host.reconcile(now);
+        let raised = host.told().contains(&Event::FaultRaised(join_fault()));
+        assert_eq!(raised, is_there, "and where the interface has gone no join is missed");
+        // At each scan from then on, as any other join that fails.
+        host.network.take_calls();
+        host.reconcile(now + SCAN_INTERVAL);
+        assert_eq!(host.network.take_calls().len(), usize::from(is_there));
+    }
 }
 
 #[test]

@@ -27,12 +27,12 @@ fn our_own_numbers_count_from_1_and_a_step_of_our_clock_begins_another_incarnati
     let beat = table.beat(clocks(3000, 63_001));
     assert!(beat.incarnation != first);
     assert_eq!((beat.seq, &beat.echoes[..]), (1, &[7][..]), "whom we know is echoed");
-    assert_eq!(table.trust.take_finding(), Some(Event::ClockStepped { by_ms: 30_001 }));
+    assert_eq!(table.told(), Some(Event::ClockStepped { by_ms: 30_001 }));
     table.trust.restart(&mut table.rng);
     assert!(![first, beat.incarnation].contains(&table.trust.incarnation()));
     // Whatever the clock shows at a start is no step.
     assert_eq!(table.beat(clocks(4000, 900_000_000)).seq, 1);
-    assert_eq!(table.trust.take_finding(), None);
+    assert_eq!(table.told(), None);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn what_has_our_name_is_our_echo_or_of_a_twin_or_of_our_past() {
     let us = table.trust.incarnation();
     let hear = |table: &mut Table, millis, claim: Claim| {
         let judged = table.trust.hear_ourselves(at(millis), &peer(), &claim);
-        (judged, table.trust.take_finding().is_some())
+        (judged, table.told().is_some())
     };
     table.beat(at(1000));
     table.beat(at(2000));
@@ -106,7 +106,7 @@ fn whoever_echoed_what_we_are_is_not_forgotten_while_we_are_it() {
 #[test]
 fn names_that_do_not_sign_take_no_place_of_those_that_do_and_are_bounded() {
     let mut table = Table::of(Authentication::Compatible, 3);
-    table.hear(at(0), &Claim { key: 1, ..claim(7, 1, 0) }).expect("fresh");
+    table.hear(at(0), &Claim { secret_index: 1, ..claim(7, 1, 0) }).expect("fresh");
     for n in 0..1000 {
         table.trust.note_unsigned(at(n).time, &name(&format!("n{n}@host")));
     }
@@ -126,7 +126,7 @@ fn a_name_counts_for_a_day_as_what_it_was_last() {
     table.trust.note_unsigned(at(200_000).time, &peer());
     assert_eq!(readiness(&table, 200_000), expected(1, [0, 0]));
     assert_eq!(readiness(&table, 200_001 + day), expected(0, [0, 0]));
-    table.hear(at(300_000), &Claim { key: 1, ..claim(7, 2, 300_000) }).expect("the next");
+    table.hear(at(300_000), &Claim { secret_index: 1, ..claim(7, 2, 300_000) }).expect("the next");
     assert_eq!(readiness(&table, 300_000), expected(0, [0, 1]));
 }
 
@@ -136,13 +136,13 @@ fn a_clock_that_is_set_back_further_than_can_be_told_is_told_as_set_back() {
     let mut table = Table::new(Authentication::Compatible);
     table.beat(far(u64::MAX));
     table.beat(far(0));
-    assert_eq!(table.trust.take_finding(), Some(Event::ClockStepped { by_ms: i64::MIN }));
+    assert_eq!(table.told(), Some(Event::ClockStepped { by_ms: i64::MIN }));
 
     let mut ahead = claim(7, 1, 0);
     ahead.stamp = WallTime::from_millis(u64::MAX);
     table.hear(at(1000), &ahead).expect("unproven");
     let back = Claim { stamp: WallTime::from_millis(0), ..claim(7, 2, 0) };
     table.hear(at(1000), &back).expect("moved");
-    let found = table.trust.take_finding();
+    let found = table.told();
     assert!(matches!(found, Some(Event::ClockMoved { by_ms: i64::MIN, .. })), "{found:?}");
 }

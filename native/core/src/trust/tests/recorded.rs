@@ -11,7 +11,7 @@ fn what_is_late_says_nothing_of_its_name() {
     table.trust.note_unsigned(at(DAY).time, &peer());
     let before = table.trust.readiness(at(DAY).time, 2);
     for seq in 37..100 {
-        let late = Claim { key: 1, is_leaving: true, ..claim(7, seq, -500_000) };
+        let late = Claim { secret_index: 1, is_leaving: true, ..claim(7, seq, -500_000) };
         assert_eq!(table.hear(at(DAY), &late), Ok(Acceptance::Late));
     }
     assert_eq!(table.trust.hear_unsigned(at(DAY + 1).time, &peer()), Ok(()));
