@@ -100,6 +100,7 @@ defmodule NativeGossip.MixProject do
           NativeGossip,
           NativeGossip.Strategy,
           NativeGossip.Options,
+          NativeGossip.Telemetry,
           NativeGossip.Events
         ],
         "Types of options": ~r/^NativeGossip\.Options\./,

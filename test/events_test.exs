@@ -5,6 +5,7 @@ defmodule NativeGossip.EventsTest do
 
   alias NativeGossip.Events
   alias NativeGossip.Events.Fault
+  alias NativeGossip.Test.Documented
 
   @linux {:unix, :linux}
   @group {233, 252, 1, 32}
@@ -160,6 +161,26 @@ defmodule NativeGossip.EventsTest do
         log = capture_log(fn -> Events.log(:lan, {unquote(name), fields}) end)
         assert log =~ "[#{level}] [libcluster:lan] #{unquote(sentence)}\n"
       end
+    end
+  end
+
+  # It runs in the process that emits: events of other tests are none of this one's.
+  def see(event, measurements, metadata, test) do
+    if self() == test, do: send(test, {:seen, event, measurements, metadata})
+  end
+
+  for {{name, {fields, _sentence}}, number} <- Enum.with_index(@told) do
+    test "who attaches to #{name} sees it, with what is documented of it (#{number})" do
+      {name, fields} = {unquote(name), unquote(Macro.escape(fields))}
+      :ok = :telemetry.attach(self(), Events.telemetry(name), &__MODULE__.see/4, self())
+      capture_log(fn -> Events.log(:lan, {name, fields}) end)
+      :ok = :telemetry.detach(self())
+      event = Events.telemetry(name)
+      assert_received {:seen, ^event, %{count: 1} = measurements, %{topology: :lan} = metadata}
+      assert Documented.faults(name, measurements, metadata) == []
+      assert measurements |> Map.values() |> Enum.all?(&is_integer/1)
+
+      assert measurements |> Map.merge(metadata) |> Map.drop([:count, :topology]) == fields
     end
   end
 

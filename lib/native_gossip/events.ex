@@ -1,5 +1,9 @@
 defmodule NativeGossip.Events do
+  # Each kind of fault has some of these.
+  @of_faults ~w(step address group interface wanted reason target failing missing of some code text)a
+
   # The one table of events. An event is `{name, fields}`; `sentence/2` below says it to a person.
+  # What a field is stands in `NativeGossip.Events.Fields`.
   @table [
     heartbeat_sent: [
       level: :debug,
@@ -9,52 +13,62 @@ defmodule NativeGossip.Events do
     heartbeat_received: [
       level: :debug,
       telemetry: [:heartbeat, :received],
+      fields: ~w(node interface)a,
       doc: "another node's heartbeat came; only with libcluster's `debug` flag"
     ],
     packets_refused: [
       level: :warning,
       telemetry: [:packets, :refused],
+      fields: ~w(cause packets source interface)a,
       doc: "packets were not taken, all for one cause"
     ],
     group_joined: [
       level: :info,
       telemetry: [:group, :joined],
+      fields: ~w(group interface heartbeats)a,
       doc: "the group is heard on an interface from now on"
     ],
     broadcast_chosen: [
       level: :info,
       telemetry: [:broadcast, :chosen],
+      fields: ~w(target heartbeats)a,
       doc: "heartbeats go to a broadcast address, and no group is joined"
     ],
     group_left: [
       level: :info,
       telemetry: [:group, :left],
+      fields: ~w(group interface)a,
       doc: "the group is not heard on an interface any more, which has gone or changed"
     ],
     peers_silent: [
       level: :info,
       telemetry: [:group, :peers_silent],
+      fields: ~w(group interface)a,
       doc: "connected nodes are not heard on an interface any more: the group is rejoined"
     ],
     peer_connected: [
       level: :info,
       telemetry: [:peer, :connected],
+      fields: ~w(node)a,
       doc: "a node is connected that was not"
     ],
     peer_unreachable: [
       level: :warning,
       telemetry: [:peer, :unreachable],
+      fields: ~w(node)a,
       doc: "a node that is heard cannot be connected to"
     ],
     clock_off: [
       level: :warning,
       telemetry: [:clock, :off],
+      fields: ~w(node off_ms)a,
       doc:
         "a node's clock is wrong, or this one's; its heartbeats proved to be new, and are taken"
     ],
     unproven: [
       level: :warning,
       telemetry: [:clock, :unproven],
+      fields: ~w(node off_ms)a,
       doc:
         "the same, and the heartbeat may be recorded: it was taken as option `authentication` is " <>
           "`:compatible`"
@@ -62,41 +76,51 @@ defmodule NativeGossip.Events do
     clock_moved: [
       level: :warning,
       telemetry: [:clock, :moved],
+      fields: ~w(node by_ms off_ms)a,
       doc: "the clock of a node that is known was set"
     ],
     clock_stepped: [
       level: :info,
       telemetry: [:clock, :stepped],
+      fields: ~w(by_ms)a,
       doc: "the clock of this host was set"
     ],
     name_shared: [
       level: :warning,
       telemetry: [:name, :shared],
+      fields: ~w(node)a,
       doc: "two BEAMs have one name, which may be this node's"
     ],
     fault_raised: [
       level: :warning,
       telemetry: [:fault, :raised],
+      fields: [:fault],
+      may_have: @of_faults,
       doc: "something does not work, and is tried again"
     ],
     fault_cleared: [
       level: :info,
       telemetry: [:fault, :cleared],
+      fields: [:fault],
+      may_have: @of_faults,
       doc: "what did not work does"
     ],
     node_unnamed: [
       level: :warning,
       telemetry: [:node, :unnamed],
+      fields: ~w(node)a,
       doc: "this node has no name, some seconds after the start"
     ],
     node_stopped: [
       level: :warning,
       telemetry: [:node, :stopped],
+      fields: ~w(node)a,
       doc: "this node has lost its name"
     ],
     node_named: [
       level: :info,
       telemetry: [:node, :named],
+      fields: ~w(node)a,
       doc: "this node, which had no name, has one"
     ],
     node_drained: [
@@ -113,52 +137,55 @@ defmodule NativeGossip.Events do
     schedulers_crowded: [
       level: :warning,
       telemetry: [:schedulers, :crowded],
+      fields: ~w(loops schedulers)a,
       doc: "the loops hold all dirty IO schedulers of this BEAM"
     ],
     seed_resolved: [
       level: :info,
       telemetry: [:seed, :resolved],
+      fields: ~w(name addresses)a,
       doc: "a name of option `seeds` has other addresses, or can be resolved again"
     ],
     seed_unresolved: [
       level: :warning,
       telemetry: [:seed, :unresolved],
+      fields: ~w(name reason)a,
       doc: "a name of option `seeds` cannot be resolved any more"
     ],
     seeds_cut: [
       level: :warning,
       telemetry: [:seeds, :cut],
+      fields: ~w(max)a,
       doc: "the names of option `seeds` have more addresses than are sent to"
     ],
     option_warning: [
       level: :warning,
       telemetry: [:option, :warning],
+      fields: [:warning],
+      may_have: [:address, :group],
       doc: "options are allowed together that may surprise"
     ]
   ]
 
-  row = fn {name, row} ->
-    telemetry = inspect([:native_gossip | row[:telemetry]])
-    "| `#{name}` | #{row[:level]} | `#{telemetry}` | #{row[:doc]} |\n"
-  end
+  row = fn {name, row} -> "| `#{name}` | #{row[:level]} | #{row[:doc]} |\n" end
 
   @moduledoc """
   What happens, told to people. Whoever finds something out makes an event, `{name, fields}`: the Rust half
-  and the modules beside this one. Level, sentence and name for telemetry stand here; the sentences of faults,
+  and the modules beside this one. Each is emitted as telemetry (`NativeGossip.Telemetry`), and the log is one
+  handler of it (`NativeGossip.Events.Log`). Level, sentence and fields stand here; the sentences of faults,
   refusals and warnings of options in `NativeGossip.Events.Fault`, `NativeGossip.Events.Refusal` and
-  `NativeGossip.Events.OptionWarning`. Telemetry is not emitted yet: its names are kept for it.
+  `NativeGossip.Events.OptionWarning`.
 
-  | event | level | telemetry | meaning |
-  |---|---|---|---|
+  | event | level | meaning |
+  |---|---|---|
   #{Enum.map(@table, row)}
   Packets refused as `cluster`, `filtered` or `over_limit` are told at the level of information, and so is a
   clock that was set to the right time.
   """
 
-  import Cluster.Logger, only: [debug: 2, info: 2, warn: 2]
   import NativeGossip.Events.Words
 
-  alias NativeGossip.Events.{Fault, OptionWarning, Refusal}
+  alias NativeGossip.Events.{Fault, Fields, OptionWarning, Refusal}
 
   @type name :: atom
   @type t :: {name, fields :: %{optional(atom) => term}}
@@ -170,18 +197,11 @@ defmodule NativeGossip.Events do
   # Addresses of a seed in one line.
   @shown 8
 
-  @doc "Writes an event to the log, as a line of the topology."
+  @doc "Emits an event of a topology: its handlers, of which the log is one, run in the calling process."
   @spec log(topology :: atom, t) :: :ok
   def log(topology, {name, fields}) do
-    sentence = sentence(name, fields)
-
-    case level(name, fields) do
-      :debug -> debug(topology, sentence)
-      :info -> info(topology, sentence)
-      :warning -> warn(topology, sentence)
-    end
-
-    :ok
+    {measurements, metadata} = Fields.split(fields)
+    :telemetry.execute(telemetry(name), measurements, Map.put(metadata, :topology, topology))
   end
 
   @doc "The names of all events."
@@ -205,7 +225,15 @@ defmodule NativeGossip.Events do
       [:native_gossip, :group, :joined]
   """
   @spec telemetry(name) :: [atom, ...]
-  def telemetry(name), do: [:native_gossip | @table[name][:telemetry]]
+  def telemetry(name), do: [:native_gossip | Keyword.fetch!(@table, name)[:telemetry]]
+
+  @doc "What an event brings along: what each one of this name has, and what it may have."
+  @spec fields(name) :: {[atom], [atom]}
+  def fields(name), do: {@table[name][:fields] || [], @table[name][:may_have] || []}
+
+  @doc "When an event comes."
+  @spec meaning(name) :: String.t()
+  def meaning(name), do: @table[name][:doc]
 
   @doc """
   The event in a sentence for a person, with what to do where something is to be done.
