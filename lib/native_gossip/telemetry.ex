@@ -70,6 +70,58 @@ defmodule NativeGossip.Telemetry do
   @spec events() :: [[atom, ...]]
   def events, do: Enum.map(Events.names(), &Events.telemetry/1)
 
+  # Words of metadata of which there are few: a name of a node is none, as strangers may make some up.
+  @tags [:cause, :fault, :warning]
+
+  @doc """
+  Metrics of the events for whatever reports `Telemetry.Metrics`, as Phoenix LiveDashboard does:
+
+      # in the module MyAppWeb.Telemetry
+      def metrics, do: NativeGossip.Telemetry.metrics() ++ [...]
+
+  For each event of the log there is a counter, as `native_gossip.peer.connected.count`; for packets refused a
+  sum, `native_gossip.packets.refused.packets`; for each other measurement that an event always has, the last
+  value, as `native_gossip.clock.off.off_ms`. The tags are `topology`, and where they are metadata of the event
+  `cause`, `fault` and `warning`. The last values of clocks have the tag `node`, too.
+
+  Raises where the library `telemetry_metrics` is not there.
+  """
+  @spec metrics() :: [struct, ...]
+  def metrics, do: metrics(Telemetry.Metrics)
+
+  # The library is no dependency: it is there where the application has it.
+  defp metrics(library) do
+    unless Code.ensure_loaded?(library) do
+      raise "NativeGossip.Telemetry.metrics/0 makes metrics of the library telemetry_metrics, which is not there. " <>
+              ~S(Add {:telemetry_metrics, "~> 1.0"} to the deps of your mix.exs)
+    end
+
+    for name <- Events.names(),
+        Events.level(name, %{}) != :debug,
+        {kind, measurement, tags, options} <- metrics_of(name) do
+      metric = Enum.join(Events.telemetry(name) ++ [measurement], ".")
+      options = [tags: [:topology | tags], description: Events.meaning(name)] ++ options
+      apply(library, kind, [metric, options])
+    end
+  end
+
+  defp metrics_of(name) do
+    {fields, _maybe} = Events.fields(name)
+    {measured, told} = Enum.split_with(fields, &Fields.measurement?/1)
+    tags = Enum.filter(told, &(&1 in @tags))
+    # The clocks of two nodes are two values.
+    whose = Enum.filter(told, &(&1 == :node))
+
+    last = fn measurement -> {:last_value, measurement, tags ++ whose, unit(measurement)} end
+    sum = fn measurement -> {:sum, measurement, tags, []} end
+    values = for m <- measured, do: if(m == :packets, do: sum.(m), else: last.(m))
+    [{:counter, :count, tags, []} | values]
+  end
+
+  defp unit(measurement) do
+    if String.ends_with?(Atom.to_string(measurement), "_ms"), do: [unit: :millisecond], else: []
+  end
+
   @doc "Has the events logged, as is done when the application `native_gossip` starts."
   @spec attach_log() :: :ok
   defdelegate attach_log, to: Log, as: :attach
