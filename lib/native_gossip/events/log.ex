@@ -14,13 +14,13 @@ defmodule NativeGossip.Events.Log do
   # A string, as telemetry recommends it.
   @id "native_gossip.log"
 
+  @names Map.new(Events.names(), &{Events.telemetry(&1), &1})
+
   @doc "Attaches it, where it is not."
   @spec attach() :: :ok
   def attach do
-    names = Map.new(Events.names(), &{Events.telemetry(&1), &1})
-
     # By the module's name: when it is loaded again, the new one goes on.
-    case :telemetry.attach_many(@id, Map.keys(names), &__MODULE__.handle/4, names) do
+    case :telemetry.attach_many(@id, Map.keys(@names), &__MODULE__.handle/4, nil) do
       :ok -> :ok
       {:error, :already_exists} -> :ok
     end
@@ -36,9 +36,9 @@ defmodule NativeGossip.Events.Log do
   end
 
   @doc false
-  @spec handle([atom], map, map, %{[atom] => Events.name()}) :: :ok
-  def handle(event, measurements, metadata, names) do
-    name = Map.fetch!(names, event)
+  @spec handle([atom], map, map, nil) :: :ok
+  def handle(event, measurements, metadata, nil) do
+    name = Map.fetch!(@names, event)
     fields = Map.merge(metadata, measurements)
     {level, sentence} = line(name, fields)
     write(level, metadata.topology, sentence)
