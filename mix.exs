@@ -100,6 +100,7 @@ defmodule NativeGossip.MixProject do
           NativeGossip,
           NativeGossip.Strategy,
           NativeGossip.Options,
+          NativeGossip.Await,
           NativeGossip.Telemetry,
           NativeGossip.Events
         ],

@@ -12,121 +12,128 @@ defmodule NativeGossip.Events do
     ],
     heartbeat_received: [
       level: :debug,
-      telemetry: [:heartbeat, :received],
       fields: ~w(node interface)a,
+      telemetry: [:heartbeat, :received],
       doc: "another node's heartbeat came; only with libcluster's `debug` flag"
     ],
     packets_refused: [
       level: :warning,
-      telemetry: [:packets, :refused],
       fields: ~w(cause packets source interface)a,
+      telemetry: [:packets, :refused],
       doc: "packets were not taken, all for one cause"
     ],
     group_joined: [
       level: :info,
-      telemetry: [:group, :joined],
       fields: ~w(group interface heartbeats)a,
+      telemetry: [:group, :joined],
       doc: "the group is heard on an interface from now on"
     ],
     broadcast_chosen: [
       level: :info,
-      telemetry: [:broadcast, :chosen],
       fields: ~w(target heartbeats)a,
+      telemetry: [:broadcast, :chosen],
       doc: "heartbeats go to a broadcast address, and no group is joined"
     ],
     group_left: [
       level: :info,
-      telemetry: [:group, :left],
       fields: ~w(group interface)a,
+      telemetry: [:group, :left],
       doc: "the group is not heard on an interface any more, which has gone or changed"
     ],
     peers_silent: [
       level: :info,
-      telemetry: [:group, :peers_silent],
       fields: ~w(group interface)a,
+      telemetry: [:group, :peers_silent],
       doc: "connected nodes are not heard on an interface any more: the group is rejoined"
     ],
     peer_connected: [
       level: :info,
-      telemetry: [:peer, :connected],
       fields: ~w(node)a,
+      telemetry: [:peer, :connected],
       doc: "a node is connected that was not"
     ],
     peer_unreachable: [
       level: :warning,
-      telemetry: [:peer, :unreachable],
       fields: ~w(node)a,
+      telemetry: [:peer, :unreachable],
       doc: "a node that is heard cannot be connected to"
     ],
     clock_off: [
       level: :warning,
-      telemetry: [:clock, :off],
       fields: ~w(node off_ms)a,
+      telemetry: [:clock, :off],
       doc:
         "a node's clock is wrong, or this one's; its heartbeats proved to be new, and are taken"
     ],
     unproven: [
       level: :warning,
-      telemetry: [:clock, :unproven],
       fields: ~w(node off_ms)a,
+      telemetry: [:clock, :unproven],
       doc:
         "the same, and the heartbeat may be recorded: it was taken as option `authentication` is " <>
           "`:compatible`"
     ],
     clock_moved: [
       level: :warning,
-      telemetry: [:clock, :moved],
       fields: ~w(node by_ms off_ms)a,
+      telemetry: [:clock, :moved],
       doc: "the clock of a node that is known was set"
     ],
     clock_stepped: [
       level: :info,
-      telemetry: [:clock, :stepped],
       fields: ~w(by_ms)a,
+      telemetry: [:clock, :stepped],
       doc: "the clock of this host was set"
     ],
     name_shared: [
       level: :warning,
-      telemetry: [:name, :shared],
       fields: ~w(node)a,
+      telemetry: [:name, :shared],
       doc: "two BEAMs have one name, which may be this node's"
     ],
     fault_raised: [
       level: :warning,
-      telemetry: [:fault, :raised],
       fields: [:fault],
       may_have: @of_faults,
+      telemetry: [:fault, :raised],
       doc: "something does not work, and is tried again"
     ],
     fault_cleared: [
       level: :info,
-      telemetry: [:fault, :cleared],
       fields: [:fault],
       may_have: @of_faults,
+      telemetry: [:fault, :cleared],
       doc: "what did not work does"
     ],
     node_unnamed: [
       level: :warning,
-      telemetry: [:node, :unnamed],
       fields: ~w(node)a,
+      telemetry: [:node, :unnamed],
       doc: "this node has no name, some seconds after the start"
     ],
     node_stopped: [
       level: :warning,
-      telemetry: [:node, :stopped],
       fields: ~w(node)a,
+      telemetry: [:node, :stopped],
       doc: "this node has lost its name"
     ],
     node_named: [
       level: :info,
-      telemetry: [:node, :named],
       fields: ~w(node)a,
+      telemetry: [:node, :named],
       doc: "this node, which had no name, has one"
     ],
     node_drained: [
       level: :info,
       telemetry: [:node, :drained],
       doc: "`NativeGossip.drain/1` was called: this node says that it leaves, then nothing more"
+    ],
+    cluster_awaited: [
+      level: :warning,
+      fields: ~w(awaited outcome connected absent alive waited_ms)a,
+      may_have: [:heard],
+      telemetry: [:cluster, :awaited],
+      doc: "a start has waited for the cluster (`NativeGossip.Await`)"
     ],
     cookie_weak: [
       level: :warning,
@@ -136,33 +143,33 @@ defmodule NativeGossip.Events do
     ],
     schedulers_crowded: [
       level: :warning,
-      telemetry: [:schedulers, :crowded],
       fields: ~w(loops schedulers)a,
+      telemetry: [:schedulers, :crowded],
       doc: "the loops hold all dirty IO schedulers of this BEAM"
     ],
     seed_resolved: [
       level: :info,
-      telemetry: [:seed, :resolved],
       fields: ~w(name addresses)a,
+      telemetry: [:seed, :resolved],
       doc: "a name of option `seeds` has other addresses, or can be resolved again"
     ],
     seed_unresolved: [
       level: :warning,
-      telemetry: [:seed, :unresolved],
       fields: ~w(name reason)a,
+      telemetry: [:seed, :unresolved],
       doc: "a name of option `seeds` cannot be resolved any more"
     ],
     seeds_cut: [
       level: :warning,
-      telemetry: [:seeds, :cut],
       fields: ~w(max)a,
+      telemetry: [:seeds, :cut],
       doc: "the names of option `seeds` have more addresses than are sent to"
     ],
     option_warning: [
       level: :warning,
-      telemetry: [:option, :warning],
       fields: [:warning],
       may_have: [:address, :group],
+      telemetry: [:option, :warning],
       doc: "options are allowed together that may surprise"
     ]
   ]
@@ -172,20 +179,20 @@ defmodule NativeGossip.Events do
   @moduledoc """
   What happens, told to people. Whoever finds something out makes an event, `{name, fields}`: the Rust half
   and the modules beside this one. Each is emitted as telemetry (`NativeGossip.Telemetry`), and the log is one
-  handler of it (`NativeGossip.Events.Log`). Level, sentence and fields stand here; the sentences of faults,
-  refusals and warnings of options in `NativeGossip.Events.Fault`, `NativeGossip.Events.Refusal` and
-  `NativeGossip.Events.OptionWarning`.
+  handler of it (`NativeGossip.Events.Log`). Level, sentence and fields stand here; the sentences of which there
+  are many kinds in modules below this one, as `NativeGossip.Events.Fault` and `NativeGossip.Events.Refusal`.
 
   | event | level | meaning |
   |---|---|---|
   #{Enum.map(@table, row)}
-  Packets refused as `cluster`, `filtered` or `over_limit` are told at the level of information, and so is a
-  clock that was set to the right time.
+  Packets refused as `cluster`, `filtered` or `over_limit` are told at the level of information, and so are a
+  clock that was set to the right time, and a cluster that was awaited and is there.
   """
 
   import NativeGossip.Events.Words
 
-  alias NativeGossip.Events.{Fault, Fields, OptionWarning, Refusal}
+  alias NativeGossip.Events.{Awaited, Fields, Seeds, ThisNode}
+  alias NativeGossip.Events.{Fault, OptionWarning, Refusal}
 
   @type name :: atom
   @type t :: {name, fields :: %{optional(atom) => term}}
@@ -193,9 +200,6 @@ defmodule NativeGossip.Events do
 
   # In ms. A clock that is off by no more is right: `trust/mod.rs` calls its stamps fresh.
   @right 60_000
-
-  # Addresses of a seed in one line.
-  @shown 8
 
   @doc "Emits an event of a topology: its handlers, of which the log is one, run in the calling process."
   @spec log(topology :: atom, t) :: :ok
@@ -216,6 +220,7 @@ defmodule NativeGossip.Events do
   @spec level(name, fields :: map) :: level
   def level(:packets_refused, %{cause: cause}), do: Refusal.level(cause)
   def level(:clock_moved, %{off_ms: off_ms}) when abs(off_ms) <= @right, do: :info
+  def level(:cluster_awaited, %{outcome: :ok}), do: :info
   def level(name, _fields), do: @table[name][:level]
 
   @doc """
@@ -304,19 +309,11 @@ defmodule NativeGossip.Events do
   def sentence(:fault_raised, %{fault: _} = fault), do: Fault.raised(fault)
   def sentence(:fault_cleared, %{fault: _} = fault), do: Fault.cleared(fault)
 
-  def sentence(:node_unnamed, _) do
-    "this node has no name: it sends no heartbeats until it is alive. Start it with --name or --sname, " <>
-      "a release with RELEASE_DISTRIBUTION and RELEASE_NODE"
-  end
+  def sentence(name, fields)
+      when name in [:node_unnamed, :node_stopped, :node_named, :node_drained],
+      do: ThisNode.sentence(name, fields)
 
-  def sentence(:node_stopped, _),
-    do: "this node is no longer alive: it sends no heartbeats until Node.start/2 gives it a name"
-
-  def sentence(:node_named, %{node: node}), do: "alive as #{node}: sending heartbeats"
-
-  def sentence(:node_drained, _) do
-    "this node leaves: it says so where it has a secret, then sends no heartbeats and connects to nobody"
-  end
+  def sentence(:cluster_awaited, seen), do: Awaited.sentence(seen)
 
   def sentence(:cookie_weak, _) do
     "the cookie of this node was made by Erlang and has 36 bits: whoever forges a heartbeat can find it by " <>
@@ -328,21 +325,8 @@ defmodule NativeGossip.Events do
       "start it with +SDio #{loops + 8}"
   end
 
-  def sentence(:seed_resolved, %{name: name, addresses: addresses}) do
-    {shown, rest} = Enum.split(addresses, @shown)
-    more = if rest == [], do: "", else: " and more"
-    "resolved #{inspect(name)} (option seeds) to #{Enum.map_join(shown, ", ", &address/1)}#{more}"
-  end
-
-  def sentence(:seed_unresolved, %{name: name, reason: reason}) do
-    reason = if is_atom(reason), do: reason, else: inspect(reason)
-    "cannot resolve #{inspect(name)} (option seeds): #{reason}; trying again"
-  end
-
-  def sentence(:seeds_cut, %{max: max}) do
-    "the names of option seeds have more than #{max} addresses together: no heartbeats are sent to the " <>
-      "rest. Name fewer hosts, or a broadcast address"
-  end
+  def sentence(name, fields) when name in [:seed_resolved, :seed_unresolved, :seeds_cut],
+    do: Seeds.sentence(name, fields)
 
   def sentence(:option_warning, %{warning: _} = warning), do: OptionWarning.sentence(warning)
 end

@@ -71,7 +71,7 @@ defmodule NativeGossip.Telemetry do
   def events, do: Enum.map(Events.names(), &Events.telemetry/1)
 
   # Words of metadata of which there are few: a name of a node is none, as strangers may make some up.
-  @tags [:cause, :fault, :warning]
+  @tags [:cause, :fault, :warning, :outcome]
 
   @doc """
   Metrics of the events for whatever reports `Telemetry.Metrics`, as Phoenix LiveDashboard does:
@@ -82,7 +82,7 @@ defmodule NativeGossip.Telemetry do
   For each event of the log there is a counter, as `native_gossip.peer.connected.count`; for packets refused a
   sum, `native_gossip.packets.refused.packets`; for each other measurement that an event always has, the last
   value, as `native_gossip.clock.off.off_ms`. The tags are `topology`, and where they are metadata of the event
-  `cause`, `fault` and `warning`. The last values of clocks have the tag `node`, too.
+  `cause`, `fault`, `warning` and `outcome`. The last values of clocks have the tag `node`, too.
 
   Raises where the library `telemetry_metrics` is not there.
   """

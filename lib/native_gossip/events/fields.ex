@@ -13,6 +13,9 @@ defmodule NativeGossip.Events.Fields do
     schedulers: "how many dirty IO schedulers it has",
     failing: "of a fault of seeds: how many are not reached",
     missing: "of the fault `join_limit`: on how many interfaces the group is not joined",
+    waited_ms: "how long it took, in ms",
+    heard:
+      "how many other nodes' heartbeats were taken within the last day, where the topology runs",
     of: "how many there are, of which some are failing or missing"
   ]
 
@@ -30,6 +33,11 @@ defmodule NativeGossip.Events.Fields do
     name: "the name of a host in option `seeds`",
     addresses: "what the name was resolved to, sorted",
     reason: "why: of a name, as `:inet.getaddrs/2` says it; of an interface, a word",
+    awaited: "which nodes were awaited, or how many others",
+    outcome: "`:ok` where they are connected, or `:error`",
+    connected: "the nodes that are connected",
+    absent: "those that were awaited by name and are not connected",
+    alive: "whether this node has a name",
     max: "how many addresses are sent to",
     warning: "which warning: a word, as `:secret_short`",
     fault: "which fault: a word, as `:socket` or `:no_echo`",
@@ -51,7 +59,7 @@ defmodule NativeGossip.Events.Fields do
       iex> NativeGossip.Events.Fields.split(%{node: "a@h", off_ms: -780_000})
       {%{count: 1, off_ms: -780_000}, %{node: "a@h"}}
   """
-  @spec split(fields :: map) :: {measurements :: map, metadata :: map}
+  @spec split(fields :: map) :: {%{:count => 1, optional(term) => term}, metadata :: map}
   def split(fields) do
     {measurements, metadata} = Map.split(fields, @measured)
     {Map.put(measurements, :count, 1), metadata}
