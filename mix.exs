@@ -100,6 +100,8 @@ defmodule NativeGossip.MixProject do
           NativeGossip,
           NativeGossip.Strategy,
           NativeGossip.Options,
+          NativeGossip.Await,
+          NativeGossip.Telemetry,
           NativeGossip.Events
         ],
         "Types of options": ~r/^NativeGossip\.Options\./,

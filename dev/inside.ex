@@ -35,6 +35,14 @@ defmodule NativeGossip.Dev.Inside do
     :ok
   end
 
+  @doc "Starts children in their order, as the supervisor of an application does; they outlive the call."
+  @spec start_application([Supervisor.child_spec() | {module, term}]) :: :ok
+  def start_application(children) do
+    {:ok, supervisor} = Supervisor.start_link(children, strategy: :one_for_one)
+    Process.unlink(supervisor)
+    :ok
+  end
+
   @doc """
   Gives the node a name without a listener: heartbeats are sent, nobody can connect, and no epmd is
   needed.

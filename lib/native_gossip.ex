@@ -9,7 +9,7 @@ defmodule NativeGossip do
   name, give the pid of a strategy instead: `topologies/0` has them.
   """
 
-  alias NativeGossip.{Events, Native, Topologies}
+  alias NativeGossip.{Await, Events, Native, Topologies}
 
   @typedoc "The name of a topology in the configuration of libcluster."
   @type topology :: atom
@@ -77,6 +77,22 @@ defmodule NativeGossip do
   """
   @spec readiness(topology | pid) :: %{signed: [non_neg_integer], unsigned: non_neg_integer}
   def readiness(topology_or_pid), do: topology_or_pid |> loop!() |> Native.readiness()
+
+  @doc """
+  Waits until other nodes are connected, at the latest until the timeout.
+
+      NativeGossip.await(:lan, nodes: 2, timeout: 10_000)
+      #=> {:ok, %{connected: [:"b@10.0.0.6", :"c@10.0.0.7"], absent: [], heard: 2, waited_ms: 812}}
+
+  `nodes` is how many others, or a list of their names; `timeout` is in ms, 10,000 without it. After the timeout
+  it returns `{:error, seen}`, with the same of what it saw: `absent` are those awaited by name that are not
+  connected, `heard` is how many other nodes were heard within the last day, nil where the topology does not run.
+
+  It need not run yet. Nothing is logged, no message is left to the caller. Raises `ArgumentError` where an option
+  is wrong. `NativeGossip.Await` is the same for a supervisor.
+  """
+  @spec await(topology, [Await.option()]) :: {:ok, Await.seen()} | {:error, Await.seen()}
+  defdelegate await(topology, options), to: Await
 
   defp loop!(topology_or_pid) do
     {_topology, _strategy, loop} = Topologies.find!(topology_or_pid)

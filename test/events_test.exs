@@ -5,6 +5,7 @@ defmodule NativeGossip.EventsTest do
 
   alias NativeGossip.{Events, Native}
   alias NativeGossip.Events.Fault
+  alias NativeGossip.Test.Documented
 
   @linux {:unix, :linux}
   @group {233, 252, 1, 32}
@@ -92,6 +93,65 @@ defmodule NativeGossip.EventsTest do
     node_drained:
       {%{},
        "this node leaves: it says so where it has a secret, then sends no heartbeats and connects to nobody"},
+    cluster_awaited:
+      {%{
+         awaited: 2,
+         outcome: :ok,
+         connected: [:b@h, :"c@10.0.0.7"],
+         absent: [],
+         alive: true,
+         waited_ms: 812,
+         heard: 2
+       }, ~s|waited 0.8 s for 2 other nodes: connected to 2, :b@h, :"c@10.0.0.7"|},
+    cluster_awaited:
+      {%{
+         awaited: 3,
+         outcome: :error,
+         connected: [:b@h],
+         absent: [],
+         alive: true,
+         waited_ms: 10_000,
+         heard: 2
+       },
+       "waited 10 s for 3 other nodes in vain, and the start goes on: connected to 1, :b@h; heard 2 within " <>
+         "the last day. See the lines about nodes that cannot be connected to"},
+    cluster_awaited:
+      {%{
+         awaited: [:b@h, :c@h],
+         outcome: :error,
+         connected: [:b@h],
+         absent: [:c@h],
+         alive: true,
+         waited_ms: 10_000,
+         heard: 1
+       },
+       "waited 10 s for :b@h, :c@h in vain, and the start goes on: connected to 1, :b@h, and not to :c@h; " <>
+         "heard 1 within the last day. See whether the others run"},
+    cluster_awaited:
+      {%{
+         awaited: 1,
+         outcome: :error,
+         connected: [],
+         absent: [],
+         alive: true,
+         waited_ms: 10_000,
+         heard: 0
+       },
+       "waited 10 s for 1 other node in vain, and the start goes on: connected to none; heard 0 within the " <>
+         "last day. No heartbeat of another node was taken: see whether others run, and whether packets were " <>
+         "refused"},
+    cluster_awaited:
+      {%{
+         awaited: 1,
+         outcome: :error,
+         connected: [],
+         absent: [],
+         alive: true,
+         waited_ms: 0
+       },
+       "waited 0.0 s for 1 other node in vain, and the start goes on: connected to none. The topology does not " <>
+         "run: start Cluster.Supervisor before NativeGossip.Await, and see whether the names of the topology " <>
+         "are the same"},
     cookie_weak:
       {%{},
        "the cookie of this node was made by Erlang and has 36 bits: whoever forges a heartbeat can find it " <>
@@ -160,6 +220,26 @@ defmodule NativeGossip.EventsTest do
         log = capture_log(fn -> Events.log(:lan, {unquote(name), fields}) end)
         assert log =~ "[#{level}] [libcluster:lan] #{unquote(sentence)}\n"
       end
+    end
+  end
+
+  # It runs in the process that emits: events of other tests are none of this one's.
+  def see(event, measurements, metadata, test) do
+    if self() == test, do: send(test, {:seen, event, measurements, metadata})
+  end
+
+  for {{name, {fields, _sentence}}, number} <- Enum.with_index(@told) do
+    test "who attaches to #{name} sees it, with what is documented of it (#{number})" do
+      {name, fields} = {unquote(name), unquote(Macro.escape(fields))}
+      :ok = :telemetry.attach(self(), Events.telemetry(name), &__MODULE__.see/4, self())
+      capture_log(fn -> Events.log(:lan, {name, fields}) end)
+      :ok = :telemetry.detach(self())
+      event = Events.telemetry(name)
+      assert_received {:seen, ^event, %{count: 1} = measurements, %{topology: :lan} = metadata}
+      assert Documented.faults(name, measurements, metadata) == []
+      assert measurements |> Map.values() |> Enum.all?(&is_integer/1)
+
+      assert measurements |> Map.merge(metadata) |> Map.drop([:count, :topology]) == fields
     end
   end
 

@@ -4,6 +4,7 @@ defmodule NativeGossip.Application do
 
   @impl true
   def start(_type, _args) do
+    :ok = NativeGossip.Telemetry.attach_log()
     Supervisor.start_link([NativeGossip.Topologies], strategy: :one_for_one)
   end
 end

@@ -1,5 +1,9 @@
 defmodule NativeGossip.Events do
+  # Each kind of fault has some of these.
+  @of_faults ~w(step address group interface wanted reason target failing missing of some code text)a
+
   # The one table of events. An event is `{name, fields}`; `sentence/2` below says it to a person.
+  # What a field is stands in `NativeGossip.Events.Fields`.
   @table [
     heartbeat_sent: [
       level: :debug,
@@ -8,26 +12,31 @@ defmodule NativeGossip.Events do
     ],
     heartbeat_received: [
       level: :debug,
+      fields: ~w(node interface)a,
       telemetry: [:heartbeat, :received],
       doc: "another node's heartbeat came; only with libcluster's `debug` flag"
     ],
     packets_refused: [
       level: :warning,
+      fields: ~w(cause packets source interface)a,
       telemetry: [:packets, :refused],
       doc: "packets were not taken, all for one cause"
     ],
     group_joined: [
       level: :info,
+      fields: ~w(group interface heartbeats)a,
       telemetry: [:group, :joined],
       doc: "the group is heard on an interface from now on"
     ],
     broadcast_chosen: [
       level: :info,
+      fields: ~w(target heartbeats)a,
       telemetry: [:broadcast, :chosen],
       doc: "heartbeats go to a broadcast address, and no group is joined"
     ],
     group_left: [
       level: :info,
+      fields: ~w(group interface)a,
       telemetry: [:group, :left],
       doc:
         "the group is not heard on an interface any more, which has gone or changed, or where it cannot be " <>
@@ -35,27 +44,32 @@ defmodule NativeGossip.Events do
     ],
     peers_silent: [
       level: :info,
+      fields: ~w(group interface)a,
       telemetry: [:group, :peers_silent],
       doc: "connected nodes are not heard on an interface any more: the group is rejoined"
     ],
     peer_connected: [
       level: :info,
+      fields: ~w(node)a,
       telemetry: [:peer, :connected],
       doc: "a node is connected that was not"
     ],
     peer_unreachable: [
       level: :warning,
+      fields: ~w(node)a,
       telemetry: [:peer, :unreachable],
       doc: "a node that is heard cannot be connected to"
     ],
     clock_off: [
       level: :warning,
+      fields: ~w(node off_ms)a,
       telemetry: [:clock, :off],
       doc:
         "a node's clock is wrong, or this one's; its heartbeats proved to be new, and are taken"
     ],
     unproven: [
       level: :warning,
+      fields: ~w(node off_ms)a,
       telemetry: [:clock, :unproven],
       doc:
         "the same, and the heartbeat may be recorded: it was taken as option `authentication` is " <>
@@ -63,41 +77,51 @@ defmodule NativeGossip.Events do
     ],
     clock_moved: [
       level: :warning,
+      fields: ~w(node by_ms off_ms)a,
       telemetry: [:clock, :moved],
       doc: "the clock of a node that is known was set"
     ],
     clock_stepped: [
       level: :info,
+      fields: ~w(by_ms)a,
       telemetry: [:clock, :stepped],
       doc: "the clock of this host was set"
     ],
     name_shared: [
       level: :warning,
+      fields: ~w(node)a,
       telemetry: [:name, :shared],
       doc: "two BEAMs have one name, which may be this node's"
     ],
     fault_raised: [
       level: :warning,
+      fields: [:fault],
+      may_have: @of_faults,
       telemetry: [:fault, :raised],
       doc: "something does not work, and is tried again"
     ],
     fault_cleared: [
       level: :info,
+      fields: [:fault],
+      may_have: @of_faults,
       telemetry: [:fault, :cleared],
       doc: "what did not work does"
     ],
     node_unnamed: [
       level: :warning,
+      fields: ~w(node)a,
       telemetry: [:node, :unnamed],
       doc: "this node has no name, some seconds after the start"
     ],
     node_stopped: [
       level: :warning,
+      fields: ~w(node)a,
       telemetry: [:node, :stopped],
       doc: "this node has lost its name"
     ],
     node_named: [
       level: :info,
+      fields: ~w(node)a,
       telemetry: [:node, :named],
       doc: "this node, which had no name, has one"
     ],
@@ -105,6 +129,13 @@ defmodule NativeGossip.Events do
       level: :info,
       telemetry: [:node, :drained],
       doc: "`NativeGossip.drain/1` was called: this node says that it leaves, then nothing more"
+    ],
+    cluster_awaited: [
+      level: :warning,
+      fields: ~w(awaited outcome connected absent alive waited_ms)a,
+      may_have: [:heard],
+      telemetry: [:cluster, :awaited],
+      doc: "a start has waited for the cluster (`NativeGossip.Await`)"
     ],
     cookie_weak: [
       level: :warning,
@@ -114,52 +145,55 @@ defmodule NativeGossip.Events do
     ],
     schedulers_crowded: [
       level: :warning,
+      fields: ~w(loops schedulers)a,
       telemetry: [:schedulers, :crowded],
       doc: "the loops hold all dirty IO schedulers of this BEAM"
     ],
     seed_resolved: [
       level: :info,
+      fields: ~w(name addresses)a,
       telemetry: [:seed, :resolved],
       doc: "a name of option `seeds` has other addresses, or can be resolved again"
     ],
     seed_unresolved: [
       level: :warning,
+      fields: ~w(name reason)a,
       telemetry: [:seed, :unresolved],
       doc: "a name of option `seeds` cannot be resolved any more"
     ],
     seeds_cut: [
       level: :warning,
+      fields: ~w(max)a,
       telemetry: [:seeds, :cut],
       doc: "the names of option `seeds` have more addresses than are sent to"
     ],
     option_warning: [
       level: :warning,
+      fields: [:warning],
+      may_have: [:address, :group],
       telemetry: [:option, :warning],
       doc: "options are allowed together that may surprise"
     ]
   ]
 
-  row = fn {name, row} ->
-    telemetry = inspect([:native_gossip | row[:telemetry]])
-    "| `#{name}` | #{row[:level]} | `#{telemetry}` | #{row[:doc]} |\n"
-  end
+  row = fn {name, row} -> "| `#{name}` | #{row[:level]} | #{row[:doc]} |\n" end
 
   @moduledoc """
   What happens, told to people. Whoever finds something out makes an event, `{name, fields}`: the Rust half
-  and the modules beside this one. Level, sentence and name for telemetry stand here; the sentences of faults,
-  refusals and warnings of options in `NativeGossip.Events.Fault`, `NativeGossip.Events.Refusal` and
-  `NativeGossip.Events.OptionWarning`. Telemetry is not emitted yet: its names are kept for it.
+  and the modules beside this one. Each is emitted as telemetry (`NativeGossip.Telemetry`), and the log is one
+  handler of it (`NativeGossip.Events.Log`). Level, sentence and fields stand here; the sentences of which there
+  are many kinds in modules below this one, as `NativeGossip.Events.Fault` and `NativeGossip.Events.Refusal`.
 
-  | event | level | telemetry | meaning |
-  |---|---|---|---|
+  | event | level | meaning |
+  |---|---|---|
   #{Enum.map(@table, row)}
-  Packets refused as `cluster`, `filtered` or `over_limit` are told at the level of information, and so is a
-  clock that was set to the right time.
+  Packets refused as `cluster`, `filtered` or `over_limit` are told at the level of information, and so are a
+  clock that was set to the right time, and a cluster that was awaited and is there.
   """
 
-  import Cluster.Logger, only: [debug: 2, info: 2, warn: 2]
   import NativeGossip.Events.Words
 
+  alias NativeGossip.Events.{Awaited, Fields, Seeds, ThisNode}
   alias NativeGossip.Events.{Fault, OptionWarning, Refusal}
 
   @type name :: atom
@@ -169,21 +203,11 @@ defmodule NativeGossip.Events do
   # In ms. A clock that is off by no more is right: `FRESH` in native/core/src/trust/clocks.rs.
   @right 60_000
 
-  # Addresses of a seed in one line.
-  @shown 8
-
-  @doc "Writes an event to the log, as a line of the topology."
+  @doc "Emits an event of a topology: its handlers, of which the log is one, run in the calling process."
   @spec log(topology :: atom, t) :: :ok
   def log(topology, {name, fields}) do
-    sentence = sentence(name, fields)
-
-    case level(name, fields) do
-      :debug -> debug(topology, sentence)
-      :info -> info(topology, sentence)
-      :warning -> warn(topology, sentence)
-    end
-
-    :ok
+    {measurements, metadata} = Fields.split(fields)
+    :telemetry.execute(telemetry(name), measurements, Map.put(metadata, :topology, topology))
   end
 
   @doc "The names of all events."
@@ -198,6 +222,7 @@ defmodule NativeGossip.Events do
   @spec level(name, fields :: map) :: level
   def level(:packets_refused, %{cause: cause}), do: Refusal.level(cause)
   def level(:clock_moved, %{off_ms: off_ms}) when abs(off_ms) <= @right, do: :info
+  def level(:cluster_awaited, %{outcome: :ok}), do: :info
   def level(name, _fields), do: @table[name][:level]
 
   @doc """
@@ -207,7 +232,15 @@ defmodule NativeGossip.Events do
       [:native_gossip, :group, :joined]
   """
   @spec telemetry(name) :: [atom, ...]
-  def telemetry(name), do: [:native_gossip | @table[name][:telemetry]]
+  def telemetry(name), do: [:native_gossip | Keyword.fetch!(@table, name)[:telemetry]]
+
+  @doc "What an event brings along: what each one of this name has, and what it may have."
+  @spec fields(name) :: {[atom], [atom]}
+  def fields(name), do: {@table[name][:fields] || [], @table[name][:may_have] || []}
+
+  @doc "When an event comes."
+  @spec meaning(name) :: String.t()
+  def meaning(name), do: @table[name][:doc]
 
   @doc """
   The event in a sentence for a person, with what to do where something is to be done.
@@ -278,19 +311,11 @@ defmodule NativeGossip.Events do
   def sentence(:fault_raised, %{fault: _} = fault), do: Fault.raised(fault)
   def sentence(:fault_cleared, %{fault: _} = fault), do: Fault.cleared(fault)
 
-  def sentence(:node_unnamed, _) do
-    "this node has no name: it sends no heartbeats until it is alive. Start it with --name or --sname, " <>
-      "a release with RELEASE_DISTRIBUTION and RELEASE_NODE"
-  end
+  def sentence(name, fields)
+      when name in [:node_unnamed, :node_stopped, :node_named, :node_drained],
+      do: ThisNode.sentence(name, fields)
 
-  def sentence(:node_stopped, _),
-    do: "this node is no longer alive: it sends no heartbeats until Node.start/2 gives it a name"
-
-  def sentence(:node_named, %{node: node}), do: "alive as #{node}: sending heartbeats"
-
-  def sentence(:node_drained, _) do
-    "this node leaves: it says so where it has a secret, then sends no heartbeats and connects to nobody"
-  end
+  def sentence(:cluster_awaited, seen), do: Awaited.sentence(seen)
 
   def sentence(:cookie_weak, _) do
     "the cookie of this node was made by Erlang and has 36 bits: whoever forges a heartbeat can find it by " <>
@@ -302,21 +327,8 @@ defmodule NativeGossip.Events do
       "start it with +SDio #{loops + 8}"
   end
 
-  def sentence(:seed_resolved, %{name: name, addresses: addresses}) do
-    {shown, rest} = Enum.split(addresses, @shown)
-    more = if rest == [], do: "", else: " and more"
-    "resolved #{inspect(name)} (option seeds) to #{Enum.map_join(shown, ", ", &address/1)}#{more}"
-  end
-
-  def sentence(:seed_unresolved, %{name: name, reason: reason}) do
-    reason = if is_atom(reason), do: reason, else: inspect(reason)
-    "cannot resolve #{inspect(name)} (option seeds): #{reason}; trying again"
-  end
-
-  def sentence(:seeds_cut, %{max: max}) do
-    "the names of option seeds have more than #{max} addresses together: no heartbeats are sent to the " <>
-      "rest. Name fewer hosts, or a broadcast address"
-  end
+  def sentence(name, fields) when name in [:seed_resolved, :seed_unresolved, :seeds_cut],
+    do: Seeds.sentence(name, fields)
 
   def sentence(:option_warning, %{warning: _} = warning), do: OptionWarning.sentence(warning)
 end
