@@ -18,6 +18,9 @@ const COPIED: Duration = Duration::from_secs(2);
 /// A clock may move by this much against ours between two heartbeats, unnoticed.
 pub(super) const DRIFT: Duration = Duration::from_secs(60);
 
+/// No clock is a year ahead of one that is right: ours shows the time since it got power.
+const FAR: Duration = Duration::from_secs(365 * 86_400);
+
 /// What is kept of an incarnation.
 #[derive(Clone, Debug)]
 pub(super) struct Incarnation {
@@ -110,10 +113,20 @@ impl Incarnation {
         self.window |= 1 << (self.highest - claim.signed.seq);
     }
 
+    /// In nanoseconds since 1970.
+    fn highest_stamp(&self) -> i128 {
+        self.offset + nanos(self.heard_at.since_zero())
+    }
+
     /// Whether the stamps of all that was received are older than this by our wall clock.
     pub(super) fn is_older_than(&self, now: Now, age: Duration) -> bool {
-        let highest_stamp = self.offset + nanos(self.heard_at.since_zero());
-        highest_stamp + nanos(age) < i128::from(now.wall.millis()) * 1_000_000
+        self.highest_stamp() + nanos(age) < i128::from(now.wall.millis()) * 1_000_000
+    }
+
+    /// Whether its stamps are so far ahead of our wall clock that ours is wrong: once it is set right,
+    /// whatever was received minutes ago is old.
+    pub(super) fn is_far_ahead(&self, now: Now) -> bool {
+        self.highest_stamp() > i128::from(now.wall.millis()) * 1_000_000 + nanos(FAR)
     }
 }
 

@@ -149,7 +149,9 @@ impl Known {
 
     /// Whether the stamps of all that was received differ from our clock by more than this, and will.
     pub(super) fn is_stale(&self, now: Now, fresh: Duration) -> bool {
-        self.incarnations.iter().all(|incarnation| incarnation.is_older_than(now, fresh))
+        self.incarnations.iter().all(|incarnation| {
+            incarnation.is_older_than(now, fresh) || incarnation.is_far_ahead(now)
+        })
     }
 }
 

@@ -317,22 +317,25 @@ impl Trust {
     /// Forgets the longest-silent name of which nothing that was received would be believed again, if
     /// the table is full.
     ///
-    /// So it goes only where all its stamps are too old for our clock, and none of its heartbeats
-    /// echoed what we are now: what is recorded of it is stale, as of any other name, in
+    /// So it goes only where all its stamps are far from our clock, and none of its heartbeats echoed
+    /// what we are now: what is recorded of it is stale, as of any other name, in
     /// `Authentication::Required`. (In `Compatible` it is taken once more, unproven, as what is
-    /// recorded of anybody whom we have not heard.) Where no name may go, a new one is refused.
+    /// recorded of anybody whom we have not heard.) Where no name may go, a new one is refused; where
+    /// one could but for its echo, we become another incarnation before our next heartbeat.
     fn make_room(&mut self, now: Now, node: &NodeName) -> Result<(), Refusal> {
         if self.names.len() < self.capacity || self.names.contains_key(node) {
             return Ok(());
         }
         let us = self.ourselves.incarnation();
-        let may_go = |known: &Known| {
-            !known.is_heard_within(now.time, SIGNS)
-                && known.is_stale(now, FRESH)
-                && !known.has_echoed(us)
-        };
-        let idle = self.names.iter().filter(|(_, known)| may_go(known));
-        let longest = idle.min_by_key(|(_, known)| known.heard_at).map(|(node, _)| node.clone());
+        let idle = self.names.iter().filter(|(_, known)| {
+            !known.is_heard_within(now.time, SIGNS) && known.is_stale(now, FRESH)
+        });
+        let longest = idle.min_by_key(|(_, known)| (known.has_echoed(us), known.heard_at));
+        if longest.is_some_and(|(_, known)| known.has_echoed(us)) {
+            self.spent = Some(us);
+            return Err(Refusal::OverLimit);
+        }
+        let longest = longest.map(|(node, _)| node.clone());
         let longest = longest.ok_or(Refusal::OverLimit)?;
         self.names.remove(&longest);
         self.leaves(&longest, false);

@@ -14,6 +14,10 @@ const STEP: Duration = Duration::from_secs(30);
 /// Earlier incarnations by which our own heartbeats are known: their echoes are milliseconds behind.
 const REMEMBERED: usize = 4;
 
+/// Heartbeats of ours whose stamps are remembered: what comes back is milliseconds behind, and a burst
+/// has five.
+const STAMPS: usize = 16;
+
 /// What a heartbeat of ours says of us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Beat {
@@ -33,8 +37,8 @@ pub(super) struct Ourselves {
     seq: u32,
     /// The wall clock less the monotonic one at the last heartbeat, in milliseconds.
     offset: Option<i128>,
-    /// The wall clock at the last heartbeat, which is in it.
-    stamp: WallTime,
+    /// The stamps of the last heartbeats of this incarnation, the latest first.
+    stamps: VecDeque<WallTime>,
     /// When echoes of us were made void.
     renewed_at: Option<Time>,
     /// The wall clock at our first heartbeat.
@@ -71,6 +75,7 @@ impl Ourselves {
         let mut random = [0; 8];
         rng.fill_bytes(&mut random);
         (self.incarnation, self.seq) = (u64::from_be_bytes(random), 0);
+        self.stamps.clear();
     }
 
     /// The next heartbeat of ours, sent now.
@@ -83,7 +88,8 @@ impl Ourselves {
             self.renew(rng);
         }
         self.offset = Some(offset);
-        self.stamp = now.wall;
+        self.stamps.truncate(STAMPS - 1);
+        self.stamps.push_front(now.wall);
         self.since.get_or_insert(now.wall);
         self.seq += 1;
         Beat { incarnation: self.incarnation, seq: self.seq, stepped }
@@ -93,10 +99,7 @@ impl Ourselves {
     pub(super) fn judge(&self, claim: &Claim, is_fresh: bool) -> Result<(), Refusal> {
         let signed = &claim.signed;
         if signed.incarnation == self.incarnation {
-            // A machine that runs from a snapshot of ours counts on from the same number.
-            let is_ahead = signed.seq > self.seq;
-            let is_another = signed.seq == self.seq && claim.stamp != self.stamp;
-            return if is_ahead || is_another { Err(Refusal::Twin) } else { Ok(()) };
+            return if self.is_ours(claim) { Ok(()) } else { Err(Refusal::Twin) };
         }
         if self.earlier.contains(&signed.incarnation) {
             return Ok(());
@@ -106,6 +109,17 @@ impl Ourselves {
             (false, _) => Err(Refusal::Stale),
             (true, false) => Err(Refusal::Replayed),
             (true, true) => Err(Refusal::Twin),
+        }
+    }
+
+    /// Whether one of our incarnation is ours. A machine that runs from a snapshot of ours counts on from the
+    /// same number, and its stamps are others.
+    fn is_ours(&self, claim: &Claim) -> bool {
+        let Some(behind) = self.seq.checked_sub(claim.signed.seq) else { return false };
+        let behind = usize::try_from(behind).unwrap_or(usize::MAX);
+        match (self.stamps.get(behind), self.stamps.back()) {
+            (Some(stamp), _) => claim.stamp == *stamp,
+            (None, earliest) => earliest.is_none_or(|earliest| claim.stamp <= *earliest),
         }
     }
 }

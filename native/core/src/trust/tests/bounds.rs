@@ -146,3 +146,50 @@ fn a_clock_that_is_set_back_further_than_can_be_told_is_told_as_set_back() {
     let found = table.told();
     assert!(matches!(found, Some(Event::ClockMoved { by_ms: i64::MIN, .. })), "{found:?}");
 }
+
+/// To a clock that shows 1970 all others are decades ahead, and everybody is taken by an echo.
+#[test]
+fn where_our_clock_shows_1970_names_that_are_gone_make_room_too() {
+    let mut table = Table::of(Authentication::Required, 2);
+    let decades = 1_700_000_000_000;
+    let hear = |table: &mut Table, n: u32, seq: u32, millis: u64| {
+        let mut claim = claim(n.into(), seq, decades + i64::try_from(millis).expect("small"));
+        claim.signed.echoes = vec![table.trust.incarnation()];
+        table.trust.hear(at(millis), &name(&format!("n{n}@host")), &claim, GAP)
+    };
+    for n in 0..4 {
+        assert_eq!(hear(&mut table, n, 1, 0), Ok(Acceptance::Echoed));
+    }
+    assert_eq!(hear(&mut table, 0, 2, 119_000), Ok(Acceptance::Next));
+    // They echoed what we are: we have to become another before they may be forgotten.
+    assert_eq!(hear(&mut table, 4, 1, 121_000), Err(Refusal::OverLimit));
+    let before = table.trust.incarnation();
+    table.trust.renew_if_spent(at(121_000).time, &mut table.rng);
+    assert_ne!(table.trust.incarnation(), before);
+    assert_eq!(hear(&mut table, 4, 2, 121_001), Ok(Acceptance::Echoed));
+    // Recordings are refused, of the one that was forgotten and of one that was not.
+    let mut recorded = |n: u64, seq, stamp: i64| {
+        let node = name(&format!("n{n}@host"));
+        table.trust.hear(at(121_002), &node, &claim(n, seq, decades + stamp), GAP)
+    };
+    let verdicts = [recorded(1, 1, 0), recorded(0, 2, 119_000)];
+    assert_eq!(verdicts, [Err(Refusal::Stale), Err(Refusal::Replayed)]);
+}
+
+#[test]
+fn a_twin_that_lags_behind_us_is_no_echo_of_ours() {
+    let mut table = Table::new(Authentication::Required);
+    let us = table.trust.incarnation();
+    for n in 1..=100 {
+        table.beat(at(1000 * n));
+    }
+    let hear = |table: &mut Table, seq: u32, stamp: i64| {
+        table.trust.hear_ourselves(at(100_001), &peer(), &claim(us, seq, stamp))
+    };
+    for seq in 1..=100 {
+        assert_eq!(hear(&mut table, seq, 1000 * i64::from(seq)), Ok(()));
+    }
+    // A machine from our snapshot that runs some heartbeats behind, and one that runs many behind.
+    assert_eq!(hear(&mut table, 98, 99_999), Err(Refusal::Twin));
+    assert_eq!(hear(&mut table, 10, 99_999), Err(Refusal::Twin));
+}
