@@ -60,7 +60,7 @@ defmodule NativeGossip do
   def drain(topology_or_pid) do
     {topology, _strategy, loop} = Topologies.find!(topology_or_pid)
     :ok = Native.drain(loop)
-    Events.log(topology, {:node_drained, %{}})
+    Events.emit(topology, {:node_drained, %{}})
   end
 
   @doc """

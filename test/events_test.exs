@@ -217,7 +217,7 @@ defmodule NativeGossip.EventsTest do
 
       # At the level of debug libcluster logs by its own flag.
       if level != :debug do
-        log = capture_log(fn -> Events.log(:lan, {unquote(name), fields}) end)
+        log = capture_log(fn -> Events.emit(:lan, {unquote(name), fields}) end)
         assert log =~ "[#{level}] [libcluster:lan] #{unquote(sentence)}\n"
       end
     end
@@ -232,7 +232,7 @@ defmodule NativeGossip.EventsTest do
     test "who attaches to #{name} sees it, with what is documented of it (#{number})" do
       {name, fields} = {unquote(name), unquote(Macro.escape(fields))}
       :ok = :telemetry.attach(self(), Events.telemetry(name), &__MODULE__.see/4, self())
-      capture_log(fn -> Events.log(:lan, {name, fields}) end)
+      capture_log(fn -> Events.emit(:lan, {name, fields}) end)
       :ok = :telemetry.detach(self())
       event = Events.telemetry(name)
       assert_received {:seen, ^event, %{count: 1} = measurements, %{topology: :lan} = metadata}
@@ -263,7 +263,8 @@ defmodule NativeGossip.EventsTest do
     :seed_resolved,
     :seed_unresolved,
     :seeds_cut,
-    :option_warning
+    :option_warning,
+    :cluster_awaited
   ]
 
   test "the table has every event that Rust tells, those that Elixir tells, and no other" do

@@ -56,7 +56,10 @@ defmodule NativeGossip.TelemetryTest do
     see_all()
     {:ok, peer} = ReferencePeer.start_link(port: port)
     start(port, secret: nil)
-    assert %{group: {233, 252, 1, 32}, heartbeats: :plain} = joined = await_event(:group_joined)
+
+    assert %{group: {233, 252, 1, 32}, heartbeat_form: :plain} =
+             joined = await_event(:group_joined)
+
     assert %{interface: %{name: "lo", index: _, address: {127, 0, 0, 1}}} = joined
 
     ReferencePeer.send_packet(peer, "heartbeat::garbage")
@@ -82,7 +85,7 @@ defmodule NativeGossip.TelemetryTest do
     start_supervised!({Cluster.Supervisor, [[lan: spec], [name: NativeGossip.Dev.Inside]]})
     _ = hearing()
     assert %{warning: :secret_documented} = await_event(:option_warning)
-    assert %{heartbeats: :sealed} = await_event(:group_joined)
+    assert %{heartbeat_form: :sealed} = await_event(:group_joined)
 
     :ok = send_packet(context, signed([stamp: now() - 7_200_000], secret: "somepassword"))
     assert %{node: "friend@10.0.0.7", off_ms: off} = await_event(:unproven)
@@ -134,14 +137,14 @@ defmodule NativeGossip.TelemetryTest do
     lines()
     assert logged?()
     assert Telemetry.attach_log() == :ok
-    Events.log(:lan, {:node_drained, %{}})
+    Events.emit(:lan, {:node_drained, %{}})
     assert_received {:line, :info, "this node leaves" <> _}
     refute_received {:line, :info, _}
 
     on_exit(&Telemetry.attach_log/0)
     for _ <- 1..2, do: assert(Telemetry.detach_log() == :ok)
     refute logged?()
-    Events.log(:lan, {:node_drained, %{}})
+    Events.emit(:lan, {:node_drained, %{}})
     refute_received {:line, :info, _}
 
     assert Telemetry.attach_log() == :ok
@@ -152,16 +155,16 @@ defmodule NativeGossip.TelemetryTest do
     lines()
 
     for fields <- [%{cause: :unheard_of, packets: 3}, %{}, %{cause: "x", packets: make_ref()}] do
-      Events.log(:lan, {:packets_refused, fields})
+      Events.emit(:lan, {:packets_refused, fields})
       assert_received {:line, :warning, "packets_refused: %{" <> _ = line}
       if fields[:packets] == 3, do: assert(line =~ "cause: :unheard_of")
     end
 
     # A topology that cannot be written, and a term that telemetry never has.
-    Events.log({:a, :tuple}, {:node_drained, %{}})
+    Events.emit({:a, :tuple}, {:node_drained, %{}})
     :telemetry.execute([:native_gossip, :node, :drained], %{}, %{})
     assert logged?()
-    Events.log(:lan, {:node_drained, %{}})
+    Events.emit(:lan, {:node_drained, %{}})
     assert_received {:line, :info, "this node leaves" <> _}
   end
 end

@@ -74,7 +74,7 @@ defmodule NativeGossip.Await do
     {heard, fields} = Map.pop!(seen, :heard)
     fields = if heard, do: Map.put(fields, :heard, heard), else: fields
     fields = Map.merge(fields, %{awaited: await.nodes, outcome: outcome, alive: Node.alive?()})
-    :ok = Events.log(await.topology, {:cluster_awaited, fields})
+    :ok = Events.emit(await.topology, {:cluster_awaited, fields})
     :ignore
   end
 

@@ -24,13 +24,13 @@ defmodule NativeGossip.Events do
     ],
     group_joined: [
       level: :info,
-      fields: ~w(group interface heartbeats)a,
+      fields: ~w(group interface heartbeat_form)a,
       telemetry: [:group, :joined],
       doc: "the group is heard on an interface from now on"
     ],
     broadcast_chosen: [
       level: :info,
-      fields: ~w(target heartbeats)a,
+      fields: ~w(target heartbeat_form)a,
       telemetry: [:broadcast, :chosen],
       doc: "heartbeats go to a broadcast address, and no group is joined"
     ],
@@ -193,8 +193,7 @@ defmodule NativeGossip.Events do
 
   import NativeGossip.Events.Words
 
-  alias NativeGossip.Events.{Awaited, Fields, Seeds, ThisNode}
-  alias NativeGossip.Events.{Fault, OptionWarning, Refusal}
+  alias NativeGossip.Events.{Awaited, Fault, Fields, OptionWarning, Refusal, Seeds, ThisNode}
 
   @type name :: atom
   @type t :: {name, fields :: %{optional(atom) => term}}
@@ -204,8 +203,8 @@ defmodule NativeGossip.Events do
   @right 60_000
 
   @doc "Emits an event of a topology: its handlers, of which the log is one, run in the calling process."
-  @spec log(topology :: atom, t) :: :ok
-  def log(topology, {name, fields}) do
+  @spec emit(topology :: atom, t) :: :ok
+  def emit(topology, {name, fields}) do
     {measurements, metadata} = Fields.split(fields)
     :telemetry.execute(telemetry(name), measurements, Map.put(metadata, :topology, topology))
   end

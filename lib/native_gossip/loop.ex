@@ -40,15 +40,15 @@ defmodule NativeGossip.Loop do
   def serve(loop, %{topology: topology} = about, watch) do
     had_name? = NodeWatch.named?(watch)
     {news, watch} = NodeWatch.look(watch, Node.alive?(), now())
-    if news, do: Events.log(topology, {news, %{node: node()}})
+    if news, do: Events.emit(topology, {news, %{node: node()}})
     # Only with its name the node has the cookie that it will have.
     named_now? = not had_name? and NodeWatch.named?(watch)
     warnings = if named_now?, do: Cookie.warnings(about.authentication), else: []
-    Enum.each(warnings, &Events.log(topology, &1))
+    Enum.each(warnings, &Events.emit(topology, &1))
 
     slice = if crowded?(), do: @crowded_slice, else: @slice
     {state, events} = Native.serve(loop, node(), debug(), slice)
-    Enum.each(events, &Events.log(topology, completed(&1, about)))
+    Enum.each(events, &Events.emit(topology, completed(&1, about)))
 
     case state do
       # By the module's name: when it is loaded again, the new one goes on.

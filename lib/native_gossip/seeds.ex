@@ -104,7 +104,7 @@ defmodule NativeGossip.Seeds do
       (seeds.literals ++ found) |> Enum.uniq() |> Enum.split(Options.Seeds.max())
 
     if left_out != [] and not seeds.cut? do
-      Events.log(seeds.topology, {:seeds_cut, %{max: Options.Seeds.max()}})
+      Events.emit(seeds.topology, {:seeds_cut, %{max: Options.Seeds.max()}})
     end
 
     {module, function, arguments} = seeds.hand_over
@@ -156,7 +156,7 @@ defmodule NativeGossip.Seeds do
     if seeds.known[name] == addresses and name not in seeds.failing do
       seeds
     else
-      Events.log(seeds.topology, {:seed_resolved, %{name: name, addresses: addresses}})
+      Events.emit(seeds.topology, {:seed_resolved, %{name: name, addresses: addresses}})
 
       hand_over(%{
         seeds
@@ -168,7 +168,7 @@ defmodule NativeGossip.Seeds do
 
   defp learn(seeds, name, {:error, reason}) do
     if name not in seeds.failing do
-      Events.log(seeds.topology, {:seed_unresolved, %{name: name, reason: reason}})
+      Events.emit(seeds.topology, {:seed_unresolved, %{name: name, reason: reason}})
     end
 
     %{seeds | failing: MapSet.put(seeds.failing, name)}

@@ -52,7 +52,7 @@ defmodule NativeGossip.Strategy do
   @impl GenServer
   def init({%State{topology: topology} = cluster, options, warnings}) do
     Process.flag(:trap_exit, true)
-    Enum.each(warnings, &Events.log(topology, &1))
+    Enum.each(warnings, &Events.emit(topology, &1))
     :ok = :net_kernel.monitor_nodes(true, node_type: :all)
     native = open(options, refresh_interval(cluster))
     warn_if_crowded(topology)
@@ -157,14 +157,14 @@ defmodule NativeGossip.Strategy do
 
   defp tell_broadcast(%{multicast_addr: address, port: port}, about) do
     event = {:broadcast_chosen, %{target: {address, port}, heartbeat_form: about.heartbeat_form}}
-    Events.log(about.topology, event)
+    Events.emit(about.topology, event)
   end
 
   defp warn_if_crowded(topology) do
     if Loop.crowded?() do
       schedulers = :erlang.system_info(:dirty_io_schedulers)
       event = {:schedulers_crowded, %{loops: Native.loops(), schedulers: schedulers}}
-      Events.log(topology, event)
+      Events.emit(topology, event)
     end
   end
 end

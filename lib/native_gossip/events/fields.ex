@@ -28,7 +28,7 @@ defmodule NativeGossip.Events.Fields do
     cause: "of a refusal, as in `NativeGossip.counters/1`",
     source: "where the last of the packets came from, `{address, port}`",
     group: "the address of the multicast group",
-    heartbeats: "how they are sent: `:sealed` (and signed), `:signed` or `:plain`",
+    heartbeat_form: "how they are sent: `:sealed` (and signed), `:signed` or `:plain`",
     target: "where heartbeats are sent to, `{address, port}`",
     name: "the name of a host in option `seeds`",
     addresses: "what the name was resolved to, sorted",
