@@ -3,9 +3,6 @@ defmodule NativeGossip.Probe.ExplanationTest do
 
   alias NativeGossip.Probe.{Cause, Explanation, Facts, Result}
 
-  doctest Cause
-  doctest Explanation
-
   @facts %Facts{
     at: ~U[2026-01-01 00:00:00Z],
     ours: :"a@10.0.0.5",

@@ -10,8 +10,6 @@ defmodule NativeGossip.Probe.HandshakeTest do
   alias NativeGossip.Probe.Handshake
   alias NativeGossip.Test.Listener
 
-  doctest Handshake
-
   @name "b@127.0.0.1"
 
   test "nobody at the node's port is port_refused, and one that lets nothing through port_filtered" do
