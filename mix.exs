@@ -87,7 +87,9 @@ defmodule NativeGossip.MixProject do
 
   # `mix docs`, where Hex is installed.
   defp docs do
-    guides = ~w(docs/configuration.md docs/upgrading.md docs/performance.md SECURITY.md)
+    guides =
+      ~w(docs/configuration.md docs/operations.md docs/upgrading.md docs/performance.md SECURITY.md)
+
     internals = ~w(docs/protocol.md ARCHITECTURE.md CONTRIBUTING.md)
 
     [
@@ -100,7 +102,9 @@ defmodule NativeGossip.MixProject do
           NativeGossip,
           NativeGossip.Strategy,
           NativeGossip.Options,
-          NativeGossip.Events
+          NativeGossip.Events,
+          NativeGossip.Probe,
+          NativeGossip.Probe.Cause
         ],
         "Types of options": ~r/^NativeGossip\.Options\./,
         Internals: ~r/^NativeGossip\./
