@@ -139,6 +139,9 @@ defmodule NativeGossip.ProberTest do
     assert log(fn -> answer(prober, :connected) end) == ""
     pass(clock, 2_000_000)
     fail(prober, @b)
+    assert log(fn -> answer(prober, :not_alive) end) == ""
+    pass(clock, 2_000_000)
+    fail(prober, @b)
     assert_receive {:probe, @b, _, pid}
     :ok = Prober.connected(prober, @b)
     send(self(), {:probe, @b, [], pid})

@@ -4,7 +4,7 @@ defmodule NativeGossip.StrategyTest do
   """
   use ExUnit.Case
 
-  alias NativeGossip.{Events, Native, Prober, Seeds, Strategy}
+  alias NativeGossip.{Events, Native, Seeds, Strategy}
   alias NativeGossip.Dev.{Await, FreePort, Inside, LogLines}
   alias NativeGossip.Test.{ReferencePeer, Topology}
 
@@ -327,45 +327,6 @@ defmodule NativeGossip.StrategyTest do
     monitor = Process.monitor(resolver)
     stop_supervised!(Cluster.Supervisor)
     assert_receive {:DOWN, ^monitor, _, _, _}, 5_000
-  end
-
-  defp probers(strategy) do
-    {:links, links} = Process.info(strategy, :links)
-    for pid <- links, :proc_lib.translate_initial_call(pid) == {Prober, :init, 1}, do: pid
-  end
-
-  test "where Erlang connects there is a process that has failures probed, unless it is switched off",
-       %{port: port} do
-    erlang = [connect: {:net_kernel, :connect_node, []}]
-
-    for {options, spec, count} <- [{[], erlang, 1}, {[probe: false], erlang, 0}, {[], [], 0}] do
-      strategy = start(port, options, spec)
-      probers = probers(strategy)
-      assert length(probers) == count
-      monitors = Enum.map(probers, &Process.monitor/1)
-      stop_supervised!(Cluster.Supervisor)
-      for monitor <- monitors, do: assert_receive({:DOWN, ^monitor, _, _, _}, 5_000)
-    end
-  end
-
-  test "failures and connections are told to the process that has them probed", %{port: port} do
-    {:ok, peer} = ReferencePeer.start_link(port: port)
-
-    erlang = [
-      connect: {:net_kernel, :connect_node, []},
-      list_nodes: {:erlang, :nodes, [:connected]}
-    ]
-
-    strategy = start(port, [], erlang)
-    await_counter(strategy, :echoed)
-    [prober] = probers(strategy)
-    # Nobody's address: the attempt fails at once.
-    node = :"foe@127.0.0.9"
-    ReferencePeer.heartbeat(peer, node)
-    failures = fn -> get_in(:sys.get_state(prober).peers, [node, :failures]) end
-    Await.until("a failure is told", failures, &(&1 == 1))
-    send(strategy, {:nodeup, node, []})
-    Await.until("the connection is told", failures, &(&1 == 0))
   end
 
   test "a wrong option stops the start with an ArgumentError", %{port: port} do

@@ -184,11 +184,14 @@ defmodule NativeGossip.Prober do
     spawn_link(fn -> send(prober, {self(), probe.(node, options)}) end)
   end
 
-  # It may have been connected meanwhile, by the other side; and two probes of one host that meet are no cause.
+  # What is no cause, or said already: the other side may have connected meanwhile, two probes of one host may have
+  # met, and that this node has no name is an event of its own (`node_unnamed`).
+  @untold [:connected, :busy, :not_alive]
+
   defp learn(prober, %{cause: cause, node: node} = result) do
     case prober.peers do
       %{^node => %{failures: failures} = peer}
-      when failures > 0 and cause not in [:connected, :busy] ->
+      when failures > 0 and cause not in @untold ->
         put_in(prober.peers[node], tell_change(%{peer | last: result}, prober, result))
 
       _ ->

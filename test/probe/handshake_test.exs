@@ -44,7 +44,7 @@ defmodule NativeGossip.Probe.HandshakeTest do
   end
 
   test "a name that is no text is not a node's, and makes no atom" do
-    for name <- ["", <<255, 254>>] do
+    for name <- ["", <<255, 254>>, String.duplicate("n", 256)] do
       port = Listener.answering([status("ok"), challenge(name)])
       assert probe_port(port).cause == :not_a_node
     end

@@ -40,9 +40,9 @@ defmodule NativeGossip.Test.Listener do
   def answering(answer) do
     start(fn socket ->
       {:ok, _question} = :gen_tcp.recv(socket, 0)
-      :gen_tcp.send(socket, answer)
+      _ = :gen_tcp.send(socket, answer)
       # Closed while something is unread, it would be reset, and the answer be lost.
-      :gen_tcp.shutdown(socket, :write)
+      _ = :gen_tcp.shutdown(socket, :write)
       :gen_tcp.recv(socket, 0, 5_000)
     end)
   end
@@ -55,7 +55,7 @@ defmodule NativeGossip.Test.Listener do
   @spec stalling(iodata) :: :inet.port_number()
   def stalling(answer) do
     start(fn socket ->
-      :gen_tcp.send(socket, answer)
+      _ = :gen_tcp.send(socket, answer)
       Process.sleep(:infinity)
     end)
   end

@@ -14,7 +14,13 @@ defmodule NativeGossip.Test.Probed do
   end
 
   @doc "What there is in this node, and how many nodes came up or went down since `watch/0`."
-  @spec seen :: %{atom => term}
+  @spec seen :: %{
+          atoms: term,
+          known: [term],
+          ports: non_neg_integer,
+          processes: non_neg_integer,
+          changes: term
+        }
   def seen do
     %{
       atoms: :erlang.system_info(:atom_count),

@@ -6,6 +6,9 @@ defmodule NativeGossip.Test.StandIn do
   alias NativeGossip.Probe
   alias NativeGossip.Test.Listener
 
+  @typedoc "Bytes after their length."
+  @type packet :: <<_::16, _::_*8>>
+
   @doc "The answer of an epmd that knows the name, as the node's at this port."
   @spec registered(String.t(), :inet.port_number(), keyword) :: binary
   def registered(name, port, options \\ []) do
@@ -15,21 +18,21 @@ defmodule NativeGossip.Test.StandIn do
   end
 
   @doc "The answer of an epmd that does not."
-  @spec unregistered :: binary
+  @spec unregistered :: <<_::16>>
   def unregistered, do: <<119, 1>>
 
   @doc "A status, as a node says it in the handshake."
-  @spec status(String.t()) :: binary
+  @spec status(String.t()) :: packet
   def status(status), do: packet("s" <> status)
 
   @doc "A challenge, in the form of OTP 23 and later."
-  @spec challenge(String.t()) :: binary
+  @spec challenge(String.t()) :: packet
   def challenge(name) do
     packet(<<?N, 0xDF7FBD::64, 12_345::32, 1::32, byte_size(name)::16, name::binary>>)
   end
 
   @doc "A challenge, in the form of OTP 22."
-  @spec old_challenge(String.t()) :: binary
+  @spec old_challenge(String.t()) :: packet
   def old_challenge(name), do: packet(<<?n, 5::16, 0x3FFFFF::32, 12_345::32, name::binary>>)
 
   defp packet(data), do: <<byte_size(data)::16>> <> data

@@ -47,7 +47,9 @@ defmodule NativeGossip.Probe.Cause do
     ],
     epmd_filtered: [
       meaning: "the way to the host's epmd is blocked: nothing comes back",
-      remedy: "Let TCP to this port through, in the firewalls of both hosts and between them"
+      remedy:
+        "Let TCP to this port through, in the firewalls of both hosts and between them; or correct the " <>
+          "name, where no host has this address"
     ],
     epmd_silent: [
       meaning: "what listens where epmd should be takes the connection and says nothing",

@@ -13,6 +13,9 @@ defmodule NativeGossip.Probe.Explanation do
   # Of a reason that is a term: a module that stands for epmd may answer with anything.
   @max_reason 200
 
+  # Characters of a name that came by the network.
+  @max_name 64
+
   @doc """
   What was seen, and what to do.
 
@@ -20,7 +23,7 @@ defmodule NativeGossip.Probe.Explanation do
       iex> result = %NativeGossip.Probe.Result{node: :"b@10.0.0.6", cause: :epmd_filtered, facts: facts}
       iex> NativeGossip.Probe.Explanation.sentence(result)
       "nothing comes back from 10.0.0.6:4369, where its epmd should be. Let TCP to this port through, " <>
-        "in the firewalls of both hosts and between them"
+        "in the firewalls of both hosts and between them; or correct the name, where no host has this address"
   """
   @spec sentence(Result.t()) :: String.t()
   def sentence(%Result{cause: cause} = result), do: "#{seen(result)}. #{Cause.remedy(cause)}"
@@ -76,7 +79,7 @@ defmodule NativeGossip.Probe.Explanation do
     known =
       case facts.registered do
         [] -> "names no node"
-        names -> "names #{Enum.map_join(names, ", ", &inspect/1)}"
+        names -> "names #{Enum.map_join(names, ", ", &quoted/1)}"
       end
 
     "the epmd at #{epmd(facts)} does not know #{inspect(short(node))}: it #{known}"
@@ -118,7 +121,7 @@ defmodule NativeGossip.Probe.Explanation do
     do: "it takes an earlier connection for one that still stands, at #{its_port(facts)}"
 
   defp seen(:other_node, _node, facts),
-    do: "the node that answers at #{its_port(facts)} is #{inspect(facts.answered_as)}"
+    do: "the node that answers at #{its_port(facts)} is #{quoted(facts.answered_as)}"
 
   defp seen(:kept_apart, _node, facts) do
     "it answers at #{its_port(facts)}, and global disconnects the two to prevent overlapping partitions"
@@ -147,6 +150,9 @@ defmodule NativeGossip.Probe.Explanation do
 
   defp epmd(facts), do: socket_address({facts.address, facts.epmd_port})
   defp its_port(facts), do: socket_address({facts.address, facts.port})
+
+  # Eight names of a stranger's are no longer than a line may be.
+  defp quoted(name), do: name |> String.slice(0, @max_name) |> inspect()
 
   defp short(node), do: node |> Atom.to_string() |> String.split("@") |> hd()
 

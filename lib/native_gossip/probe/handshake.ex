@@ -45,7 +45,8 @@ defmodule NativeGossip.Probe.Handshake do
   ]
   @sum Enum.reduce(@flags, 0, fn {_name, flag}, sum -> sum ||| flag end)
 
-  # Names of nodes have at most 255 characters, in UTF-8 up to four bytes each.
+  # The characters of a node's name. In UTF-8 each has up to four bytes.
+  @max_name 255
   @max_packet 1_100
 
   # An alert of TLS, in its versions 1.0 to 1.3: so a node that speaks TLS answers what is none.
@@ -62,7 +63,7 @@ defmodule NativeGossip.Probe.Handshake do
           | {:error, Tcp.refusal(), reason :: term}
 
   @doc "The flags that the probe says it has."
-  @spec flags() :: pos_integer
+  @spec flags() :: unquote(@sum)
   def flags, do: @sum
 
   @doc """
@@ -135,7 +136,11 @@ defmodule NativeGossip.Probe.Handshake do
 
   defp challenger(_other), do: :foreign
 
-  defp valid(name), do: if(name != "" and String.valid?(name), do: {:ok, name}, else: :foreign)
+  defp valid(name) do
+    if String.valid?(name) and String.length(name) in 1..@max_name,
+      do: {:ok, name},
+      else: :foreign
+  end
 
   defp receive_packet(connection) do
     case Tcp.read(connection, 2) do
