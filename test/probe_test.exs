@@ -64,7 +64,7 @@ defmodule NativeGossip.ProbeTest do
       assert Beam.call(unnamed, Probe, :run, [:"b@127.0.0.1"]).cause == :not_alive
     end
 
-    test "a strategy logs the cause once, when two attempts have failed", %{epmd: epmd} do
+    test "a strategy logs the cause once", %{epmd: epmd} do
       port = NativeGossip.Dev.FreePort.udp()
       nodes = [a: "native_gossip", b: "another"]
 

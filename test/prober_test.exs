@@ -99,7 +99,7 @@ defmodule NativeGossip.ProberTest do
     fail(prober, @b, 2)
 
     lines =
-      for cause <- [:epmd_refused, :epmd_refused, :cookie, :cookie, :epmd_refused] do
+      for cause <- [:epmd_refused, :epmd_refused, :epmd_silent, :epmd_silent, :epmd_refused] do
         log =
           log(fn ->
             answer(prober, cause)
@@ -118,13 +118,13 @@ defmodule NativeGossip.ProberTest do
     clock: clock
   } do
     fail(prober, @b, 2)
-    assert log(fn -> answer(prober, :cookie) end) =~ "(cookie)"
+    assert log(fn -> answer(prober, :epmd_silent) end) =~ "(epmd_silent)"
 
     for {pause, told?} <- [{1_700_000, false}, {1_900_000, true}, {1_000_000, false}] do
       :ok = Prober.connected(prober, @b)
       pass(clock, pause)
       fail(prober, @b, 2)
-      assert log(fn -> answer(prober, :cookie) end) =~ "(cookie)" == told?
+      assert log(fn -> answer(prober, :epmd_silent) end) =~ "(epmd_silent)" == told?
     end
   end
 
@@ -145,7 +145,26 @@ defmodule NativeGossip.ProberTest do
     assert_receive {:probe, @b, _, pid}
     :ok = Prober.connected(prober, @b)
     send(self(), {:probe, @b, [], pid})
+    assert log(fn -> answer(prober, :epmd_silent) end) == ""
+    assert Prober.last(prober, @b) == nil
+  end
+
+  test "another cookie is told when the attempt after the probe has failed too", %{prober: prober} do
+    fail(prober, @b, 2)
     assert log(fn -> answer(prober, :cookie) end) == ""
+    assert Prober.last(prober, @b) == nil
+    assert log(fn -> fail(prober, @b) end) =~ "(cookie)"
+    assert %Result{cause: :cookie} = Prober.last(prober, @b)
+    assert log(fn -> fail(prober, @b) end) == ""
+  end
+
+  test "a node that is connected by the attempt after the probe has no other cookie", %{
+    prober: prober
+  } do
+    fail(prober, @b, 2)
+    assert log(fn -> answer(prober, :cookie) end) == ""
+    :ok = Prober.connected(prober, @b)
+    assert log(fn -> fail(prober, @b) end) == ""
     assert Prober.last(prober, @b) == nil
   end
 
@@ -169,7 +188,7 @@ defmodule NativeGossip.ProberTest do
 
   # Seconds until the next probe begins, of a node that fails each second.
   defp pause_after(prober, clock) do
-    log(fn -> answer(prober, :cookie) end)
+    log(fn -> answer(prober, :epmd_silent) end)
 
     Enum.find(1..2_000, fn _second ->
       pass(clock, 1_000)
@@ -205,7 +224,7 @@ defmodule NativeGossip.ProberTest do
     receive do
       {:probe, _, _, pid} = asked ->
         send(self(), asked)
-        log(fn -> answer(prober, :cookie) end)
+        log(fn -> answer(prober, :epmd_silent) end)
         if is_pid(pid), do: 1
     after
       0 -> 0

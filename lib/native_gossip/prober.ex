@@ -117,7 +117,7 @@ defmodule NativeGossip.Prober do
 
   defp connected(peer) do
     told = peer.told && %{peer.told | connected_since?: true}
-    %{peer | failures: 0, last: nil, told: told}
+    %{peer | failures: 0, doubt: nil, last: nil, told: told}
   end
 
   defp noted(prober, node, seen) do
@@ -126,7 +126,7 @@ defmodule NativeGossip.Prober do
     case peer(prober, node, now) do
       {:ok, peer, prober} ->
         peer = rested(peer, prober, now)
-        peer = %{peer | failures: peer.failures + 1, failed_at: now}
+        peer = believe(%{peer | failures: peer.failures + 1, failed_at: now}, prober)
         probe_if_due(put_in(prober.peers[node], peer), node, seen, now)
 
       :full ->
@@ -145,7 +145,7 @@ defmodule NativeGossip.Prober do
   defp new_peer(prober, now) do
     {pause, _} = @pauses
     due = now + :rand.uniform(1 + @spread * prober.nodes.()) - 1
-    %{failures: 0, failed_at: now, due: due, pause: pause, last: nil, told: nil}
+    %{failures: 0, failed_at: now, due: due, pause: pause, doubt: nil, last: nil, told: nil}
   end
 
   # What fails again after half an hour is a new matter: its cause is not waited for.
@@ -192,12 +192,23 @@ defmodule NativeGossip.Prober do
     case prober.peers do
       %{^node => %{failures: failures} = peer}
       when failures > 0 and cause not in @untold ->
-        put_in(prober.peers[node], tell_change(%{peer | last: result}, prober, result))
+        put_in(prober.peers[node], learn(peer, prober, result))
 
       _ ->
         prober
     end
   end
+
+  # That there is no connection was seen before the probe, and nothing in its way by the probe: between the two the
+  # node may have been started. The next attempt tells.
+  defp learn(peer, _prober, %{cause: :cookie} = result), do: %{peer | doubt: result}
+  defp learn(peer, prober, result), do: known(peer, prober, result)
+
+  defp believe(%{doubt: nil} = peer, _prober), do: peer
+  defp believe(%{doubt: result} = peer, prober), do: known(peer, prober, result)
+
+  defp known(peer, prober, result),
+    do: tell_change(%{peer | doubt: nil, last: result}, prober, result)
 
   # What is told again after a connection is the same cause; nothing else is told twice.
   defp tell_change(%{told: %{cause: cause} = told} = peer, prober, %{cause: cause} = result) do
