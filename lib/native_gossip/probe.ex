@@ -185,9 +185,7 @@ defmodule NativeGossip.Probe do
   # Where the name leads: as the distribution does, the first address is gone to.
 
   defp resolve(%{outside: %{carrier: {family, _}} = outside, host: host} = probe, facts) do
-    ask = fn -> outside.resolve.(String.to_charlist(host), family) end
-
-    case Bounded.call(ask, probe.step_timeout) do
+    case addresses(outside.resolve, host, family, probe.step_timeout) do
       {:ok, {:ok, [address | _] = addresses}} ->
         # A name may have hundreds.
         facts = %{facts | address: address, addresses: Enum.take(addresses, 8)}
@@ -198,6 +196,15 @@ defmodule NativeGossip.Probe do
 
       {_, reason} ->
         {:name_unresolved, probe, %{facts | reason: reason}}
+    end
+  end
+
+  # An address leads to itself.
+  defp addresses(resolve, host, family, patience) do
+    case literal(host) do
+      address when tuple_size(address) == 4 and family == :inet -> {:ok, {:ok, [address]}}
+      address when tuple_size(address) == 8 and family == :inet6 -> {:ok, {:ok, [address]}}
+      _ -> Bounded.call(fn -> resolve.(String.to_charlist(host), family) end, patience)
     end
   end
 

@@ -100,14 +100,21 @@ defmodule NativeGossip.Probe.HandshakeTest do
   test "an answer that is cut anywhere is closed, or busy after the status; where it stalls silent" do
     answer = status("ok") <> challenge(@name)
 
-    for length <- 0..(byte_size(answer) - 1) do
-      cut = binary_part(answer, 0, length)
-      cause = if length < byte_size(status("ok")), do: :closed, else: :busy
-      assert {length, probe_port(Listener.answering(cut)).cause} == {length, cause}
+    cuts = for length <- 0..(byte_size(answer) - 1), do: binary_part(answer, 0, length)
+    {answering, stalling} = {&Listener.answering/1, &Listener.stalling/1}
 
-      stalled = probe_port(Listener.stalling(cut), step_timeout: 50)
-      assert {length, stalled.cause} == {length, :silent}
+    # The epmds first: they end with the process that starts them, which is this one.
+    epmds = fn stand_in ->
+      for cut <- cuts, do: {cut, Listener.answering(registered("b", stand_in.(cut)))}
     end
+
+    for {cut, cause} <- probe_all(epmds.(answering), &probe/1) do
+      expected = if byte_size(cut) < byte_size(status("ok")), do: :closed, else: :busy
+      assert {cut, cause} == {cut, expected}
+    end
+
+    for {cut, cause} <- probe_all(epmds.(stalling), &probe(&1, step_timeout: 300)),
+        do: assert({cut, cause} == {cut, :silent})
   end
 
   test "a packet that is cut inside its length is no node's" do

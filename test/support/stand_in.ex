@@ -49,7 +49,18 @@ defmodule NativeGossip.Test.StandIn do
     outside =
       Keyword.merge([ours: :"a@127.0.0.1", epmd: nil, epmd_port: epmd_port, connected: []], more)
 
-    Probe.run(node, [outside: outside] ++ Keyword.put_new(options, :step_timeout, 300))
+    Probe.run(node, [outside: outside] ++ Keyword.put_new(options, :step_timeout, 1_000))
+  end
+
+  @doc """
+  Probes with each of these ports, side by side: those that stall take their time. Each with what it is for.
+  """
+  @spec probe_all([{term, :inet.port_number()}], (:inet.port_number() -> Probe.Result.t())) ::
+          [{term, Probe.Cause.t()}]
+  def probe_all(ports, probe) do
+    ports
+    |> Task.async_stream(fn {what, port} -> {what, probe.(port).cause} end, max_concurrency: 8)
+    |> Enum.map(fn {:ok, found} -> found end)
   end
 
   @doc "The same, where the epmd names this port as the node's."
