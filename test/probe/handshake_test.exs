@@ -64,23 +64,6 @@ defmodule NativeGossip.Probe.HandshakeTest do
     assert probe_port(plain, tls).cause == :tls_here
   end
 
-  test "what really speaks TLS answers with such an alert" do
-    %{server_config: config} =
-      :public_key.pkix_test_data(%{
-        server_chain: %{root: [], intermediates: [], peer: []},
-        client_chain: %{root: [], intermediates: [], peer: []}
-      })
-
-    port =
-      Listener.start(fn socket ->
-        {:ok, _} = Application.ensure_all_started(:ssl)
-        :ssl.handshake(socket, [log_level: :none] ++ config, 5_000)
-      end)
-
-    {:ok, _} = Application.ensure_all_started(:ssl)
-    assert probe_port(port, step_timeout: 5_000).cause == :tls_there
-  end
-
   test "what answers like no node is none" do
     for answer <- [
           "HTTP/1.1 400 Bad Request\r\n\r\n",

@@ -4,11 +4,21 @@ defmodule NativeGossip.Probe.TlsTest do
   """
   use ExUnit.Case
 
+  # Since Elixir 1.15 Mix has only those applications of OTP in its path that the project names.
+  @compile {:no_warn_undefined, :public_key}
+
   alias NativeGossip.Dev.{Beam, Epmd}
   alias NativeGossip.Probe
 
   @moduletag :tmp_dir
   @moduletag timeout: 120_000
+
+  setup_all do
+    if function_exported?(Mix, :ensure_application!, 1),
+      do: apply(Mix, :ensure_application!, [:public_key])
+
+    :ok
+  end
 
   setup %{tmp_dir: folder} do
     epmd = Epmd.start_link().port
