@@ -15,6 +15,10 @@ defmodule NativeGossip.Probe.Outside do
   @enforce_keys [:ours, :connected, :carrier, :epmd, :epmd_port, :local]
   defstruct @enforce_keys ++ [resolve: &:inet.getaddrs/2, connect: &:gen_tcp.connect/4]
 
+  @typedoc "As `:gen_tcp.connect/4`."
+  @type connect :: (:inet.ip_address(), :inet.port_number(), list, timeout -> opened)
+  @type opened :: {:ok, :gen_tcp.socket()} | {:error, term}
+
   @typedoc """
     * `ours`: the name of this node, nil where it has none; `connected`: the nodes it is connected to;
     * `carrier`: how the distribution is carried here, by family and by TLS; nil where it is by none of OTP's;
@@ -30,9 +34,7 @@ defmodule NativeGossip.Probe.Outside do
           epmd_port: :inet.port_number(),
           local: [:inet.ip_address()],
           resolve: (charlist, :inet | :inet6 -> {:ok, [:inet.ip_address()]} | {:error, term}),
-          connect:
-            (:inet.ip_address(), :inet.port_number(), list, timeout ->
-               {:ok, :gen_tcp.socket()} | {:error, term})
+          connect: connect
         }
 
   @doc "The world as it is."
