@@ -87,7 +87,9 @@ defmodule NativeGossip.MixProject do
 
   # `mix docs`, where Hex is installed.
   defp docs do
-    guides = ~w(docs/configuration.md docs/upgrading.md docs/performance.md SECURITY.md)
+    guides =
+      ~w(docs/configuration.md docs/operations.md docs/upgrading.md docs/performance.md SECURITY.md)
+
     internals = ~w(docs/protocol.md ARCHITECTURE.md CONTRIBUTING.md)
 
     [
@@ -102,7 +104,9 @@ defmodule NativeGossip.MixProject do
           NativeGossip.Options,
           NativeGossip.Await,
           NativeGossip.Telemetry,
-          NativeGossip.Events
+          NativeGossip.Events,
+          NativeGossip.Probe,
+          NativeGossip.Probe.Cause
         ],
         "Types of options": ~r/^NativeGossip\.Options\./,
         Internals: ~r/^NativeGossip\./

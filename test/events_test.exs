@@ -52,6 +52,22 @@ defmodule NativeGossip.EventsTest do
        ~s|unable to connect to :"never_an_atom@10.0.0.5"; trying again while it is heard. Both | <>
          "nodes need the same cookie, and this one has to reach the other's name, its epmd and its " <>
          "distribution port"},
+    connect_failed:
+      {%{
+         node: :"a@10.0.0.5",
+         probe: %NativeGossip.Probe.Result{
+           node: :"a@10.0.0.5",
+           cause: :epmd_refused,
+           facts: %NativeGossip.Probe.Facts{
+             at: ~U[2026-01-01 00:00:00Z],
+             address: {10, 0, 0, 5},
+             epmd_port: 4369
+           }
+         }
+       },
+       ~s|no connection to :"a@10.0.0.5" (epmd_refused): nothing listens at 10.0.0.5:4369, where its | <>
+         "epmd should be. Start epmd there (a node with a name does), see that it listens on this address " <>
+         "and that ERL_EPMD_PORT is the same on all nodes"},
     clock_off:
       {%{node: "never_an_atom@10.0.0.5", off_ms: -780_000},
        ~s|the clock of :"never_an_atom@10.0.0.5" is 13 min behind this node's; its heartbeats are taken, | <>
@@ -264,7 +280,8 @@ defmodule NativeGossip.EventsTest do
     :seed_unresolved,
     :seeds_cut,
     :option_warning,
-    :cluster_awaited
+    :cluster_awaited,
+    :connect_failed
   ]
 
   test "the table has every event that Rust tells, those that Elixir tells, and no other" do

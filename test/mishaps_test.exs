@@ -7,7 +7,7 @@ defmodule NativeGossip.MishapsTest do
   import ExUnit.CaptureLog
 
   alias Cluster.Strategy.State
-  alias NativeGossip.{Connector, Native, Options, Seeds, Strategy}
+  alias NativeGossip.{Connector, Native, Options, Prober, Seeds, Strategy}
   alias NativeGossip.Dev.{Await, Beam, FreePort, Inside}
 
   @secret "hunter2 and 20 letters"
@@ -170,7 +170,8 @@ defmodule NativeGossip.MishapsTest do
     test "each module is loaded twice, and the old one purged, under a strategy that runs",
          %{beam: beam, strategy: strategy} do
       parts = parts(beam, strategy)
-      [_loop, seeds, _registry] = parts
+      [_loop, prober, seeds, _registry] = parts
+      assert Beam.call(beam, :proc_lib, :translate_initial_call, [prober]) == {Prober, :init, 1}
       assert Beam.call(beam, :proc_lib, :translate_initial_call, [seeds]) == {Seeds, :init, 1}
       modules = modules()
       assert Seeds in modules and Strategy in modules and NativeGossip.Loop in modules
@@ -190,6 +191,9 @@ defmodule NativeGossip.MishapsTest do
       send_in(beam, seeds, :round)
       send_in(beam, strategy, {:gossip_peer, :stranger@nowhere})
       for pid <- [seeds, strategy], do: Beam.call(beam, :sys, :get_state, [pid])
+      for _ <- 1..2, do: Beam.call(beam, Prober, :failed, [prober, :stranger@nowhere])
+      probed = fn -> Beam.call(beam, Prober, :last, [prober, :stranger@nowhere]) end
+      Await.until("it is probed", probed, &match?(%{cause: :name_form}, &1))
 
       sent = Beam.call(beam, Inside, :counters, [:lan]).sent
       counters = fn -> Beam.call(beam, Inside, :counters, [:lan]) end

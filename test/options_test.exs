@@ -168,7 +168,8 @@ defmodule NativeGossip.OptionsTest do
     ],
     heartbeat_interval: [0, -1, 3_600_001, 5.0, nil],
     max_peers: [0, 100_001, nil],
-    receive_limit: [0, 1_000_001, :infinity]
+    receive_limit: [0, 1_000_001, :infinity],
+    probe: [nil, "false", 0, :no]
   ]
 
   for {option, values} <- @given_and_wrong, value <- values do

@@ -1,7 +1,7 @@
 defmodule NativeGossip.PapersTest do
   use ExUnit.Case, async: true
 
-  alias NativeGossip.Options
+  alias NativeGossip.{Options, Probe}
 
   @papers Path.wildcard("*.md") ++ Path.wildcard("docs/*.md")
 
@@ -47,6 +47,10 @@ defmodule NativeGossip.PapersTest do
 
     assert Enum.uniq(List.flatten(shown)) -- ~w(choose-one old new) == []
     for secret <- List.flatten(shown), do: assert(Options.Secret.documented?(secret), secret)
+  end
+
+  test "docs/operations.md has the table of causes as it is rendered" do
+    assert File.read!("docs/operations.md") =~ Probe.Cause.table()
   end
 
   test "each file that the package and the documentation are made of is there" do

@@ -60,6 +60,12 @@ defmodule NativeGossip.Events do
       telemetry: [:peer, :unreachable],
       doc: "a node that is heard cannot be connected to"
     ],
+    connect_failed: [
+      level: :warning,
+      telemetry: [:connect, :failed],
+      fields: ~w(node probe)a,
+      doc: "why it cannot, as a probe found out (option `probe`); again when the cause changes"
+    ],
     clock_off: [
       level: :warning,
       fields: ~w(node off_ms)a,
@@ -194,6 +200,7 @@ defmodule NativeGossip.Events do
   import NativeGossip.Events.Words
 
   alias NativeGossip.Events.{Awaited, Fault, Fields, OptionWarning, Refusal, Seeds, ThisNode}
+  alias NativeGossip.Probe.Explanation
 
   @type name :: atom
   @type t :: {name, fields :: %{optional(atom) => term}}
@@ -281,6 +288,10 @@ defmodule NativeGossip.Events do
   def sentence(:peer_unreachable, %{node: node}) do
     "unable to connect to #{node_name(node)}; trying again while it is heard. Both nodes need the same " <>
       "cookie, and this one has to reach the other's name, its epmd and its distribution port"
+  end
+
+  def sentence(:connect_failed, %{node: node, probe: probe}) do
+    "no connection to #{inspect(node)} (#{probe.cause}): #{Explanation.sentence(probe)}"
   end
 
   def sentence(:clock_off, %{node: node, off_ms: off}) do

@@ -106,6 +106,13 @@ defmodule NativeGossip.Options do
       type: {IntegerRange, 1..1_000_000},
       default: 20_000,
       doc: "packets a second that are looked at; the kernel drops the rest"
+    ],
+    probe: [
+      type: {Boolean, :strict},
+      default: true,
+      doc:
+        "a node that cannot be connected to is probed, rarely, and the log says why; where `connect` is " <>
+          "not of `:net_kernel`, nothing is probed"
     ]
   ]
 
@@ -140,7 +147,8 @@ defmodule NativeGossip.Options do
           seeds: [{:inet.ip_address() | String.t(), :inet.port_number()}],
           heartbeat_interval: pos_integer,
           max_peers: pos_integer,
-          receive_limit: pos_integer
+          receive_limit: pos_integer,
+          probe: boolean
         }
 
   # How alike a mistyped name must be to the one that is suggested.

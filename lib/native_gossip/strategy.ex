@@ -25,10 +25,10 @@ defmodule NativeGossip.Strategy do
   use Cluster.Strategy
 
   alias Cluster.Strategy.State
-  alias NativeGossip.{Connector, Events, Loop, Native, Options, Seeds, Topologies}
+  alias NativeGossip.{Connector, Events, Loop, Native, Options, Prober, Seeds, Topologies}
 
   # No options: what crash reports, `:sys.get_state/1` and the like show has no secret in it.
-  @enforce_keys [:native, :loop, :parts, :connector, :heeds_nodeup?]
+  @enforce_keys [:native, :loop, :parts, :connector, :prober, :heeds_nodeup?]
   defstruct @enforce_keys
 
   # What a topology has that has none of its own.
@@ -65,7 +65,9 @@ defmodule NativeGossip.Strategy do
 
     tell_broadcast(options, about)
     {:ok, loop} = Loop.start_link(native, about)
-    parts = [loop, start_seeds(options, topology, native), Topologies.register(topology, native)]
+    prober = start_prober(options, cluster)
+    seeds = start_seeds(options, topology, native)
+    parts = [loop, prober, seeds, Topologies.register(topology, native)]
 
     {:ok,
      %__MODULE__{
@@ -73,6 +75,7 @@ defmodule NativeGossip.Strategy do
        loop: loop,
        parts: parts,
        connector: Connector.new(cluster),
+       prober: prober,
        # Where `list_nodes` has the last word, it is asked.
        heeds_nodeup?: cluster.list_nodes == @list_nodes
      }}
@@ -101,6 +104,14 @@ defmodule NativeGossip.Strategy do
     seeds
   end
 
+  # What a probe finds out is what Erlang's own way to connect would meet.
+  defp start_prober(%{probe: true}, %State{connect: {:net_kernel, _, _}, topology: topology}) do
+    {:ok, prober} = Prober.start_link(topology)
+    prober
+  end
+
+  defp start_prober(_options, _cluster), do: nil
+
   @impl GenServer
   def handle_info({:gossip_peer, node}, state) when is_atom(node) do
     case Connector.start(state.connector, node) do
@@ -125,6 +136,7 @@ defmodule NativeGossip.Strategy do
   def handle_info(message, state) do
     case Connector.ended(state.connector, message) do
       {node, outcome, connector} ->
+        :ok = tell_prober(state.prober, node, outcome)
         {:noreply, report(%{state | connector: connector}, node, outcome)}
 
       :not_ours ->
@@ -135,10 +147,21 @@ defmodule NativeGossip.Strategy do
   # While an attempt is in flight, its end is the report.
   defp notice(state, node, change) do
     case Connector.notice(state.connector, node, change) do
-      {:unsettled, connector} -> %{state | connector: connector}
-      :settled -> report(state, node, change)
+      {:unsettled, connector} ->
+        %{state | connector: connector}
+
+      :settled ->
+        :ok = tell_prober(state.prober, node, change)
+        report(state, node, change)
     end
   end
+
+  defp tell_prober(prober, node, :unreachable) when prober != nil, do: Prober.failed(prober, node)
+
+  defp tell_prober(prober, node, :connected) when prober != nil,
+    do: Prober.connected(prober, node)
+
+  defp tell_prober(_prober, _node, _outcome), do: :ok
 
   defp report(state, node, outcome) do
     :ok = Native.report(state.native, node, outcome)

@@ -21,7 +21,8 @@ defmodule NativeGossip.Options.ValuesTest do
              seeds: [],
              heartbeat_interval: 5_000,
              max_peers: 4_096,
-             receive_limit: 20_000
+             receive_limit: 20_000,
+             probe: true
            }
   end
 

@@ -32,6 +32,7 @@ defmodule NativeGossip.Events.Fields do
     target: "where heartbeats are sent to, `{address, port}`",
     name: "the name of a host in option `seeds`",
     addresses: "what the name was resolved to, sorted",
+    probe: "what the probe found, a `NativeGossip.Probe.Result`",
     reason: "why: of a name, as `:inet.getaddrs/2` says it; of an interface, a word",
     awaited: "which nodes were awaited, or how many others",
     outcome: "`:ok` where they are connected, or `:error`",

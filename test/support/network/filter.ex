@@ -47,6 +47,20 @@ defmodule NativeGossip.Test.Network.Filter do
     ])
   end
 
+  @doc """
+  What TCP to this port of the host meets from now on: `"drop"`, or nft's `"reject with …"`; nil lets it through.
+  """
+  @spec guard_port(Host.t(), :inet.port_number(), String.t() | nil) :: :ok
+  def guard_port(host, port, verdict) do
+    rule = if verdict, do: "add rule inet guard input tcp dport #{port} #{verdict}", else: ""
+
+    Namespace.run(host.enter, [
+      "nft",
+      "add table inet guard; delete table inet guard; add table inet guard; " <>
+        "add chain inet guard input { type filter hook input priority 0; }; " <> rule
+    ])
+  end
+
   @doc "No multicast reaches the host from others any more, as in most clouds; broadcast does."
   @spec drop_multicast(Host.t()) :: :ok
   def drop_multicast(host) do

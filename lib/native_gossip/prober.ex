@@ -1,0 +1,226 @@
+defmodule NativeGossip.Prober do
+  @moduledoc """
+  Has nodes probed whose connection attempts fail, rarely, and tells their cause once.
+
+  It belongs to a strategy, which tells it of each attempt that failed and each node that was connected. It has no
+  timers: a probe is made when an attempt fails and one is due, so all ends with the heartbeats of the node, which
+  make the attempts. Nothing waits for it, and it waits for nothing: the probe runs in a process of its own.
+
+  What this costs a cluster of n nodes that all fail to connect to one: each makes attempts at it, after pauses of
+  1 to 30 s, with two connections each. The probes are as heavy, and far fewer: the first one is due at the second
+  failure or up to 20 ms for each node later, so that about 50 a second come, and then after pauses that double to
+  a quarter of an hour: of 10,000 nodes 11 a second come, and 670 attempts.
+  """
+
+  use GenServer
+
+  alias NativeGossip.{Events, Probe}
+
+  # Failures in a row before the first probe. A single one is often a node that is still starting, or both
+  # sides connecting at once.
+  @failures 2
+
+  # In ms, for each node that this one is connected to: the first probes of a whole cluster do not come at once.
+  @spread 20
+
+  # In ms, between two probes of one node, the first and the longest. Attempts, which are the proof that something
+  # was mended, come every 30 s; of a cause that changes it is enough to read within a quarter of an hour.
+  @pauses {60_000, 900_000}
+
+  # Probes in a minute: as many as there are lines about peers that cannot be reached, since each may be a line.
+  @per_minute 10
+
+  # Nodes that are kept in mind. To tell of more than these, one by one, helps nobody.
+  @max_peers 256
+
+  # In ms. A node of which no failure was told for so long is gone or connected: it makes room.
+  @forgotten 120_000
+
+  # In ms, before the same cause is told again of a node that was connected since: it may be connected and cut off
+  # all day.
+  @told_again 1_800_000
+
+  @enforce_keys [:topology]
+  defstruct @enforce_keys ++
+              [
+                probe: &Probe.run/2,
+                now: &__MODULE__.now/0,
+                nodes: &__MODULE__.nodes/0,
+                running: nil,
+                began: [],
+                peers: %{}
+              ]
+
+  @doc """
+  Starts the process, linked to the caller, with which it ends.
+
+  `outside` replaces, for a test: `probe` (as `NativeGossip.Probe.run/2`), `now` (monotonic, in ms) and `nodes`
+  (how many this one is connected to).
+  """
+  @spec start_link(topology :: atom, outside :: keyword) :: GenServer.on_start()
+  def start_link(topology, outside \\ []) do
+    GenServer.start_link(__MODULE__, struct!(%__MODULE__{topology: topology}, outside))
+  end
+
+  @doc """
+  Says that an attempt to connect to the node has failed. `seen` are further options of the probe, as
+  `:heard_from`.
+  """
+  @spec failed(pid, node, seen :: [Probe.option()]) :: :ok
+  def failed(prober, node, seen \\ []), do: GenServer.cast(prober, {:failed, node, seen})
+
+  @doc "Says that the node is connected."
+  @spec connected(pid, node) :: :ok
+  def connected(prober, node), do: GenServer.cast(prober, {:connected, node})
+
+  @doc "What the last probe of the node found, since it was connected last; nil without one."
+  @spec last(pid, node) :: Probe.Result.t() | nil
+  def last(prober, node), do: GenServer.call(prober, {:last, node})
+
+  @doc false
+  def now, do: System.monotonic_time(:millisecond)
+
+  @doc false
+  def nodes, do: length(Node.list(:connected))
+
+  # Exits are trapped so that a probe which is killed ends nothing else. That of the caller of start_link/2 ends
+  # this process nevertheless, for whatever reason it comes.
+  @impl GenServer
+  def init(prober) do
+    Process.flag(:trap_exit, true)
+    {:ok, prober}
+  end
+
+  @impl GenServer
+  def handle_cast({:failed, node, seen}, prober), do: {:noreply, noted(prober, node, seen)}
+
+  def handle_cast({:connected, node}, %{peers: peers} = prober) when is_map_key(peers, node) do
+    {:noreply, update_in(prober.peers[node], &connected/1)}
+  end
+
+  def handle_cast(_other, prober), do: {:noreply, prober}
+
+  @impl GenServer
+  def handle_call({:last, node}, _from, prober),
+    do: {:reply, get_in(prober.peers, [node, :last]), prober}
+
+  def handle_call(_stray, _from, prober), do: {:reply, {:error, :unknown_call}, prober}
+
+  @impl GenServer
+  def handle_info({pid, %Probe.Result{} = result}, %{running: pid} = prober),
+    do: {:noreply, learn(prober, result)}
+
+  def handle_info({:EXIT, pid, _reason}, %{running: pid} = prober),
+    do: {:noreply, %{prober | running: nil}}
+
+  def handle_info(_stray, prober), do: {:noreply, prober}
+
+  defp connected(peer) do
+    told = peer.told && %{peer.told | connected_since?: true}
+    %{peer | failures: 0, doubt: nil, last: nil, told: told}
+  end
+
+  defp noted(prober, node, seen) do
+    now = prober.now.()
+
+    case peer(prober, node, now) do
+      {:ok, peer, prober} ->
+        peer = rested(peer, prober, now)
+        peer = believe(%{peer | failures: peer.failures + 1, failed_at: now}, prober)
+        probe_if_due(put_in(prober.peers[node], peer), node, seen, now)
+
+      :full ->
+        prober
+    end
+  end
+
+  defp peer(%{peers: peers} = prober, node, now) do
+    case peers do
+      %{^node => peer} -> {:ok, peer, prober}
+      _ when map_size(peers) < @max_peers -> {:ok, new_peer(prober, now), prober}
+      _ -> with_room(prober, now)
+    end
+  end
+
+  defp new_peer(prober, now) do
+    {pause, _} = @pauses
+    due = now + :rand.uniform(1 + @spread * prober.nodes.()) - 1
+    %{failures: 0, failed_at: now, due: due, pause: pause, doubt: nil, last: nil, told: nil}
+  end
+
+  # What fails again after half an hour is a new matter: its cause is not waited for.
+  defp rested(%{failed_at: failed_at} = peer, prober, now) when now - failed_at >= @told_again,
+    do: Map.merge(peer, Map.take(new_peer(prober, now), [:due, :pause]))
+
+  defp rested(peer, _prober, _now), do: peer
+
+  defp with_room(prober, now) do
+    {node, oldest} = Enum.min_by(prober.peers, fn {_, peer} -> peer.failed_at end)
+
+    if now - oldest.failed_at >= @forgotten,
+      do: {:ok, new_peer(prober, now), %{prober | peers: Map.delete(prober.peers, node)}},
+      else: :full
+  end
+
+  defp probe_if_due(%{running: nil} = prober, node, seen, now) do
+    peer = prober.peers[node]
+    began = Enum.filter(prober.began, &(now - &1 < 60_000))
+
+    if peer.failures >= @failures and peer.due <= now and length(began) < @per_minute do
+      {_, longest} = @pauses
+      due = now + div(peer.pause, 2) + :rand.uniform(peer.pause)
+      peer = %{peer | due: due, pause: min(2 * peer.pause, longest)}
+      running = start(prober.probe, node, Keyword.put(seen, :connect, :failed))
+      %{put_in(prober.peers[node], peer) | running: running, began: [now | began]}
+    else
+      prober
+    end
+  end
+
+  defp probe_if_due(prober, _node, _seen, _now), do: prober
+
+  defp start(probe, node, options) do
+    prober = self()
+    spawn_link(fn -> send(prober, {self(), probe.(node, options)}) end)
+  end
+
+  # What is no cause, or said already: the other side may have connected meanwhile, two probes of one host may have
+  # met, and that this node has no name is an event of its own (`node_unnamed`).
+  @untold [:connected, :busy, :not_alive]
+
+  defp learn(prober, %{cause: cause, node: node} = result) do
+    case prober.peers do
+      %{^node => %{failures: failures} = peer}
+      when failures > 0 and cause not in @untold ->
+        put_in(prober.peers[node], learn(peer, prober, result))
+
+      _ ->
+        prober
+    end
+  end
+
+  # That there is no connection was seen before the probe, and nothing in its way by the probe: between the two the
+  # node may have been started. The next attempt tells.
+  defp learn(peer, _prober, %{cause: :cookie} = result), do: %{peer | doubt: result}
+  defp learn(peer, prober, result), do: known(peer, prober, result)
+
+  defp believe(%{doubt: nil} = peer, _prober), do: peer
+  defp believe(%{doubt: result} = peer, prober), do: known(peer, prober, result)
+
+  defp known(peer, prober, result),
+    do: tell_change(%{peer | doubt: nil, last: result}, prober, result)
+
+  # What is told again after a connection is the same cause; nothing else is told twice.
+  defp tell_change(%{told: %{cause: cause} = told} = peer, prober, %{cause: cause} = result) do
+    if told.connected_since? and prober.now.() - told.at >= @told_again,
+      do: tell(peer, prober, result),
+      else: peer
+  end
+
+  defp tell_change(peer, prober, result), do: tell(peer, prober, result)
+
+  defp tell(peer, prober, %{cause: cause} = result) do
+    Events.emit(prober.topology, {:connect_failed, %{node: result.node, probe: result}})
+    %{peer | told: %{cause: cause, at: prober.now.(), connected_since?: false}}
+  end
+end
