@@ -100,7 +100,7 @@ defmodule NativeGossip.Signed.RequiredTest do
 
       without_atoms(fn ->
         for {changes, cause} <- [
-              {[stamp: now() + 1], :signature},
+              {[stamp: now() + 10_000], :signature},
               {[incarnation: 2], :signature},
               {[seq: 2], :signature},
               {[echoes: [1]], :signature},

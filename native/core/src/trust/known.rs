@@ -109,6 +109,15 @@ impl Known {
         self.loss.missing = self.loss.missing.saturating_sub(1);
     }
 
+    /// A copy came. It may be of a twin with the numbers of the first, and say what that did not.
+    pub(super) fn copied(&mut self, claim: &Claim, echoed: Option<u64>) {
+        let id = claim.signed.incarnation;
+        if let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) {
+            its.echoed = echoed.or(its.echoed);
+        }
+        self.loss.copies += 1;
+    }
+
     /// A heartbeat above the highest was taken that echoed this incarnation of ours. Says whether its own
     /// is proven: only then its name signs, and it is no recorded one.
     pub(super) fn believe(&mut self, now: Time, claim: &Claim, echoed: Option<u64>) -> bool {

@@ -187,7 +187,7 @@ impl Trust {
                 return Ok(Acceptance::Late);
             }
             Some((SeqVerdict::Copy, known)) => {
-                known.loss.copies += 1;
+                known.copied(claim, echoed);
                 return Ok(Acceptance::Copy);
             }
             Some((SeqVerdict::Replay, _)) => return Err(Refusal::Replayed),

@@ -88,6 +88,22 @@ fn who_echoed_us_and_was_forgotten_for_others_is_not_believed_again_by_that_echo
 }
 
 #[test]
+fn an_echo_in_a_copy_counts_as_one_when_its_node_is_forgotten() {
+    let mut table = Table::new(Authentication::Required);
+    let us = table.trust.incarnation();
+    for seq in [1, 2] {
+        table.hear(at(u64::from(seq)), &claim(10, seq, 0)).expect("fresh");
+    }
+    // A machine from a snapshot has sent the first number too, and what it sent echoes us.
+    assert_eq!(table.hear_echo(at(10), claim(10, 1, 5)), Ok(Acceptance::Copy));
+    for n in 11..15 {
+        table.hear(at(n), &claim(n, 1, 0)).expect("fresh");
+    }
+    table.trust.renew_if_spent(at(20).time, &mut table.rng);
+    assert_ne!(table.trust.incarnation(), us);
+}
+
+#[test]
 fn echoes_are_made_void_once_a_minute_at_most() {
     let mut table = Table::new(Authentication::Required);
     let mut renewed = Vec::new();
