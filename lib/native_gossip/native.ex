@@ -78,6 +78,20 @@ defmodule NativeGossip.Native do
   def counters(_loop), do: :erlang.nif_error(:not_loaded)
 
   @doc """
+  Has the loop send `{:gossip_snapshot, snapshot}` to the calling process, between two packets, while it is
+  served. False where too many questions wait already: then it does not. Never waits.
+  """
+  @spec ask(t, :status | :peers) :: boolean
+  def ask(_loop, _question), do: :erlang.nif_error(:not_loaded)
+
+  @doc """
+  What the loop said, as a map of the fields of `NativeGossip.Status`, or a list of maps of the fields of
+  `NativeGossip.Peer`. It runs on a dirty CPU scheduler: of thousands of peers it takes milliseconds.
+  """
+  @spec read(snapshot :: reference) :: map | [map]
+  def read(_snapshot), do: :erlang.nif_error(:not_loaded)
+
+  @doc """
   How many loops there are in this BEAM. Each holds a dirty IO scheduler while it is served.
   """
   @spec loops() :: non_neg_integer
