@@ -1,7 +1,8 @@
 defmodule NativeGossip.Native do
   @moduledoc """
-  The functions that are written in Rust. Only `NativeGossip.Strategy`, `NativeGossip.Loop` and,
-  through the strategy, `NativeGossip.Seeds` call them.
+  The functions that are written in Rust. `NativeGossip.Strategy`, `NativeGossip.Loop` and, through the strategy,
+  `NativeGossip.Seeds` call them; and, of a loop that runs, `NativeGossip`, `NativeGossip.Await` and
+  `NativeGossip.Snapshot`.
 
   This module cannot be reloaded while it is loaded: `recompile/0` in IEx leaves it undefined
   until `:code.purge(NativeGossip.Native)`. So it holds nothing but these stubs.
@@ -86,7 +87,8 @@ defmodule NativeGossip.Native do
 
   @doc """
   What the loop said, as a map of the fields of `NativeGossip.Status`, or a list of maps of the fields of
-  `NativeGossip.Peer`. It runs on a dirty CPU scheduler: of thousands of peers it takes milliseconds.
+  `NativeGossip.Peer`. To be called once. It runs on a dirty CPU scheduler: of thousands of peers it takes
+  milliseconds.
   """
   @spec read(snapshot :: reference) :: map | [map]
   def read(_snapshot), do: :erlang.nif_error(:not_loaded)

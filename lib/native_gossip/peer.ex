@@ -87,7 +87,8 @@ defmodule NativeGossip.Peer do
 
   @doc false
   @spec new(fields :: map) :: t
-  def new(fields), do: struct!(__MODULE__, fields)
+  # Of thousands, `struct!/2` would take twice as long.
+  def new(fields), do: Map.merge(fields, %{__struct__: __MODULE__, cause: nil})
 
   @doc "All states, in the order in which they are shown."
   @spec state_names() :: [state_name, ...]

@@ -116,7 +116,12 @@ defmodule NativeGossip.Status.Text do
       "#{refusals(counters)} refused"
     ]
 
-    echo = if status.echo_ms, do: ", the last own #{span(status.echo_ms)} ago", else: ""
+    # Elsewhere the interfaces tell.
+    echo =
+      if status.socket.broadcast and status.echo_ms,
+        do: ", own heartbeat back #{span(status.echo_ms)} ago",
+        else: ""
+
     "#{counters.received} received: #{Enum.join(counts, ", ")}#{echo}"
   end
 

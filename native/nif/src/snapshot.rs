@@ -1,6 +1,10 @@
 //! The answers of the loop as terms. `NativeGossip.Status` and `NativeGossip.Peer` say what is in them.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use native_gossip_core::{
     Fault,
@@ -9,7 +13,7 @@ use native_gossip_core::{
     },
 };
 use native_gossip_net::Answer;
-use rustler::{Atom, Encoder, Env, NifMap, NifResult, Resource, Term};
+use rustler::{Atom, Encoder, Env, Error, NifMap, NifResult, Resource, Term};
 
 use crate::{
     events::{address_term, fault_term, socket_address_term},
@@ -20,20 +24,22 @@ mod atoms {
     rustler::atoms! { since_ms }
 }
 
-/// An answer, until somebody makes terms of it.
-pub(crate) struct Snapshot(Answer);
+/// An answer, until somebody makes terms of it: the BEAM may keep what stands for it much longer, and does not
+/// know how large it is.
+pub(crate) struct Snapshot(Mutex<Option<Answer>>);
 
 #[rustler::resource_impl]
 impl Resource for Snapshot {}
 
 impl Snapshot {
     pub(crate) fn new(answer: Answer) -> Self {
-        Self(answer)
+        Self(Mutex::new(Some(answer)))
     }
 
     pub(crate) fn encode<'a>(&self, env: Env<'a>) -> NifResult<Term<'a>> {
-        match &self.0 {
-            Answer::Status(status) => Ok(StatusMap::new(env, status)?.encode(env)),
+        let answer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match answer.ok_or(Error::BadArg)? {
+            Answer::Status(status) => Ok(StatusMap::new(env, &status)?.encode(env)),
             Answer::Peers(peers) => {
                 let peers = peers.iter().map(|peer| Ok(PeerMap::new(env, peer)?.encode(env)));
                 Ok(peers.collect::<NifResult<Vec<Term<'_>>>>()?.encode(env))
