@@ -77,7 +77,7 @@ defmodule NativeGossip.Bench.Snapshots do
       row([name | cells])
     end
 
-    Task.shutdown(sender, :brutal_kill)
+    _ = Task.shutdown(sender, :brutal_kill)
     Beam.stop(beam)
     :ok
   end

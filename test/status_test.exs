@@ -215,7 +215,7 @@ defmodule NativeGossip.StatusTest do
       peer_when("it is connected", &(&1.state == :connected))
     end
 
-    test "that leaves is leaving, has left when it is down, and is down where it did not say so",
+    test "that leaves is leaving while it is connected, and has left then",
          %{port: port} = context do
       strategy = start(port)
       judged(context, strategy, [signed(seq: 1)])

@@ -31,6 +31,17 @@ defmodule NativeGossip.Peer do
   A node that finds no place among `max_peers` is not among the peers: its packets are refused as `over_limit`.
 
   `inspect/2`, and so IEx, prints it in a line, and `table/1` many of them. `to_map/1` makes a map for JSON of it.
+
+      iex> peer = %NativeGossip.Peer{
+      ...>   name: "b@10.0.0.6", state: {:backing_off, 1_500, 2}, heard_ms: 300,
+      ...>   address: {10, 0, 0, 6}, port: 45892, interface: "eth0",
+      ...>   heartbeat_form: :signed, secret: 2, loss: 0.5, received: 199, missing: 1, clock_ms: -12
+      ...> }
+      iex> inspect(peer)
+      "#NativeGossip.Peer<\\"b@10.0.0.6\\" backing off for 1.5 s (2 failed), heard 0.3 s ago from " <>
+        "10.0.0.6:45892 on eth0, signed with secret 2, 0.5 % lost, clock -12 ms>"
+      iex> NativeGossip.Peer.to_map(peer) |> Map.take([:name, :address, :state, :until_ms, :failures])
+      %{name: "b@10.0.0.6", address: "10.0.0.6", state: :backing_off, until_ms: 1_500, failures: 2}
   """
 
   import NativeGossip.Events.Words

@@ -59,7 +59,12 @@ defmodule NativeGossip.Status.Text do
   defp this_node(status),
     do: "#{status.node}, incarnation #{hex(status.incarnation)}"
 
-  @doc "An incarnation, as it is written."
+  @doc """
+  An incarnation, as it is written.
+
+      iex> NativeGossip.Status.Text.hex(0xE7AD310755131A04)
+      "e7ad310755131a04"
+  """
   @spec hex(non_neg_integer) :: String.t()
   def hex(incarnation), do: incarnation |> Integer.to_string(16) |> String.downcase()
 
