@@ -102,6 +102,8 @@ defmodule NativeGossip.MixProject do
           NativeGossip,
           NativeGossip.Strategy,
           NativeGossip.Options,
+          NativeGossip.Status,
+          NativeGossip.Peer,
           NativeGossip.Await,
           NativeGossip.Telemetry,
           NativeGossip.Events,

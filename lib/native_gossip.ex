@@ -9,7 +9,7 @@ defmodule NativeGossip do
   name, give the pid of a strategy instead: `topologies/0` has them.
   """
 
-  alias NativeGossip.{Await, Events, Native, Topologies}
+  alias NativeGossip.{Await, Events, Native, Peer, Snapshot, Status, Topologies}
 
   @typedoc "The name of a topology in the configuration of libcluster."
   @type topology :: atom
@@ -23,6 +23,46 @@ defmodule NativeGossip do
   @spec topologies() :: [{topology, pid}]
   def topologies,
     do: for({topology, strategy, _loop} <- Topologies.all(), do: {topology, strategy})
+
+  @doc """
+  How a topology is at this moment: its socket, the interfaces, what was sent, taken and refused, and what does
+  not work. `NativeGossip.Status` has the fields, and prints well.
+
+      NativeGossip.status(:lan)
+      #=> #NativeGossip.Status<lan: 2 peers connected …>
+
+  The loop is asked, and answers between two packets: it is for people and dashboards, and not for each request
+  of an application. `counters/1` asks nobody.
+
+  Raises `ArgumentError` with the topologies that run where the given one does not, or runs more than once; and
+  `RuntimeError` where it does not answer within 5 s. Leaves no message to the caller.
+  """
+  @spec status(topology | pid) :: Status.t()
+  def status(topology_or_pid) do
+    {topology, fields} = Snapshot.take!(topology_or_pid, :status)
+    Status.new(topology, fields)
+  end
+
+  @doc """
+  The status of each topology that runs, in the order of their names. One that stops meanwhile is left out.
+  """
+  @spec status() :: [Status.t()]
+  def status,
+    do: for({topology, fields} <- Snapshot.take_all(:status), do: Status.new(topology, fields))
+
+  @doc """
+  The peers of a topology at this moment: those of whom it has heard, in the order of their names, and as many as
+  option `max_peers` at most. `NativeGossip.Peer` has the fields.
+
+      NativeGossip.peers(:lan) |> NativeGossip.Peer.table() |> IO.puts()
+
+  Raises as `status/1`.
+  """
+  @spec peers(topology | pid) :: [Peer.t()]
+  def peers(topology_or_pid) do
+    {_topology, peers} = Snapshot.take!(topology_or_pid, :peers)
+    Enum.map(peers, &Peer.new/1)
+  end
 
   @doc """
   What a topology has counted since its strategy started: heartbeats `sent`, packets `received`,

@@ -212,7 +212,7 @@ defmodule NativeGossip.MishapsTest do
                Beam.call(beam, :code, :load_binary, [Native, file, binary])
 
       stubs =
-        [counters: 1, drain: 1, load: 0, loops: 0, names: 0, open: 2] ++
+        [ask: 2, counters: 1, drain: 1, load: 0, loops: 0, names: 0, open: 2, read: 1] ++
           [readiness: 1, report: 3, serve: 4, set_seeds: 2]
 
       assert Native.__info__(:functions) == stubs

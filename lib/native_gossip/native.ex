@@ -1,7 +1,8 @@
 defmodule NativeGossip.Native do
   @moduledoc """
-  The functions that are written in Rust. Only `NativeGossip.Strategy`, `NativeGossip.Loop` and,
-  through the strategy, `NativeGossip.Seeds` call them.
+  The functions that are written in Rust. `NativeGossip.Strategy`, `NativeGossip.Loop` and, through the strategy,
+  `NativeGossip.Seeds` call them; and, of a loop that runs, `NativeGossip`, `NativeGossip.Await` and
+  `NativeGossip.Snapshot`.
 
   This module cannot be reloaded while it is loaded: `recompile/0` in IEx leaves it undefined
   until `:code.purge(NativeGossip.Native)`. So it holds nothing but these stubs.
@@ -76,6 +77,21 @@ defmodule NativeGossip.Native do
   """
   @spec counters(t) :: %{atom => non_neg_integer}
   def counters(_loop), do: :erlang.nif_error(:not_loaded)
+
+  @doc """
+  Has the loop send `{:gossip_snapshot, snapshot}` to the calling process, between two packets, while it is
+  served. False where too many questions wait already: then it does not. Never waits.
+  """
+  @spec ask(t, :status | :peers) :: boolean
+  def ask(_loop, _question), do: :erlang.nif_error(:not_loaded)
+
+  @doc """
+  What the loop said, as a map of the fields of `NativeGossip.Status`, or a list of maps of the fields of
+  `NativeGossip.Peer`. To be called once. It runs on a dirty CPU scheduler: of thousands of peers it takes
+  milliseconds.
+  """
+  @spec read(snapshot :: reference) :: map | [map]
+  def read(_snapshot), do: :erlang.nif_error(:not_loaded)
 
   @doc """
   How many loops there are in this BEAM. Each holds a dirty IO scheduler while it is served.

@@ -80,21 +80,21 @@ defmodule NativeGossip.Events.Fault do
   defp wanted({:address, address}), do: "the interface with the address #{address(address)}"
   defp wanted({:name, name}), do: "the interface #{name}"
 
-  # What stood in the way: in the system's words where it was the system.
+  @doc "What stood in the way: in the system's words where it was the system."
+  @spec cause(t) :: String.t()
+  def cause(%{fault: :interface_missing, reason: :down}), do: "the interface is down"
 
-  defp cause(%{fault: :interface_missing, reason: :down}), do: "the interface is down"
-
-  defp cause(%{fault: :interface_missing, reason: :no_such_address}),
+  def cause(%{fault: :interface_missing, reason: :no_such_address}),
     do: "no interface has this address"
 
-  defp cause(%{fault: :interface_missing, reason: :no_such_name, group: group}),
+  def cause(%{fault: :interface_missing, reason: :no_such_name, group: group}),
     do: "there is no such interface, or it has no #{family(group)} address"
 
-  defp cause(%{fault: kind, group: group}) when kind in [:no_interface, :loopback_only],
+  def cause(%{fault: kind, group: group}) when kind in [:no_interface, :loopback_only],
     do: "no interface but the loopback is up and has an #{family(group)} address"
 
-  defp cause(%{fault: :no_echo}), do: "the own heartbeats do not come back"
-  defp cause(%{text: text}), do: text
+  def cause(%{fault: :no_echo}), do: "the own heartbeats do not come back"
+  def cause(%{text: text}), do: text
 
   # What goes on.
 

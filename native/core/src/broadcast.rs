@@ -32,6 +32,7 @@ impl Broadcast {
             Err(error) => {
                 context.alerts.raise(context.now, Fault::SendTo { target, error });
                 self.outage.failed(context.now);
+                context.count_send_failure();
             }
         }
     }

@@ -8,12 +8,18 @@ pub(crate) struct Context<'a, N> {
     pub(crate) network: &'a mut N,
     pub(crate) alerts: &'a mut Alerts,
     wants_burst: &'a mut bool,
+    send_failures: &'a mut u64,
 }
 
 impl<N: Network> Context<'_, N> {
     /// There is reason to tell everybody that we are here.
     pub(crate) fn request_burst(&mut self) {
         *self.wants_burst = true;
+    }
+
+    /// The system refused to send a heartbeat.
+    pub(crate) fn count_send_failure(&mut self) {
+        *self.send_failures += 1;
     }
 }
 
@@ -22,11 +28,18 @@ impl<N: Network> Context<'_, N> {
 pub(crate) struct Effects {
     pub(crate) alerts: Alerts,
     wants_burst: bool,
+    pub(crate) send_failures: u64,
 }
 
 impl Effects {
     pub(crate) fn context<'a, N>(&'a mut self, now: Time, network: &'a mut N) -> Context<'a, N> {
-        Context { now, network, alerts: &mut self.alerts, wants_burst: &mut self.wants_burst }
+        Context {
+            now,
+            network,
+            alerts: &mut self.alerts,
+            wants_burst: &mut self.wants_burst,
+            send_failures: &mut self.send_failures,
+        }
     }
 
     /// Whether there was reason for a burst since the last call.

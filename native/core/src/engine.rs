@@ -9,7 +9,7 @@ use crate::{
     budget::MAX_DATAGRAM,
     pace::{Asks, Mark, Pace},
     packet::{self, Claim, Form, Heartbeat, Keyring, Label, Packet, Trailer},
-    peers::{Heard, Peers},
+    peers::{Heard, Manner, Peers},
     trust::{Acceptance, Loss, Readiness, Trust},
 };
 
@@ -288,15 +288,16 @@ impl<R: CryptoRng> Engine<R> {
             None => self.trust.hear_unsigned(now.time, &node).map(|()| None)?,
         };
         let secret_index = packet.opened_with().or(claim.as_ref().map(|claim| claim.secret_index));
+        let manner = Manner::new(packet.is_sealed(), claim.is_some(), secret_index);
         let heartbeat = Heartbeat { node, secret_index, claim };
         match acceptance {
-            Some(Acceptance::Copy) => return Ok(self.see_copy(now.time, source, heartbeat)),
+            Some(Acceptance::Copy) => return Ok(self.see_copy(now.time, source, manner, heartbeat)),
             // It says nothing new, and may be recorded at any time of its incarnation.
             Some(Acceptance::Late) => return Ok(Received::Peer(heartbeat)),
             _ => {}
         }
         // The peers' budgets.
-        self.see(now.time, source, &heartbeat.node)?;
+        self.see(now.time, source, manner, &heartbeat.node)?;
         if heartbeat.claim.is_none() && self.signs() && self.identity.is_some() {
             self.trust.note_unsigned(now.time, &heartbeat.node);
         }
@@ -319,12 +320,18 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// Tells the peers of a heartbeat that was believed.
-    fn see(&mut self, now: Time, source: IpAddr, node: &NodeName) -> Result<(), Refusal> {
+    fn see(
+        &mut self,
+        now: Time,
+        source: IpAddr,
+        manner: Manner,
+        node: &NodeName,
+    ) -> Result<(), Refusal> {
         // Who is not alive cannot connect, and would spend names that it needs later.
         let Some(identity) = &self.identity else { return Ok(()) };
         self.pace.heard(now, Mark::from(node));
         let (longest_gap, is_leaving) = (self.pace.longest_gap(), self.trust.is_leaving(node));
-        let heard = Heard { node, source, by: identity, longest_gap, is_leaving };
+        let heard = Heard { node, source, by: identity, longest_gap, is_leaving, manner };
         if let Some(asks) = self.peers.see(now, heard)?.asks {
             self.pace.answer(now, asks, &mut self.rng);
         }
@@ -332,9 +339,15 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// A copy by a way of its own helps a node whose name came first by a crowded one.
-    fn see_copy(&mut self, now: Time, source: IpAddr, heartbeat: Heartbeat) -> Received {
+    fn see_copy(
+        &mut self,
+        now: Time,
+        source: IpAddr,
+        manner: Manner,
+        heartbeat: Heartbeat,
+    ) -> Received {
         let was_known = self.peers.knows(&heartbeat.node);
-        let is_seen = self.see(now, source, &heartbeat.node).is_ok() && !was_known;
+        let is_seen = self.see(now, source, manner, &heartbeat.node).is_ok() && !was_known;
         let is_taken_in = is_seen && self.peers.knows(&heartbeat.node);
         if is_taken_in { Received::Peer(heartbeat) } else { Received::Copy(heartbeat) }
     }
@@ -346,5 +359,6 @@ fn random<const N: usize>(rng: &mut impl CryptoRng) -> [u8; N] {
     bytes
 }
 
+mod status;
 #[cfg(test)]
 mod tests;

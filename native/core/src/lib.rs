@@ -44,6 +44,7 @@ pub mod packet;
 mod peers;
 mod refusal;
 mod seeds;
+pub mod status;
 mod time;
 pub mod trust;
 

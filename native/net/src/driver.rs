@@ -2,12 +2,12 @@
 
 use std::{io, time::Duration};
 
-use native_gossip_core::{Config, Event, NetworkConfig, Node, NodeName, Now, Time};
+use native_gossip_core::{Config, Event, NetworkConfig, Node, NodeName, Now, Time, status};
 use rand::rngs::StdRng;
 
 use crate::{
     clock::Clock,
-    handle::{self, Command, CommandQueue, Handle},
+    handle::{self, Asker, Command, CommandQueue, Handle, Question},
     poller::Poller,
     sys,
     system_network::{Arrival, SystemNetwork},
@@ -26,6 +26,20 @@ pub trait Listener {
 
     /// Something has happened. A [`serve`](Driver::serve) in which something did returns early.
     fn event(&mut self, event: Event);
+
+    /// This is the answer to what somebody [asked](Handle::ask).
+    fn answer(&mut self, asker: Asker, answer: Answer) {
+        let _ = (asker, answer);
+    }
+}
+
+/// The node, or its peers, at one moment.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// To [`Question::Status`].
+    Status(Box<status::Status>),
+    /// To [`Question::Peers`].
+    Peers(Vec<status::PeerStatus>),
 }
 
 /// Why [`Driver::serve`] returned.
@@ -129,6 +143,7 @@ impl Driver {
                 self.node.check_liveness(now, &mut self.network);
             }
             self.publish(now);
+            self.answer(now, listener);
 
             let time = if self.node.has_events() { slice.time.min(TOLD_AFTER) } else { slice.time };
             let slice_ends = began + time;
@@ -136,11 +151,21 @@ impl Driver {
             if self.clock.now().time >= slice_ends || had_enough {
                 return Ok(Served::Slice);
             }
-            if is_queue_empty {
+            if is_queue_empty && !self.commands.has_questions() {
                 let deadline = self.node.deadline().unwrap_or(slice_ends);
                 self.sleep(deadline.min(slice_ends))?;
             }
         }
+    }
+
+    /// Answers one question a turn, so that those who ask keep heartbeats waiting for one at most.
+    fn answer(&mut self, now: Now, listener: &mut impl Listener) {
+        let Some((question, asker)) = self.commands.question() else { return };
+        let answer = match question {
+            Question::Status => Answer::Status(Box::new(self.node.status(now))),
+            Question::Peers => Answer::Peers(self.node.peers(now)),
+        };
+        listener.answer(asker, answer);
     }
 
     fn publish(&mut self, now: Now) {

@@ -1,6 +1,7 @@
 //! What other threads may say to the driver, and ask of it, without waiting for it.
 
 use std::{
+    any::Any,
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -16,11 +17,28 @@ use native_gossip_core::{Counters, NodeName, Report, trust::Readiness};
 /// that reports were lost, and seeds are told again and again.
 const COMMANDS: usize = 8192;
 
+/// Questions that wait for the loop, which answers one a turn. Each may take a millisecond or two, so all of
+/// them are answered within a second.
+const QUESTIONS: usize = 64;
+
+/// Who asks, as the listener knows it; nobody else looks at it.
+pub type Asker = Box<dyn Any + Send>;
+
+/// What another thread wants to know of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// How the node is.
+    Status,
+    /// Which peers it has.
+    Peers,
+}
+
 /// A handle to a [`Driver`](crate::Driver) for other threads.
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
     commands: Sender<Command>,
+    questions: Sender<(Question, Asker)>,
 }
 
 pub(crate) struct Shared {
@@ -42,6 +60,7 @@ struct Published {
 pub(crate) struct CommandQueue {
     shared: Arc<Shared>,
     commands: Receiver<Command>,
+    questions: Receiver<(Question, Asker)>,
 }
 
 /// What another thread has to say.
@@ -54,6 +73,7 @@ pub(crate) enum Command {
 
 pub(crate) fn pair(waker: Waker) -> (Handle, CommandQueue) {
     let (sender, receiver) = bounded(COMMANDS);
+    let (asking, questions) = bounded(QUESTIONS);
     let shared = Arc::new(Shared {
         waker,
         stopped: AtomicBool::new(false),
@@ -61,8 +81,8 @@ pub(crate) fn pair(waker: Waker) -> (Handle, CommandQueue) {
         is_to_drain: AtomicBool::new(false),
         published: Mutex::new(Published::default()),
     });
-    let queue = CommandQueue { shared: Arc::clone(&shared), commands: receiver };
-    (Handle { shared, commands: sender }, queue)
+    let queue = CommandQueue { shared: Arc::clone(&shared), commands: receiver, questions };
+    (Handle { shared, commands: sender, questions: asking }, queue)
 }
 
 impl Handle {
@@ -100,6 +120,14 @@ impl Handle {
         self.shared.published().counters
     }
 
+    /// Has the loop [answer](crate::Listener::answer) this between two packets, while it is served. Says whether
+    /// it will: where too many wait, it will not.
+    pub fn ask(&self, question: Question, asker: Asker) -> bool {
+        let is_asked = self.questions.try_send((question, asker)).is_ok();
+        self.wake();
+        is_asked
+    }
+
     /// Which names sign, up to a second ago, while the driver is served.
     pub fn readiness(&self) -> Readiness {
         self.shared.published().readiness.clone()
@@ -127,6 +155,16 @@ impl CommandQueue {
 
     pub(crate) fn waiting(&self) -> impl Iterator<Item = Command> {
         self.commands.try_iter()
+    }
+
+    /// The question that waits longest.
+    pub(crate) fn question(&self) -> Option<(Question, Asker)> {
+        self.questions.try_recv().ok()
+    }
+
+    /// Whether somebody waits for an answer.
+    pub(crate) fn has_questions(&self) -> bool {
+        !self.questions.is_empty()
     }
 
     /// Whether reports found no place since this was asked last. To be asked after the commands that

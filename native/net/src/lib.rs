@@ -14,6 +14,6 @@ mod socket;
 mod sys;
 mod system_network;
 
-pub use driver::{Driver, Listener, Served, Slice};
-pub use handle::Handle;
+pub use driver::{Answer, Driver, Listener, Served, Slice};
+pub use handle::{Asker, Handle, Question};
 pub use native_gossip_core as core;

@@ -12,7 +12,7 @@ use native_gossip_core::{
     Refusal, Report, Secret,
     event::{MissingReason, SocketStep},
 };
-use native_gossip_net::{Driver, Handle, Listener, Served, Slice};
+use native_gossip_net::{Answer, Asker, Driver, Handle, Listener, Question, Served, Slice};
 
 use socket2::{Domain, Socket, Type};
 
@@ -35,6 +35,9 @@ enum Told {
 }
 
 struct Recorder(Sender<Told>);
+
+/// Whoever asks in these tests.
+type Answers = Sender<Answer>;
 
 impl Listener for Recorder {
     fn announce(&mut self, node: &NodeName) {
@@ -61,6 +64,11 @@ impl Listener for Recorder {
             }
             other => unreachable!("{other:?}"),
         });
+    }
+
+    fn answer(&mut self, asker: Asker, answer: Answer) {
+        let answers = asker.downcast::<Answers>().expect("a test asks");
+        let _ = answers.send(answer);
     }
 }
 
@@ -360,4 +368,28 @@ fn what_is_over_the_receive_limit_is_left_to_the_kernel_and_the_node_goes_on() {
     let windows = started.elapsed().as_millis() / 10 + 2;
     let received = a.handle.counters().received;
     assert!(u128::from(received) <= windows + 10, "{received} in {windows} windows");
+}
+
+#[test]
+fn whoever_asks_is_answered_at_once_in_the_order_of_the_questions_and_64_may_wait() {
+    let net = multicast();
+    let (driver, handle) = Driver::new(Config::default(), net.clone()).expect("a poller");
+    let (sender, answers) = channel();
+    let ask = |question| handle.ask(question, Box::new(Answers::clone(&sender)));
+    assert!(ask(Question::Status));
+    assert!((0..63).all(|_| ask(Question::Peers)));
+    assert!(!ask(Question::Peers), "nobody serves it");
+    drop(driver);
+
+    let node = Node::start("asked@127.0.0.1", &net, None, false);
+    node.wait_for_echo();
+    for question in [Question::Status, Question::Peers, Question::Status] {
+        assert!(node.handle.ask(question, Box::new(Answers::clone(&sender))));
+    }
+    let next = || answers.recv_timeout(DEADLINE).expect("an answer");
+    let Answer::Status(status) = next() else { unreachable!("peers") };
+    assert_eq!(status.identity.map(|name| name.to_string()).as_deref(), Some("asked@127.0.0.1"));
+    assert!(status.socket.is_open && status.echoed_ago.is_some());
+    assert!(matches!(next(), Answer::Peers(peers) if peers.is_empty()));
+    assert!(matches!(next(), Answer::Status(_)));
 }

@@ -45,22 +45,22 @@ impl Names {
 }
 
 /// The fields of an event, each under its name.
-struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     env: Env<'a>,
     map: NifResult<Term<'a>>,
 }
 
 impl<'a> Fields<'a> {
-    fn new(env: Env<'a>) -> Self {
+    pub(crate) fn new(env: Env<'a>) -> Self {
         Self { env, map: Ok(Term::map_new(env)) }
     }
 
-    fn with(self, key: Atom, value: impl Encoder) -> Self {
+    pub(crate) fn with(self, key: Atom, value: impl Encoder) -> Self {
         let value = value.encode(self.env);
         Self { env: self.env, map: self.map.and_then(|map| map.map_put(key, value)) }
     }
 
-    fn named(self, key: Atom, name: &str) -> NifResult<Self> {
+    pub(crate) fn named(self, key: Atom, name: &str) -> NifResult<Self> {
         let name = Atom::from_str(self.env, name)?;
         Ok(self.with(key, name))
     }
@@ -83,6 +83,11 @@ impl<'a> Fields<'a> {
         let term = interface_term(self.env, interface)?;
         Ok(self.with(keys::interface(), term))
     }
+}
+
+/// A fault as a map.
+pub(crate) fn fault_term<'a>(env: Env<'a>, fault: &Fault) -> NifResult<Term<'a>> {
+    with_fault(Fields::new(env), fault)?.map
 }
 
 /// `{name, fields}`.
@@ -185,12 +190,12 @@ fn interface_term<'a>(env: Env<'a>, interface: &InterfaceAddress) -> NifResult<T
 }
 
 /// `{address, port}`.
-fn socket_address_term(env: Env<'_>, address: SocketAddr) -> Term<'_> {
+pub(crate) fn socket_address_term(env: Env<'_>, address: SocketAddr) -> Term<'_> {
     (address_term(env, address.ip()), address.port()).encode(env)
 }
 
 /// An address, as `:inet` has it: a tuple of four or eight integers.
-fn address_term(env: Env<'_>, address: IpAddr) -> Term<'_> {
+pub(crate) fn address_term(env: Env<'_>, address: IpAddr) -> Term<'_> {
     match address {
         IpAddr::V4(address) => {
             let [a, b, c, d] = address.octets();

@@ -10,10 +10,10 @@ use std::{
 };
 
 use native_gossip_core::{Config, Event, NetworkConfig, NodeName};
-use native_gossip_net::{Driver, Handle, Listener, Served, Slice};
+use native_gossip_net::{Answer, Asker, Driver, Handle, Listener, Question, Served, Slice};
 use rustler::{Env, LocalPid, Monitor, Resource, ResourceArc};
 
-use crate::terms;
+use crate::{snapshot::Snapshot, terms};
 
 /// Announcements of one call: the terms that a call sends are freed when it returns.
 const ANNOUNCEMENTS: usize = 256;
@@ -93,6 +93,11 @@ impl GossipLoop {
         &self.handle
     }
 
+    /// Has the calling process be sent `{:gossip_snapshot, snapshot}`. Says whether it will.
+    pub(crate) fn ask(&self, env: Env<'_>, question: Question) -> bool {
+        self.handle.ask(question, Box::new(env.pid()))
+    }
+
     /// Serves the driver for a slice of this time, on the thread of the calling process.
     pub(crate) fn serve(
         this: &ResourceArc<Self>,
@@ -153,5 +158,14 @@ impl Listener for Messenger<'_> {
 
     fn event(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    // The message is small, and whoever reads it makes terms of what it stands for.
+    fn answer(&mut self, asker: Asker, answer: Answer) {
+        if let Ok(asker) = asker.downcast::<LocalPid>() {
+            let snapshot = ResourceArc::new(Snapshot::new(answer));
+            // Who has ended meanwhile wants no answer.
+            let _ = self.env.send(&asker, (terms::gossip_snapshot(), snapshot));
+        }
     }
 }

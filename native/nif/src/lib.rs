@@ -5,6 +5,7 @@ mod events;
 mod fault_injection;
 mod gossip_loop;
 mod nifs;
+mod snapshot;
 mod terms;
 
 rustler::init!("Elixir.NativeGossip.Native");

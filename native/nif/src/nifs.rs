@@ -8,7 +8,8 @@ use rustler::{Atom, Env, Error, NifResult, ResourceArc, Term};
 use crate::{
     events,
     gossip_loop::{self, GossipLoop},
-    terms::{self, Address, Options, ReadinessMap, ReportAtom, ServedAtom},
+    snapshot::Snapshot,
+    terms::{self, Address, Options, QuestionAtom, ReadinessMap, ReportAtom, ServedAtom},
 };
 
 #[rustler::nif]
@@ -75,6 +76,17 @@ fn readiness(gossip_loop: ResourceArc<GossipLoop>) -> ReadinessMap {
 fn counters(env: Env<'_>, gossip_loop: ResourceArc<GossipLoop>) -> NifResult<HashMap<Atom, u64>> {
     let counters = gossip_loop.handle().counters();
     counters.named().map(|(name, count)| Ok((Atom::from_str(env, name)?, count))).collect()
+}
+
+#[rustler::nif]
+fn ask(env: Env<'_>, gossip_loop: ResourceArc<GossipLoop>, question: QuestionAtom) -> bool {
+    gossip_loop.ask(env, question.into())
+}
+
+// The terms of thousands of peers take milliseconds.
+#[rustler::nif(schedule = "DirtyCpu")]
+fn read(env: Env<'_>, snapshot: ResourceArc<Snapshot>) -> NifResult<Term<'_>> {
+    snapshot.encode(env)
 }
 
 #[rustler::nif]

@@ -9,16 +9,17 @@ use native_gossip_core::{
     Authentication, Config, Glob, InterfaceSelection, InterfaceSelector, NetworkConfig, NodeName,
     Report, Secret, trust::Readiness,
 };
+use native_gossip_net::Question;
 use rustler::{
     Atom, Binary, Decoder, Error, NifMap, NifResult, NifUnitEnum, NifUntaggedEnum, Term,
     types::tuple::get_tuple,
 };
 
 mod atoms {
-    rustler::atoms! { gossip_peer, all }
+    rustler::atoms! { gossip_peer, gossip_snapshot, all }
 }
 
-pub(crate) use atoms::gossip_peer;
+pub(crate) use atoms::{gossip_peer, gossip_snapshot};
 
 /// An address, as `:inet` has it: a tuple of four or eight integers.
 pub(crate) struct Address(IpAddr);
@@ -160,6 +161,22 @@ impl From<ReportAtom> for Report {
             ReportAtom::Connected => Self::Connected,
             ReportAtom::Unreachable => Self::Unreachable,
             ReportAtom::Down => Self::Down,
+        }
+    }
+}
+
+/// What is asked of the loop.
+#[derive(NifUnitEnum)]
+pub(crate) enum QuestionAtom {
+    Status,
+    Peers,
+}
+
+impl From<QuestionAtom> for Question {
+    fn from(atom: QuestionAtom) -> Self {
+        match atom {
+            QuestionAtom::Status => Self::Status,
+            QuestionAtom::Peers => Self::Peers,
         }
     }
 }

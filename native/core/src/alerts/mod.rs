@@ -18,6 +18,8 @@ struct FaultRecord {
     /// The one that was logged, where one was: it keeps its first cause until a new one may be
     /// logged.
     fault: Fault,
+    /// Since when it is there, whatever its cause.
+    since: Time,
     is_cleared: bool,
     /// Whether this time of it was logged.
     is_logged: bool,
@@ -129,7 +131,8 @@ impl Alerts {
         let component = fault.component();
         let Some(record) = self.records.get_mut(&component) else {
             self.events.push(Event::FaultRaised(fault.clone()));
-            let record = FaultRecord { fault, is_cleared: false, is_logged: true, logged_at: now };
+            let (is_cleared, is_logged) = (false, true);
+            let record = FaultRecord { fault, since: now, is_cleared, is_logged, logged_at: now };
             self.records.insert(component, record);
             return;
         };
@@ -142,6 +145,7 @@ impl Alerts {
         }
         *record = FaultRecord {
             fault,
+            since: if record.is_cleared { now } else { record.since },
             is_cleared: false,
             is_logged: may_log,
             logged_at: record.logged_at,
@@ -162,6 +166,18 @@ impl Alerts {
                 self.events.push(Event::FaultCleared(record.fault.clone()));
             }
         }
+    }
+
+    /// The faults that are not over, each with the moment at which it began.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = (&Fault, Time)> {
+        let lasting = self.records.values().filter(|record| !record.is_cleared);
+        lasting.map(|record| (&record.fault, record.since))
+    }
+
+    /// The fault of this component, where it has one.
+    pub(crate) fn fault(&self, component: &Component) -> Option<(&Fault, Time)> {
+        let record = self.records.get(component).filter(|record| !record.is_cleared)?;
+        Some((&record.fault, record.since))
     }
 
     /// These are the faults of finding interfaces, and there are no others.

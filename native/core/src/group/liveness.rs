@@ -34,9 +34,14 @@ const PEERS: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Liveness {
     echo_due: Option<Time>,
+    /// When our own heartbeat was heard last.
+    pub(super) echoed_at: Option<Time>,
     echoes_missed: u32,
     /// Nodes of other hosts that were heard.
     peers: Vec<NodeName>,
+    /// When a node of another host was heard last.
+    pub(super) peer_heard_at: Option<Time>,
+    /// The same, or when one may have been heard.
     heard_at: Time,
     /// Since when there was no silence.
     unbroken_since: Time,
@@ -76,8 +81,13 @@ impl Liveness {
         self.echo_due.get_or_insert(now + ECHO_TIMEOUT);
     }
 
-    /// Our own heartbeat was heard, or may have been dropped by ourselves.
-    pub(crate) fn echoed(&mut self) {
+    /// Our own heartbeat was heard.
+    pub(crate) fn echoed(&mut self, now: Time) {
+        self.echoed_at = Some(now);
+        self.miss_no_echo();
+    }
+
+    fn miss_no_echo(&mut self) {
         self.echo_due = None;
         self.echoes_missed = 0;
     }
@@ -100,13 +110,13 @@ impl Liveness {
         }
         self.silence_rejoins = self.silence_rejoins.min(SILENCE_REJOINS_MOST - 1);
         self.is_heard = true;
-        self.heard_at = now;
+        (self.heard_at, self.peer_heard_at) = (now, Some(now));
         self.silent_since = now;
     }
 
     /// More came than was looked at: an echo, or a peer, may have been among it.
     pub(crate) fn overrun(&mut self, now: Time) {
-        self.echoed();
+        self.miss_no_echo();
         self.heard_at = now;
         self.silent_since = now;
     }
@@ -197,7 +207,7 @@ mod tests {
         let mut liveness = Liveness::default();
         for s in 0..1000 {
             liveness.sent(secs(s));
-            liveness.echoed();
+            liveness.echoed(secs(s));
             assert_eq!(check(&mut liveness, secs(s) + ECHO_TIMEOUT), None);
         }
     }
@@ -236,7 +246,7 @@ mod tests {
             liveness.sent(secs(s));
             check(&mut liveness, secs(s) + ECHO_TIMEOUT);
         }
-        liveness.echoed();
+        liveness.echoed(secs(0));
         liveness.sent(secs(2));
         assert_eq!(check(&mut liveness, secs(3)), Some(Action::SendAgain));
     }

@@ -3,6 +3,7 @@
 mod interfaces;
 mod joining;
 mod liveness;
+mod status;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -45,6 +46,8 @@ pub(crate) struct Group {
     memberships: Vec<Membership>,
     /// Where the route has led.
     by_route: ByRoute,
+    /// The interfaces that were meant at the last scan.
+    chosen: Vec<InterfaceAddress>,
     /// What was meant when it did not help that another membership made room.
     in_vain: Vec<InterfaceAddress>,
     addresses: Vec<ScannedAddress>,
@@ -61,6 +64,7 @@ impl Group {
             hears,
             memberships: Vec::new(),
             by_route: ByRoute::default(),
+            chosen: Vec::new(),
             in_vain: Vec::new(),
             addresses: Vec::new(),
             scan_at: Time::ZERO,
@@ -111,6 +115,7 @@ impl Group {
         if let Some(of_route) = chosen.of_route.filter(|of| self.is_member(of)) {
             self.by_route.joined(&of_route);
         }
+        self.chosen = chosen.interfaces;
         for membership in &mut self.memberships {
             if membership.outage.note_scan(now) {
                 context.request_burst();
@@ -133,6 +138,7 @@ impl Group {
                 Err(error) => {
                     let interface = interface.clone();
                     context.alerts.raise(now, Fault::SendBy { target, interface, error });
+                    context.count_send_failure();
                     outage.failed(now);
                     self.scan_at = self.scan_at.min(now + RESCAN_DELAY);
                 }
@@ -141,9 +147,9 @@ impl Group {
     }
 
     /// Our own heartbeat came back.
-    pub(crate) fn echoed(&mut self, meta: &RecvMeta, alerts: &mut Alerts) {
+    pub(crate) fn echoed(&mut self, now: Time, meta: &RecvMeta, alerts: &mut Alerts) {
         for membership in self.received_by(meta) {
-            membership.liveness.echoed();
+            membership.liveness.echoed(now);
             alerts.clear(&Component::Echo(membership.interface.name.clone()));
         }
     }
@@ -206,8 +212,8 @@ impl Group {
     }
 
     /// The name of the interface by which something came.
-    pub(crate) fn interface_name(&self, meta: &RecvMeta) -> Option<String> {
-        let index = meta.interface?;
+    pub(crate) fn interface_name(&self, index: Option<u32>) -> Option<String> {
+        let index = index?;
         let of_index = self.interfaces().find(|interface| interface.index == index);
         of_index.map(|interface| interface.name.clone())
     }

@@ -1,15 +1,13 @@
 //! A whole node: the protocol, its socket, its group and its seeds, without any I/O.
 
 mod socket_state;
+mod status;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use rand_core::CryptoRng;
 
-use self::socket_state::SocketState;
+use self::{socket_state::SocketState, status::Seen};
 use crate::{
     Config, Counters, Engine, Event, Network, NetworkConfig, NodeName, Now, PeerChange, Received,
     RecvMeta, Report, Time,
@@ -37,7 +35,7 @@ pub struct Node<R> {
     /// The address that the socket is bound to.
     address: SocketAddr,
     /// The group, or the broadcast address.
-    target: IpAddr,
+    target: SocketAddr,
     socket: SocketState,
     /// What is to be heard by joining; nothing, where there are broadcasts only.
     group: Option<Group>,
@@ -46,6 +44,8 @@ pub struct Node<R> {
     seeds: Seeds,
     overload: Overload,
     effects: Effects,
+    /// What is told of the packets that came to whoever asks.
+    seen: Seen,
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -57,13 +57,14 @@ impl<R: CryptoRng> Node<R> {
         Self {
             engine: Engine::new(config, rng),
             address: network.bind_address(),
-            target: network.multicast_addr,
+            target: network.target(),
             socket: SocketState::new(),
             group: (!network.broadcast_only).then(|| Group::new(network, hears_groups)),
             broadcast: network.broadcast_only.then(|| Broadcast::new(network.target())),
             seeds: Seeds::default(),
             overload: Overload::new(network.receive_limit),
             effects: Effects::default(),
+            seen: Seen::default(),
         }
     }
 
@@ -150,7 +151,7 @@ impl<R: CryptoRng> Node<R> {
             // What was dropped, an echo or a peer among it, is not known.
             group.overrun(now.time);
         }
-        if meta.destination.is_some_and(|to| to.is_multicast() && to != self.target) {
+        if meta.destination.is_some_and(|to| to.is_multicast() && to != self.target.ip()) {
             return None;
         }
         let received = self.engine.receive(now, meta.source.ip(), datagram);
@@ -158,15 +159,18 @@ impl<R: CryptoRng> Node<R> {
             self.effects.alerts.found(now.time, event);
         }
         if let Received::Copy(heartbeat) = &received
-            && meta.destination.is_some_and(|to| to != self.target)
+            && meta.destination.is_some_and(|to| to != self.target.ip())
         {
             self.engine.note_direct_copy(&heartbeat.node);
         }
         let group = self.group.as_ref();
-        let interface = || group.and_then(|group| group.interface_name(meta));
+        let interface = || group.and_then(|group| group.interface_name(meta.interface));
         match &received {
             Received::Peer(heartbeat) | Received::Copy(heartbeat) => {
                 let node = &heartbeat.node;
+                if matches!(received, Received::Peer(_)) {
+                    self.engine.note_path(node, meta);
+                }
                 self.effects.alerts.received(node, interface);
                 self.seeds.heard(now.time, meta.source.ip());
                 if let Some(group) = &mut self.group {
@@ -174,11 +178,13 @@ impl<R: CryptoRng> Node<R> {
                 }
             }
             Received::Echo => {
+                self.seen.echoed_at = Some(now.time);
                 if let Some(group) = &mut self.group {
-                    group.echoed(meta, &mut self.effects.alerts);
+                    group.echoed(now.time, meta, &mut self.effects.alerts);
                 }
             }
             Received::Refused(cause) => {
+                self.seen.refused(now.time, *cause, meta);
                 self.effects.alerts.refused(now.time, *cause, meta.source, interface);
             }
         }

@@ -1,5 +1,6 @@
 mod limit;
 mod signing;
+mod status;
 
 use std::net::IpAddr;
 

@@ -210,8 +210,13 @@ impl Pace {
         self.longest_gap
     }
 
+    /// Whether more arrives than is looked at.
+    pub fn is_flooded(&self, now: Time) -> bool {
+        self.flood(now).is_some()
+    }
+
     /// The longest gap of our own from now on: a shorter one where there is reason.
-    fn longest_gap_now(&self, now: Time) -> Duration {
+    pub fn longest_gap_now(&self, now: Time) -> Duration {
         let dense = match (self.flood(now), self.is_missing_somebody) {
             (Some(flood), _) => FLOODED_INTERVAL.max(self.gap_that_fits(now, flood.receive_limit)),
             (None, true) => MISSING_INTERVAL,

@@ -107,6 +107,11 @@ impl<'a> Packet<'a> {
         NodeName::parse(&self.name).map_err(|_| Refusal::Name)
     }
 
+    /// Whether it came sealed.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.opened.form != Form::Plain
+    }
+
     /// The place of the secret that opened it.
     pub(crate) fn opened_with(&self) -> Option<usize> {
         self.opened.secret_index

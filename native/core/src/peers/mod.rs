@@ -4,6 +4,7 @@ mod in_flight;
 mod order;
 mod queue;
 mod state;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use rand_core::Rng;
 
+pub(crate) use self::status::{Manner, Path};
 use self::{
     in_flight::InFlight,
     order::Patience,
@@ -50,6 +52,10 @@ pub enum PeerChange {
 #[derive(Debug)]
 struct Peer {
     heard_at: Time,
+    /// How it sent then.
+    manner: Manner,
+    /// By which way it was heard last, where that is known.
+    path: Option<Path>,
     state: State,
     /// The last attempt failed.
     is_unreachable: bool,
@@ -94,6 +100,8 @@ pub(crate) struct Heard<'a> {
     pub(crate) longest_gap: Duration,
     /// It said that it is about to stop: nobody is to connect to it, and nobody misses it.
     pub(crate) is_leaving: bool,
+    /// How it was sent.
+    pub(crate) manner: Manner,
 }
 
 /// What a heartbeat means.
@@ -153,7 +161,7 @@ impl Peers {
         self.end_delays(now);
         let is_new = !self.table.contains_key(heard.node);
         if heard.is_leaving {
-            self.leaves(now, heard.node);
+            self.leaves(now, heard);
             return Ok(Sighting { asks: None });
         }
         if is_new {
@@ -161,7 +169,7 @@ impl Peers {
         }
         let Some(peer) = self.table.get_mut(heard.node) else { return Err(Refusal::OverLimit) };
         let is_back = peer.heard_at + heard.longest_gap * SILENT_GAPS <= now;
-        peer.heard_at = now;
+        (peer.heard_at, peer.manner) = (now, heard.manner);
         peer.is_leaving = false;
         let is_newcomer = is_new || is_back || std::mem::take(&mut peer.is_gone);
         let asks = if is_newcomer {
@@ -192,9 +200,9 @@ impl Peers {
 
     /// A peer is about to stop. Where it waits for a connection attempt it does so no more; a name that
     /// is new takes no place.
-    fn leaves(&mut self, now: Time, node: &NodeName) {
+    fn leaves(&mut self, now: Time, Heard { node, manner, .. }: Heard<'_>) {
         let Some(peer) = self.table.get_mut(node) else { return };
-        peer.heard_at = now;
+        (peer.heard_at, peer.manner) = (now, manner);
         peer.is_leaving = true;
         peer.missing_since = None;
         self.change(now, node, |state| state.left(now));
@@ -300,6 +308,8 @@ impl Peers {
         self.make_room(now);
         let peer = Peer {
             heard_at: now,
+            manner: heard.manner,
+            path: None,
             state: State::Down,
             is_unreachable: false,
             missing_since: None,

@@ -50,7 +50,17 @@ fn hear_from(
     source: IpAddr,
     node: &NodeName,
 ) -> Result<Sighting, Refusal> {
-    peers.see(now, Heard { node, source, by: &me(node), longest_gap: GAP, is_leaving: false })
+    peers.see(
+        now,
+        Heard {
+            node,
+            source,
+            by: &me(node),
+            longest_gap: GAP,
+            is_leaving: false,
+            manner: Manner::default(),
+        },
+    )
 }
 
 fn hear(peers: &mut Peers, now: Time, n: usize) -> Result<Sighting, Refusal> {

@@ -129,6 +129,7 @@ impl Seed {
                 self.sent(now);
             }
             Err(error) => {
+                context.count_send_failure();
                 self.outage.failed(now);
                 self.fail(now, error, Duration::ZERO);
             }

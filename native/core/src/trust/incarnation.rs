@@ -113,6 +113,12 @@ impl Incarnation {
         self.window |= 1 << (self.highest - claim.signed.seq);
     }
 
+    /// How far its clock is ahead of ours, in milliseconds.
+    pub(super) fn off(&self, now: Now) -> i64 {
+        let (time, wall) = (nanos(now.time.since_zero()), i128::from(now.wall.millis()));
+        in_range((self.offset + time) / 1_000_000 - wall)
+    }
+
     /// In nanoseconds since 1970.
     fn highest_stamp(&self) -> i128 {
         self.offset + nanos(self.heard_at.since_zero())

@@ -27,6 +27,14 @@ pub struct Loss {
     pub direct_copies: u64,
 }
 
+impl Loss {
+    /// The part of the numbers that did not come, in percent.
+    pub fn percent(&self) -> f64 {
+        let all = self.received + self.missing;
+        if all == 0 { 0.0 } else { 100.0 * self.missing as f64 / all as f64 }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Known {
     incarnations: Vec<Incarnation>,
@@ -53,6 +61,12 @@ impl Known {
     /// The incarnation that was heard last.
     pub(super) fn latest(&self) -> Option<&Incarnation> {
         self.incarnations.iter().max_by_key(|incarnation| incarnation.heard_at)
+    }
+
+    /// The incarnation that speaks for it: no recorded one, where there is another.
+    pub(super) fn speaking(&self) -> Option<&Incarnation> {
+        let current = self.incarnations.iter().find(|incarnation| incarnation.id == self.current);
+        current.or_else(|| self.latest())
     }
 
     /// A new incarnation speaks, in the place of the longest-silent one where there is no other. Says what

@@ -15,6 +15,7 @@ mod known;
 mod ourselves;
 mod pending;
 mod readiness;
+mod status;
 #[cfg(test)]
 mod tests;
 

@@ -21,7 +21,7 @@ fn without_echo(host: &mut Host, sent: u64, hear: impl Fn(&mut Host)) -> Vec<Str
 }
 
 fn echo(host: &mut Host, meta: &RecvMeta) {
-    host.group.echoed(meta, &mut host.effects.alerts);
+    host.group.echoed(secs(0), meta, &mut host.effects.alerts);
 }
 
 fn no_echo(interface: InterfaceAddress) -> Fault {

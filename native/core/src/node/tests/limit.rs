@@ -77,6 +77,8 @@ fn a_flood_makes_a_node_send_more_often_and_a_spike_does_not() {
         }
         let sent = host.node.counters().sent - sent;
         assert!(heartbeats.contains(&sent), "{sent}");
+        assert_eq!(host.node.status(millis(20_000)).is_overloaded, flood == 10_000);
+        assert!(!host.node.status(secs(30)).is_overloaded);
     }
 }
 

@@ -5,7 +5,14 @@ use super::*;
 fn leave(peers: &mut Peers, now: Time, n: usize) {
     let node = node(n);
     let by = &me(&node);
-    let heard = Heard { node: &node, source: address(n), by, longest_gap: GAP, is_leaving: true };
+    let heard = Heard {
+        node: &node,
+        source: address(n),
+        by,
+        longest_gap: GAP,
+        is_leaving: true,
+        manner: Manner::default(),
+    };
     assert_eq!(peers.see(now, heard), Ok(Sighting { asks: None }));
 }
 

@@ -17,7 +17,14 @@ fn hear_later_side_from(peers: &mut Peers, now: Time, source: IpAddr, n: usize) 
     let both = ["a@host", "y@host"].map(|name| NodeName::parse(name).expect("a node name"));
     let by = both.into_iter().find(|name| !order::dials_first(name, &node(n)));
     let by = &by.expect("one of the two");
-    let heard = Heard { node: &node(n), source, by, longest_gap: GAP, is_leaving: false };
+    let heard = Heard {
+        node: &node(n),
+        source,
+        by,
+        longest_gap: GAP,
+        is_leaving: false,
+        manner: Manner::default(),
+    };
     peers.see(now, heard).expect("within the budgets");
 }
 

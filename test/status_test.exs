@@ -1,0 +1,377 @@
+defmodule NativeGossip.StatusTest do
+  @moduledoc """
+  What a topology says of itself and of its peers: one strategy in this BEAM on the loopback, and each field
+  provoked by packets that are made here.
+  """
+  use NativeGossip.Test.Judge
+
+  alias NativeGossip.{Peer, Snapshot, Status}
+  alias NativeGossip.Dev.{Await, Inside}
+  alias NativeGossip.Test.{ReferencePeer, Topology}
+
+  @friend "friend@10.0.0.7"
+
+  defp status_when(what, accept?),
+    do: Await.until(what, fn -> NativeGossip.status(:lan) end, accept?)
+
+  defp peer_when(what, accept?) do
+    [peer] = Await.until(what, fn -> NativeGossip.peers(:lan) end, &match_one(&1, accept?))
+    peer
+  end
+
+  defp match_one([peer], accept?), do: accept?.(peer)
+  defp match_one(_peers, _accept?), do: false
+
+  # As `start/2`, and connects by this.
+  defp start_with(port, options, connect) do
+    spec = Topology.spec(port, options, connect: connect)
+    start_supervised!({Cluster.Supervisor, [[lan: spec], [name: Inside]]})
+    hearing()
+  end
+
+  defp lines(status), do: status |> inspect() |> String.split("\n")
+
+  describe "a status" do
+    test "says who the node is, where it listens and how it sends", %{port: port} do
+      {_strategy, incarnation} = start_and_read(port, [])
+      status = status_when("it hears", &(&1.echo_ms != nil))
+
+      assert %Status{topology: :lan, node: :"ours@127.0.0.1", heartbeat_form: :sealed} = status
+      assert %{draining: false, overloaded: false, interval_ms: 200} = status
+      assert status.incarnation == incarnation
+      group = {{233, 252, 1, 32}, port}
+      assert %{open: true, broadcast: false, hears_groups: true, fault: nil} = status.socket
+      assert status.socket.target == group and status.socket.address == {{0, 0, 0, 0}, port}
+      assert [%{name: "lo", address: {127, 0, 0, 1}, joined: true} = lo] = status.memberships
+      assert lo.index > 0 and lo.echo_ms in 0..5_000 and lo.faults == []
+      assert status.counters.sent > 0 and status.send_failures == 0
+      assert Map.keys(status.counters) == Map.keys(NativeGossip.counters(:lan))
+      assert status.readiness == %{signed: [0], unsigned: 0}
+      assert status.peers |> Map.keys() |> Enum.sort() == Enum.sort(Peer.state_names())
+      assert status.faults == [] and status.last_refused == %{}
+    end
+
+    test "of a node without a secret has no incarnation, and its heartbeats are plain", %{
+      port: port
+    } do
+      start(port, secret: nil)
+      assert %{heartbeat_form: :plain, incarnation: nil} = NativeGossip.status(:lan)
+      stop()
+      start(port, seal: false)
+      assert %{heartbeat_form: :signed} = NativeGossip.status(:lan)
+    end
+
+    test "names the last source of each refusal", %{port: port} = context do
+      strategy = start(port)
+      assert %{malformed: 1} = judged(context, strategy, [ReferencePeer.seal("noise", secret())])
+      assert %{undecryptable: 1} = judged(context, strategy, ["noise"])
+      {:ok, from} = :inet.port(context.socket)
+      status = NativeGossip.status(:lan)
+      assert status.last_refused |> Map.keys() |> Enum.sort() == [:malformed, :undecryptable]
+
+      assert %{source: {{127, 0, 0, 1}, ^from}, interface: "lo"} =
+               status.last_refused.undecryptable
+
+      assert status.last_refused.malformed.ms in 0..5_000
+      line = Enum.find(lines(status), &(&1 =~ "undecryptable"))
+      assert line =~ ~r/1 undecryptable, the last \d\.\d s ago from 127.0.0.1:#{from} on lo$/
+    end
+
+    test "has the interfaces that are not there, and why", %{port: port} do
+      start(port, multicast_if: ["lo", "none9"])
+      status = NativeGossip.status(:lan)
+
+      assert [%{name: "lo", joined: true}, %{name: "none9", joined: false} = none] =
+               status.memberships
+
+      assert %{index: nil, address: nil, echo_ms: nil, faults: [fault]} = none
+      assert %{fault: :interface_missing, reason: :no_such_name} = fault
+      assert [%{fault: :interface_missing, since_ms: since}] = status.faults
+      assert since >= 0
+      assert Enum.any?(lines(status), &(&1 =~ "none9: not joined, there is no such interface"))
+    end
+
+    test "says why the socket is closed, and since when", %{port: port} do
+      topologies = [lan: Topology.spec(port, if_addr: "192.0.2.1")]
+      start_supervised!({Cluster.Supervisor, [topologies, [name: Inside]]})
+      status = status_when("it has failed", &(&1.socket.fault != nil))
+
+      assert %{open: false, fault: %{fault: :socket, step: :bind, since_ms: since}} =
+               status.socket
+
+      assert since >= 0
+      assert Enum.any?(lines(status), &(&1 =~ "closed for"))
+    end
+
+    test "counts what the system refuses to send", %{port: port} do
+      # From the loopback there is no way to another host.
+      options = [if_addr: "127.0.0.1", broadcast_only: true, multicast_addr: "192.0.2.255"]
+
+      start_supervised!(
+        {Cluster.Supervisor, [[lan: Topology.spec(port, options)], [name: Inside]]}
+      )
+
+      status = status_when("one has failed", &(&1.send_failures > 0))
+      assert [%{fault: :send_to, target: {{192, 0, 2, 255}, ^port}}] = status.faults
+      assert Enum.any?(lines(status), &(&1 =~ ~r/refused by the system \d+ times?$/))
+    end
+
+    test "of broadcasts has no memberships, and the last echo", %{port: port} do
+      start(port, broadcast_only: true, multicast_addr: "127.255.255.255")
+      status = NativeGossip.status(:lan)
+      assert %{socket: %{broadcast: true, hears_groups: false}, memberships: []} = status
+      assert status.echo_ms in 0..5_000
+      assert Enum.any?(lines(status), &(&1 =~ "broadcast 127.255.255.255:#{port}"))
+    end
+
+    test "says that the node drains", %{port: port} do
+      start(port)
+      NativeGossip.drain(:lan)
+      status = status_when("it drains", & &1.draining)
+      assert hd(lines(status)) =~ "draining"
+    end
+
+    test "has readiness and counts of peers of the same moment", %{port: port} = context do
+      strategy = start(port, secret: [secret(), "another secret of these tests"])
+      judged(context, strategy, [signed([], secret: "another secret of these tests")])
+      status = status_when("it is connected", &(&1.peers.connected == 1))
+      assert status.readiness == %{signed: [0, 1], unsigned: 0}
+      assert hd(lines(status)) == "#NativeGossip.Status<lan: 1 peer connected"
+      assert Enum.any?(lines(status), &(&1 =~ "0 with secret 1, 1 with secret 2, 0 unsigned"))
+    end
+
+    test "prints lines that are aligned, alone and in a list", %{port: port} do
+      start(port)
+      status = NativeGossip.status(:lan)
+      [_title | rest] = lines(status)
+      assert List.last(rest) == ">"
+      for line <- Enum.drop(rest, -1), do: assert(line =~ ~r/^  (\w+ +| {12})(?<=.{14})\S/)
+
+      [_bracket | in_list] = [status] |> inspect() |> String.split("\n")
+      assert Enum.any?(in_list, &(&1 =~ ~r/^    node        ours@127.0.0.1/))
+    end
+
+    test "is a map of what JSON has", %{port: port} = context do
+      strategy = start(port, multicast_if: ["lo", "none9"])
+      judged(context, strategy, ["noise"])
+      map = Status.to_map(NativeGossip.status(:lan))
+      assert json?(map)
+      assert map.socket.target == "233.252.1.32:#{port}"
+      assert map.incarnation =~ ~r/^[0-9a-f]+$/
+    end
+  end
+
+  describe "a peer" do
+    test "says where it was heard from, by which secret, what was lost, and how its clock is",
+         %{port: port} = context do
+      strategy = start(port)
+      ahead = now() + 5_000
+      packets = for seq <- [1, 2, 3, 5], do: signed(seq: seq, stamp: ahead)
+      assert %{accepted: 4} = judged(context, strategy, packets)
+      peer = peer_when("it is connected", &(&1.state == :connected))
+      {:ok, from} = :inet.port(context.socket)
+
+      assert %Peer{name: @friend, address: {127, 0, 0, 1}, port: ^from, interface: "lo"} = peer
+      assert %{heartbeat_form: :sealed, secret: 1, received: 4, missing: 1, cause: nil} = peer
+      assert_in_delta peer.loss, 20.0, 0.01
+      assert peer.heard_ms in 0..5_000 and peer.clock_ms in 1_000..5_000
+
+      assert inspect(peer) =~
+               ~r/^#NativeGossip.Peer<"#{@friend}" connected, heard \d.\d s ago from 127.0.0.1:#{from} on lo, sealed and signed, 20.0 % lost, clock \+\d.\d s>$/
+    end
+
+    test "is told from one that sends plain, and from one that signs alone",
+         %{port: port} = context do
+      strategy = start(port, seal: false, secret: ["new secret of these tests", secret()])
+      judged(context, strategy, [ReferencePeer.encode(:"plain@10.0.0.8")])
+      judged(context, strategy, [ReferencePeer.encode(:"stock@10.0.0.9", secret())])
+      judged(context, strategy, [signed([], seal: false)])
+      peers = NativeGossip.peers(:lan)
+      forms = Map.new(peers, &{&1.name, {&1.heartbeat_form, &1.secret, &1.loss}})
+      assert forms["plain@10.0.0.8"] == {:plain, nil, nil}
+      assert forms["stock@10.0.0.9"] == {:sealed_unsigned, 2, nil}
+      assert forms[@friend] == {:signed, 2, 0.0}
+      assert Enum.map(peers, & &1.name) == Enum.sort(Map.keys(forms))
+    end
+
+    test "that cannot be reached is backing off", %{port: port} = context do
+      start_with(port, [secret: secret()], {Topology, :tell, [self(), false]})
+      send_packet(context, signed())
+      peer = peer_when("it failed", &match?({:backing_off, _, 1}, &1.state))
+      {:backing_off, until_ms, 1} = peer.state
+      assert until_ms in 0..1_000
+      assert inspect(peer) =~ ~r/backing off for \d.\d s \(1 failed\)/
+      assert %{peers: %{backing_off: 1}} = NativeGossip.status(:lan)
+      assert %{state: :backing_off, failures: 1, until_ms: ms} = Peer.to_map(peer)
+      assert is_integer(ms)
+    end
+
+    test "to which an attempt is under way is announced", %{port: port} = context do
+      start_with(port, [secret: secret()], {Topology, :ask, [self()]})
+      send_packet(context, signed())
+      assert_receive {:connect, :"friend@10.0.0.7", task}, 5_000
+      assert [%{state: :announced}] = NativeGossip.peers(:lan)
+      send(task, {:answer, true})
+      peer_when("it is connected", &(&1.state == :connected))
+    end
+
+    test "that leaves is leaving while it is connected, and has left then",
+         %{port: port} = context do
+      strategy = start(port)
+      judged(context, strategy, [signed(seq: 1)])
+      peer_when("it is connected", &(&1.state == :connected))
+
+      judged(context, strategy, [
+        signed(seq: 2, flags: NativeGossip.Test.SignedHeartbeat.leaving())
+      ])
+
+      assert [%{state: :leaving}] = NativeGossip.peers(:lan)
+      send(strategy, {:nodedown, :"friend@10.0.0.7", []})
+      peer_when("it has left", &(&1.state == :left))
+    end
+
+    test "never becomes an atom", %{port: port} = context do
+      strategy = start(port, allow: "*")
+
+      without_atoms(fn ->
+        NativeGossip.drain(strategy)
+        Await.until("it drains", fn -> NativeGossip.status(:lan) end, & &1.draining)
+        name = "only-heard-#{System.unique_integer([:positive])}@10.0.0.7"
+        judged(context, strategy, [signed(name: name)])
+        peers = NativeGossip.peers(:lan)
+        assert name in Enum.map(peers, & &1.name)
+        assert inspect(peers, limit: :infinity) =~ name
+        assert Peer.table(peers) =~ name
+      end)
+    end
+
+    test "with control characters in its name spoils no terminal", %{port: port} = context do
+      strategy = start(port)
+      judged(context, strategy, [signed(name: "evil@\u009b31mhost")])
+      assert [peer] = NativeGossip.peers(:lan)
+      refute inspect(peer) =~ "\u009b"
+      refute Peer.table([peer]) =~ "\u009b"
+    end
+
+    test "is a row of a table, and a map of what JSON has", %{port: port} = context do
+      strategy = start(port)
+      judged(context, strategy, [signed(), signed(name: "a-much-longer-name@10.0.0.8")])
+      peers = NativeGossip.peers(:lan)
+      [titles, first, second] = peers |> Peer.table() |> String.split("\n")
+      assert titles =~ ~r/^name +state +heard +from +by +sends +lost +clock$/
+      {place, _} = :binary.match(titles, "state")
+      for row <- [first, second], do: assert(binary_part(row, place - 2, 2) == "  ")
+      assert Enum.all?(peers, &json?(Peer.to_map(&1)))
+      assert Peer.table([]) =~ "name"
+    end
+  end
+
+  describe "whoever asks" do
+    test "for all topologies gets them in the order of their names", %{port: port} do
+      assert NativeGossip.status() == []
+      other = NativeGossip.Dev.FreePort.udp()
+      topologies = [wan: Topology.spec(other), lan: Topology.spec(port)]
+      start_supervised!({Cluster.Supervisor, [topologies, [name: Inside]]})
+      assert [%{topology: :lan}, %{topology: :wan}] = NativeGossip.status()
+    end
+
+    test "for one that does not run is told which do", %{port: port} do
+      start(port)
+
+      for call <- [&NativeGossip.status/1, &NativeGossip.peers/1] do
+        assert_raise ArgumentError, ~r/:lann is not a topology.*Those that run are: :lan\./, fn ->
+          call.(:lann)
+        end
+      end
+    end
+
+    # A loop that nobody serves.
+    defp unserved do
+      test = self()
+
+      strategy =
+        spawn_link(fn ->
+          options = NativeGossip.Options.validate!([], :unserved)
+          loop = NativeGossip.Native.open(options, nil)
+          _ = NativeGossip.Topologies.register(:unserved, loop)
+          send(test, {:loop, loop})
+          Process.sleep(:infinity)
+        end)
+
+      assert_receive {:loop, loop}
+      {strategy, loop}
+    end
+
+    test "while the strategy ends is told so, and gets no message" do
+      {strategy, _loop} = unserved()
+
+      asking =
+        Task.async(fn ->
+          error = catch_error(NativeGossip.status(:unserved))
+          {error, Process.info(self(), :messages)}
+        end)
+
+      # Among them is the loop, which is no process.
+      asks? =
+        &(is_pid(&1) and Process.info(&1, :initial_call) == {:initial_call, {Snapshot, :ask, 4}})
+
+      monitored_by = fn ->
+        Process.info(strategy, :monitored_by) |> elem(1) |> Enum.filter(asks?)
+      end
+
+      Await.until("it asks", monitored_by, &(&1 != []))
+      Process.unlink(strategy)
+      Process.exit(strategy, :kill)
+      assert {%ArgumentError{message: message}, {:messages, []}} = Task.await(asking)
+      assert message =~ "topology :unserved stopped while it was asked"
+    end
+
+    test "where 64 questions wait already is told so, and what to do" do
+      {_strategy, loop} = unserved()
+      for _ <- 1..64, do: assert(NativeGossip.Native.ask(loop, :status))
+      error = catch_error(NativeGossip.peers(:unserved))
+
+      assert Exception.message(error) =~
+               "64 questions wait for it already. Ask again, and less often"
+    end
+
+    test "where nobody answers is told so after 5 s, and gets no message" do
+      unserved()
+      error = catch_error(NativeGossip.status(:unserved))
+
+      assert Exception.message(error) =~
+               "did not answer within 5 s: its loop waits for a dirty IO"
+
+      refute_received _
+    end
+
+    test "with many others gets an answer, or is told to ask again", %{port: port} do
+      strategy = start(port)
+
+      answers =
+        1..100
+        |> Task.async_stream(
+          fn _ ->
+            try do
+              NativeGossip.status(strategy).topology
+            rescue
+              error in RuntimeError -> error.message
+            end
+          end,
+          max_concurrency: 100
+        )
+        |> Enum.map(fn {:ok, answer} -> answer end)
+
+      assert :lan in answers
+      for answer <- answers, answer != :lan, do: assert(answer =~ "64 questions wait")
+    end
+  end
+
+  defp json?(map) when is_map(map) and not is_struct(map),
+    do: Enum.all?(map, fn {key, value} -> is_atom(key) and json?(value) end)
+
+  defp json?(list) when is_list(list), do: Enum.all?(list, &json?/1)
+
+  defp json?(value),
+    do: is_atom(value) or is_number(value) or (is_binary(value) and String.valid?(value))
+end
