@@ -6,7 +6,7 @@ defmodule NativeGossip.Probe.EpmdTest do
 
   import NativeGossip.Test.StandIn
 
-  alias NativeGossip.Test.Listener
+  alias NativeGossip.Test.{Bits, Listener}
 
   test "nobody at epmd's port is epmd_refused" do
     port = Listener.refused()
@@ -61,10 +61,8 @@ defmodule NativeGossip.Probe.EpmdTest do
     answer = registered("b", port)
 
     turned =
-      for bit <- 0..(bit_size(answer) - 1) do
-        <<before::bitstring-size(bit), turned::1, rest::bitstring>> = answer
-        {bit, Listener.answering(<<before::bitstring, 1 - turned::1, rest::bitstring>>)}
-      end
+      for bit <- 0..(bit_size(answer) - 1),
+          do: {bit, Listener.answering(Bits.flip(answer, bit))}
 
     # Turned in the port, it may be one of this host.
     for {bit, cause} <- probe_all(turned, &probe(&1, step_timeout: 300)),

@@ -4,7 +4,7 @@ defmodule NativeGossip.Signed.RequiredTest do
 
   alias NativeGossip.Dev.{Await, LogLines}
   alias NativeGossip.Events
-  alias NativeGossip.Test.{Amount, ReferencePeer, SignedHeartbeat}
+  alias NativeGossip.Test.{Amount, Bits, ReferencePeer, SignedHeartbeat}
 
   test "a signed heartbeat is taken, sealed or plain, and nothing else",
        %{port: port} = context do
@@ -238,14 +238,10 @@ defmodule NativeGossip.Signed.RequiredTest do
       0 -> ReferencePeer.seal("heartbeat::" <> SignedHeartbeat.etf(name), if(seal?, do: secret()))
       1 -> signed([name: name], secret: "a secret of strangers", seal: seal?)
       2 -> forged([name: name], seal?)
-      3 -> flip(signed([name: name], seal: seal?), :rand.uniform(128) - 1)
+      # A bit of the MAC, or of the block that ends it.
+      3 -> flip_behind(signed([name: name], seal: seal?), :rand.uniform(128))
     end
   end
 
-  # A bit of the last sixteen bytes: of the MAC, or of the block that ends it.
-  defp flip(packet, bit) do
-    size = bit_size(packet) - 1 - bit
-    <<before::bitstring-size(size), flipped::1, rest::bitstring>> = packet
-    <<before::bitstring, 1 - flipped::1, rest::bitstring>>
-  end
+  defp flip_behind(packet, bit), do: Bits.flip(packet, bit_size(packet) - bit)
 end

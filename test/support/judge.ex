@@ -11,7 +11,7 @@ defmodule NativeGossip.Test.Judge do
   """
 
   alias NativeGossip.Dev.{Await, Inside}
-  alias NativeGossip.Test.{ReferencePeer, SignedHeartbeat, Topology}
+  alias NativeGossip.Test.{Bits, ReferencePeer, SignedHeartbeat, Topology}
 
   @secret "a secret of these tests"
   @friend "friend@10.0.0.7"
@@ -162,10 +162,7 @@ defmodule NativeGossip.Test.Judge do
   @doc "The packet with each of its bits flipped."
   @spec flipped(binary) :: [binary]
   def flipped(packet) do
-    for place <- 0..(byte_size(packet) - 1), bit <- 0..7 do
-      <<before::binary-size(place), byte, rest::binary>> = packet
-      before <> <<Bitwise.bxor(byte, Bitwise.bsl(1, bit))>> <> rest
-    end
+    for bit <- 0..(bit_size(packet) - 1), do: Bits.flip(packet, bit)
   end
 
   @doc "The packet cut off at each place."

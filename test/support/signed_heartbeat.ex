@@ -203,8 +203,8 @@ defmodule NativeGossip.Test.SignedHeartbeat do
 
   defp parse_signed(<<incarnation::64, seq::32, count, rest::binary>>, heartbeat)
        when count <= 8 and byte_size(rest) >= count * 8 + 16 do
-    <<echoes::binary-size(count * 8), later_and_mac::binary>> = rest
-    later = binary_part(later_and_mac, 0, byte_size(later_and_mac) - 16)
+    echoes = binary_part(rest, 0, count * 8)
+    later = binary_part(rest, count * 8, byte_size(rest) - count * 8 - 16)
     echoes = for <<echo::64 <- echoes>>, do: echo
     {:ok, %{heartbeat | incarnation: incarnation, seq: seq, echoes: echoes, later: later}}
   end
@@ -212,8 +212,8 @@ defmodule NativeGossip.Test.SignedHeartbeat do
   defp parse_signed(_rest, _heartbeat), do: {:error, :malformed}
 
   defp signer(plaintext, candidates, cluster, iv) do
-    length = byte_size(plaintext) - 16
-    <<signed::binary-size(length), mac::binary>> = plaintext
+    signed = binary_part(plaintext, 0, byte_size(plaintext) - 16)
+    mac = binary_part(plaintext, byte_size(plaintext), -16)
 
     Enum.find_value(candidates, fn {secret, place} ->
       if mac(signed, secret, cluster, iv) == mac, do: place
