@@ -9,7 +9,7 @@ defmodule NativeGossip do
   name, give the pid of a strategy instead: `topologies/0` has them.
   """
 
-  alias NativeGossip.{Await, Events, Native, Peer, Snapshot, Status, Topologies}
+  alias NativeGossip.{Await, Events, Native, Peer, Prober, Snapshot, Status, Topologies}
 
   @typedoc "The name of a topology in the configuration of libcluster."
   @type topology :: atom
@@ -61,7 +61,13 @@ defmodule NativeGossip do
   @spec peers(topology | pid) :: [Peer.t()]
   def peers(topology_or_pid) do
     {_topology, peers} = Snapshot.take!(topology_or_pid, :peers)
-    Enum.map(peers, &Peer.new/1)
+    causes = causes(topology_or_pid)
+    for peer <- peers, do: peer |> Peer.new() |> Peer.with_cause(causes)
+  end
+
+  defp causes(topology_or_pid) do
+    prober = topology_or_pid |> Topologies.find!() |> Topologies.prober()
+    if prober, do: Prober.causes(prober), else: %{}
   end
 
   @doc """

@@ -23,6 +23,8 @@ defmodule NativeGossip.ProberTest do
 
     {:ok, prober} =
       Prober.start_link(:probed,
+        strategy: test,
+        source: fn ^test, _node -> {10, 0, 0, 6} end,
         probe: probe,
         now: fn -> :counters.get(clock, 1) end,
         nodes: fn -> 0 end
@@ -60,12 +62,13 @@ defmodule NativeGossip.ProberTest do
     for line <- lines, line =~ "[libcluster:probed]", into: "", do: line <> "\n"
   end
 
-  test "the second failure has a node probed, as one to which an attempt failed", %{
-    prober: prober
-  } do
+  test "the second failure has a node probed, as one that was heard and to which an attempt failed",
+       %{
+         prober: prober
+       } do
     fail(prober, @b)
     refute_received {:probe, _, _, _}
-    :ok = Prober.failed(prober, @b, heard_from: {10, 0, 0, 6})
+    fail(prober, @b)
     assert_receive {:probe, @b, options, _}
     assert Enum.sort(options) == [connect: :failed, heard_from: {10, 0, 0, 6}]
   end
@@ -88,8 +91,10 @@ defmodule NativeGossip.ProberTest do
                "back from 10.0.0.6:4369, where its epmd should be. Let TCP to this port through"
 
     assert %Result{node: @b, cause: :epmd_filtered} = Prober.last(prober, @b)
+    assert Prober.causes(prober) == %{"b@10.0.0.6" => :epmd_filtered}
     :ok = Prober.connected(prober, @b)
     assert Prober.last(prober, @b) == nil
+    assert Prober.causes(prober) == %{}
   end
 
   test "a cause is told again when it has changed, and not before", %{

@@ -293,7 +293,7 @@ defmodule NativeGossip.StatusTest do
         spawn_link(fn ->
           options = NativeGossip.Options.validate!([], :unserved)
           loop = NativeGossip.Native.open(options, nil)
-          _ = NativeGossip.Topologies.register(:unserved, loop)
+          _ = NativeGossip.Topologies.register(:unserved, loop, nil)
           send(test, {:loop, loop})
           Process.sleep(:infinity)
         end)

@@ -6,7 +6,7 @@ defmodule NativeGossip.Peer do
   |---|---|
   | `name` | its name: a string, since a name that was only heard may never become an atom |
   | `state` | what it is to this node, see below |
-  | `cause` | why the last attempt to connect to it failed; nil where that is not known |
+  | `cause` | why it cannot be connected to, as a probe found out (`NativeGossip.Probe.Cause`); nil where none did |
   | `address`, `port` | where its last heartbeat came from; of one that came by several ways, the first. nil where all that came of it were copies |
   | `interface` | the name of the interface that it came by; nil where the system does not tell, and with option `broadcast_only` |
   | `heard_ms` | how long ago it was heard, in ms |
@@ -47,6 +47,7 @@ defmodule NativeGossip.Peer do
   import NativeGossip.Events.Words
 
   alias NativeGossip.Plain
+  alias NativeGossip.Probe.Cause
 
   @states [:connected, :announced, :waiting, :backing_off, :leaving, :left, :down]
 
@@ -83,7 +84,7 @@ defmodule NativeGossip.Peer do
   @type t :: %__MODULE__{
           name: String.t(),
           state: state,
-          cause: term,
+          cause: Cause.t() | nil,
           address: :inet.ip_address() | nil,
           port: :inet.port_number() | nil,
           interface: String.t() | nil,
@@ -100,6 +101,12 @@ defmodule NativeGossip.Peer do
   @spec new(fields :: map) :: t
   # Of thousands, `struct!/2` would take twice as long.
   def new(fields), do: Map.merge(fields, %{__struct__: __MODULE__, cause: nil})
+
+  @doc false
+  @spec with_cause(t, %{String.t() => Cause.t()}) :: t
+  def with_cause(%__MODULE__{state: :connected} = peer, _causes), do: peer
+  def with_cause(peer, causes) when causes == %{}, do: peer
+  def with_cause(peer, causes), do: %{peer | cause: causes[peer.name]}
 
   @doc "All states, in the order in which they are shown."
   @spec state_names() :: [state_name, ...]
@@ -186,8 +193,7 @@ defmodule NativeGossip.Peer do
   defp state(%{state: state, cause: cause}), do: state_word(state) <> because(cause)
 
   defp because(nil), do: ""
-  defp because(cause) when is_atom(cause), do: ": #{cause}"
-  defp because(cause), do: ": #{inspect(cause)}"
+  defp because(cause), do: ": #{cause}"
 
   defp from(%{address: nil}), do: nil
   defp from(peer), do: socket_address({peer.address, peer.port})

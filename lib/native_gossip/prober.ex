@@ -14,7 +14,7 @@ defmodule NativeGossip.Prober do
 
   use GenServer
 
-  alias NativeGossip.{Events, Probe}
+  alias NativeGossip.{Events, Probe, Snapshot}
 
   # Failures in a row before the first probe. A single one is often a node that is still starting, or both
   # sides connecting at once.
@@ -43,7 +43,9 @@ defmodule NativeGossip.Prober do
   @enforce_keys [:topology]
   defstruct @enforce_keys ++
               [
+                strategy: nil,
                 probe: &Probe.run/2,
+                source: &Snapshot.source/2,
                 now: &__MODULE__.now/0,
                 nodes: &__MODULE__.nodes/0,
                 running: nil,
@@ -54,20 +56,18 @@ defmodule NativeGossip.Prober do
   @doc """
   Starts the process, linked to the caller, with which it ends.
 
-  `outside` replaces, for a test: `probe` (as `NativeGossip.Probe.run/2`), `now` (monotonic, in ms) and `nodes`
-  (how many this one is connected to).
+  `strategy` is the process that knows from which address a node was heard. Further options replace, for a test:
+  `probe` (as `NativeGossip.Probe.run/2`), `source` (as `NativeGossip.Snapshot.source/2`), `now` (monotonic, in ms)
+  and `nodes` (how many this one is connected to).
   """
-  @spec start_link(topology :: atom, outside :: keyword) :: GenServer.on_start()
-  def start_link(topology, outside \\ []) do
-    GenServer.start_link(__MODULE__, struct!(%__MODULE__{topology: topology}, outside))
+  @spec start_link(topology :: atom, keyword) :: GenServer.on_start()
+  def start_link(topology, options \\ []) do
+    GenServer.start_link(__MODULE__, struct!(%__MODULE__{topology: topology}, options))
   end
 
-  @doc """
-  Says that an attempt to connect to the node has failed. `seen` are further options of the probe, as
-  `:heard_from`.
-  """
-  @spec failed(pid, node, seen :: [Probe.option()]) :: :ok
-  def failed(prober, node, seen \\ []), do: GenServer.cast(prober, {:failed, node, seen})
+  @doc "Says that an attempt to connect to the node has failed."
+  @spec failed(pid, node) :: :ok
+  def failed(prober, node), do: GenServer.cast(prober, {:failed, node})
 
   @doc "Says that the node is connected."
   @spec connected(pid, node) :: :ok
@@ -76,6 +76,17 @@ defmodule NativeGossip.Prober do
   @doc "What the last probe of the node found, since it was connected last; nil without one."
   @spec last(pid, node) :: Probe.Result.t() | nil
   def last(prober, node), do: GenServer.call(prober, {:last, node})
+
+  @doc """
+  The causes that were found, by the names of the nodes: of each that was not connected since. None where the process
+  has ended, or is too busy to answer within a second.
+  """
+  @spec causes(pid) :: %{(name :: String.t()) => Probe.Cause.t()}
+  def causes(prober) do
+    GenServer.call(prober, :causes, 1_000)
+  catch
+    :exit, _ -> %{}
+  end
 
   @doc false
   def now, do: System.monotonic_time(:millisecond)
@@ -92,7 +103,7 @@ defmodule NativeGossip.Prober do
   end
 
   @impl GenServer
-  def handle_cast({:failed, node, seen}, prober), do: {:noreply, noted(prober, node, seen)}
+  def handle_cast({:failed, node}, prober), do: {:noreply, noted(prober, node)}
 
   def handle_cast({:connected, node}, %{peers: peers} = prober) when is_map_key(peers, node) do
     {:noreply, update_in(prober.peers[node], &connected/1)}
@@ -103,6 +114,15 @@ defmodule NativeGossip.Prober do
   @impl GenServer
   def handle_call({:last, node}, _from, prober),
     do: {:reply, get_in(prober.peers, [node, :last]), prober}
+
+  def handle_call(:causes, _from, prober) do
+    causes =
+      for {node, %{last: %{cause: cause}}} <- prober.peers,
+          into: %{},
+          do: {Atom.to_string(node), cause}
+
+    {:reply, causes, prober}
+  end
 
   def handle_call(_stray, _from, prober), do: {:reply, {:error, :unknown_call}, prober}
 
@@ -120,14 +140,14 @@ defmodule NativeGossip.Prober do
     %{peer | failures: 0, doubt: nil, last: nil, told: told}
   end
 
-  defp noted(prober, node, seen) do
+  defp noted(prober, node) do
     now = prober.now.()
 
     case peer(prober, node, now) do
       {:ok, peer, prober} ->
         peer = rested(peer, prober, now)
         peer = believe(%{peer | failures: peer.failures + 1, failed_at: now}, prober)
-        probe_if_due(put_in(prober.peers[node], peer), node, seen, now)
+        probe_if_due(put_in(prober.peers[node], peer), node, now)
 
       :full ->
         prober
@@ -162,7 +182,7 @@ defmodule NativeGossip.Prober do
       else: :full
   end
 
-  defp probe_if_due(%{running: nil} = prober, node, seen, now) do
+  defp probe_if_due(%{running: nil} = prober, node, now) do
     peer = prober.peers[node]
     began = Enum.filter(prober.began, &(now - &1 < 60_000))
 
@@ -170,18 +190,23 @@ defmodule NativeGossip.Prober do
       {_, longest} = @pauses
       due = now + div(peer.pause, 2) + :rand.uniform(peer.pause)
       peer = %{peer | due: due, pause: min(2 * peer.pause, longest)}
-      running = start(prober.probe, node, Keyword.put(seen, :connect, :failed))
+      running = start(prober, node)
       %{put_in(prober.peers[node], peer) | running: running, began: [now | began]}
     else
       prober
     end
   end
 
-  defp probe_if_due(prober, _node, _seen, _now), do: prober
+  defp probe_if_due(prober, _node, _now), do: prober
 
-  defp start(probe, node, options) do
+  defp start(%{probe: probe, source: source, strategy: strategy}, node) do
     prober = self()
-    spawn_link(fn -> send(prober, {self(), probe.(node, options)}) end)
+
+    spawn_link(fn ->
+      source = strategy && source.(strategy, node)
+      options = if source, do: [connect: :failed, heard_from: source], else: [connect: :failed]
+      send(prober, {self(), probe.(node, options)})
+    end)
   end
 
   # What is no cause, or said already: the other side may have connected meanwhile, two probes of one host may have

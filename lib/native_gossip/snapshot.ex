@@ -42,6 +42,18 @@ defmodule NativeGossip.Snapshot do
     end)
   end
 
+  @doc """
+  The address from which the process of a strategy heard a node last; nil where it did not, or does not answer.
+  """
+  @spec source(strategy :: pid, node) :: :inet.ip_address() | nil
+  def source(strategy, node) do
+    name = Atom.to_string(node)
+    {_topology, peers} = take!(strategy, :peers)
+    Enum.find_value(peers, fn peer -> if peer.name == name, do: peer.address end)
+  rescue
+    _ in [ArgumentError, RuntimeError] -> nil
+  end
+
   @spec take(Topologies.entry(), question) :: {:ok, map | [map]} | {:error, failure}
   defp take({_topology, strategy, loop}, question) do
     {_pid, ref} = spawn_monitor(__MODULE__, :ask, [strategy, loop, question, @timeout])

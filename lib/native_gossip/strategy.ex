@@ -67,7 +67,7 @@ defmodule NativeGossip.Strategy do
     {:ok, loop} = Loop.start_link(native, about)
     prober = start_prober(options, cluster)
     seeds = start_seeds(options, topology, native)
-    parts = [loop, prober, seeds, Topologies.register(topology, native)]
+    parts = [loop, prober, seeds, Topologies.register(topology, native, prober)]
 
     {:ok,
      %__MODULE__{
@@ -106,7 +106,7 @@ defmodule NativeGossip.Strategy do
 
   # What a probe finds out is what Erlang's own way to connect would meet.
   defp start_prober(%{probe: true}, %State{connect: {:net_kernel, _, _}, topology: topology}) do
-    {:ok, prober} = Prober.start_link(topology)
+    {:ok, prober} = Prober.start_link(topology, strategy: self())
     prober
   end
 

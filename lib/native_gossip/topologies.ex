@@ -1,6 +1,7 @@
 defmodule NativeGossip.Topologies do
   @moduledoc """
-  Which topologies run on this node, each with the process of its strategy and its loop.
+  Which topologies run on this node, each with the process of its strategy, its loop, and the process that
+  has failed connections of it probed.
 
   A `Registry` with duplicate keys: two supervisors may run topologies of one name. An entry goes with
   the process that made it. Whoever asks reads the loop here, and calls no process: there is none that a
@@ -18,10 +19,10 @@ defmodule NativeGossip.Topologies do
   Enters the topology of the calling process, which is linked to the process returned. Where the
   application `native_gossip` is not started there is none: the strategy works, and cannot be found.
   """
-  @spec register(topology :: term, Native.t()) :: pid | nil
-  def register(topology, loop) do
+  @spec register(topology :: term, Native.t(), prober :: pid | nil) :: pid | nil
+  def register(topology, loop, prober) do
     if Process.whereis(__MODULE__) do
-      {:ok, registry} = Registry.register(__MODULE__, topology, loop)
+      {:ok, registry} = Registry.register(__MODULE__, topology, {loop, prober})
       registry
     end
   end
@@ -33,12 +34,22 @@ defmodule NativeGossip.Topologies do
   def all do
     if Process.whereis(__MODULE__) do
       entries =
-        Registry.select(__MODULE__, [{{:"$1", :"$2", :"$3"}, [], [{{:"$1", :"$2", :"$3"}}]}])
+        Registry.select(__MODULE__, [{{:"$1", :"$2", {:"$3", :_}}, [], [{{:"$1", :"$2", :"$3"}}]}])
 
       # A process that has ended keeps its entry for a moment.
       Enum.sort(for {_, strategy, _} = entry <- entries, Process.alive?(strategy), do: entry)
     else
       []
+    end
+  end
+
+  @doc "The process that has failed connections of a topology probed, where there is one."
+  @spec prober(entry) :: pid | nil
+  def prober({topology, strategy, _loop}) do
+    # None where the strategy has ended meanwhile.
+    case Registry.values(__MODULE__, topology, strategy) do
+      [{_loop, prober}] -> prober
+      [] -> nil
     end
   end
 

@@ -70,4 +70,20 @@ defmodule NativeGossip.Probe.StrategyTest do
     send(strategy, {:nodeup, node, []})
     Await.until("the connection is told", failures, &(&1 == 0))
   end
+
+  test "the cause stands at the peer, and knows from where it was heard", %{port: port} do
+    {:ok, peer} = ReferencePeer.start_link(port: port)
+    strategy = start(port, [], @erlang)
+    await_counter(strategy, :echoed)
+    node = :"foe@127.0.0.9"
+
+    cause = fn ->
+      ReferencePeer.heartbeat(peer, node)
+      for %{name: "foe@127.0.0.9"} = peer <- NativeGossip.peers(strategy), do: peer.cause
+    end
+
+    assert [cause] = Await.until("the cause is known", cause, &(&1 not in [[], [nil]]))
+    [prober] = probers(strategy)
+    assert %{cause: ^cause, facts: %{heard_from: {127, 0, 0, 1}}} = Prober.last(prober, node)
+  end
 end
