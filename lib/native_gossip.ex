@@ -31,11 +31,14 @@ defmodule NativeGossip do
       NativeGossip.status(:lan)
       #=> #NativeGossip.Status<lan: 2 peers connected …>
 
-  The loop is asked, and answers between two packets: it is for people and dashboards, and not for each request
+  The loop is asked, and answers between two batches of packets: it is for people and dashboards, and not for each request
   of an application. `counters/1` asks nobody.
 
   Raises `ArgumentError` with the topologies that run where the given one does not, or runs more than once; and
   `RuntimeError` where it does not answer within 5 s. Leaves no message to the caller.
+
+  Not for handlers of telemetry: many of them run in the loop itself, which would wait for its own answer. There it
+  raises `RuntimeError`, too.
   """
   @spec status(topology | pid) :: Status.t()
   def status(topology_or_pid) do
@@ -66,7 +69,7 @@ defmodule NativeGossip do
   end
 
   defp causes(topology_or_pid) do
-    prober = topology_or_pid |> Topologies.find!() |> Topologies.prober()
+    %{prober: prober} = topology_or_pid |> Topologies.find!() |> Topologies.processes()
     if prober, do: Prober.causes(prober), else: %{}
   end
 

@@ -4,7 +4,7 @@ defmodule NativeGossipTest do
   """
   use ExUnit.Case
 
-  alias NativeGossip.Dev.{Await, FreePort}
+  alias NativeGossip.Dev.{Await, FreePort, LogLines}
   alias NativeGossip.Test.Topology
 
   @moduletag :capture_log
@@ -113,9 +113,14 @@ defmodule NativeGossipTest do
 
   test "a strategy works where the application is not started, and the refusal says so" do
     :ok = Application.stop(:native_gossip)
+    :ok = NativeGossip.Telemetry.detach_log()
     on_exit(fn -> Application.ensure_all_started(:native_gossip) end)
+    :ok = LogLines.attach(self(), prefix: "[libcluster:lan] ")
+    on_exit(&LogLines.detach/0)
     supervisor = start([:lan])
     assert Process.alive?(strategy(supervisor))
+    # It is logged nevertheless.
+    assert_receive {:line, :info, "joined " <> _}, 5_000
     assert NativeGossip.topologies() == []
     assert refusal(:lan) =~ "Start the application :native_gossip before Cluster.Supervisor."
   end

@@ -277,7 +277,7 @@ defmodule NativeGossip.ProberTest do
         fail(prober, @b)
         :sys.get_state(prober).running
       end,
-      &is_pid/1
+      &match?({other, _failures} when other != pid, &1)
     )
 
     assert_receive {:probe, @b, _, _}

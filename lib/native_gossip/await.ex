@@ -99,12 +99,12 @@ defmodule NativeGossip.Await do
           case reason do
             {:shutdown, {__MODULE__, seen}} -> seen
             # Somebody has killed it.
-            _ -> look(await.nodes)
+            _ -> count(await.nodes)
           end
 
         {outcome,
          %{
-           connected: connected,
+           connected: Enum.sort(connected),
            absent: absent(await.nodes, connected),
            heard: heard(await.topology),
            waited_ms: now() - started
@@ -122,18 +122,32 @@ defmodule NativeGossip.Await do
   end
 
   defp watched(caller, nodes, deadline) do
-    with {:error, _} <- look(nodes) do
+    # Of thousands that come at once, each is one of those that are counted now.
+    flush_changes()
+
+    with {:error, _} = absent <- count(nodes) do
       receive do
-        {change, _node} when change in [:nodeup, :nodedown] -> watched(caller, nodes, deadline)
-        {:DOWN, ^caller, :process, _pid, _reason} -> exit(:normal)
+        {change, _node} when change in [:nodeup, :nodedown] ->
+          if now() < deadline, do: watched(caller, nodes, deadline), else: absent
+
+        {:DOWN, ^caller, :process, _pid, _reason} ->
+          exit(:normal)
       after
-        max(deadline - now(), 0) -> look(nodes)
+        max(deadline - now(), 0) -> count(nodes)
       end
     end
   end
 
-  defp look(nodes) do
-    connected = Enum.sort(Node.list())
+  defp flush_changes do
+    receive do
+      {change, _node} when change in [:nodeup, :nodedown] -> flush_changes()
+    after
+      0 -> :ok
+    end
+  end
+
+  defp count(nodes) do
+    connected = Node.list()
     {if(there?(nodes, connected), do: :ok, else: :error), connected}
   end
 

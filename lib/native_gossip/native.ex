@@ -79,7 +79,7 @@ defmodule NativeGossip.Native do
   def counters(_loop), do: :erlang.nif_error(:not_loaded)
 
   @doc """
-  Has the loop send `{:gossip_snapshot, snapshot}` to the calling process, between two packets, while it is
+  Has the loop send `{:gossip_snapshot, snapshot}` to the calling process, between two batches of packets, while it is
   served. False where too many questions wait already: then it does not. Never waits.
   """
   @spec ask(t, :status | :peers) :: boolean

@@ -10,7 +10,7 @@ defmodule NativeGossip.Probe do
   (`NativeGossip.Probe.Handshake`). It sends no digest of the cookie: that the cookies differ is concluded where
   nothing else stands in the way and yet the attempt to connect failed.
 
-  It takes at most five steps of 2 s, reads a few kilobytes, makes no atom of what it reads, and never raises for
+  It takes 15 s at most, of seven steps of 2 s each, reads 16 KiB at most, makes no atom of what it reads, and never raises for
   what it meets: that it failed is a result too. At the node it leaves one atom for each host that probes it, and a
   line in the log in two cases, in which each attempt to connect leaves one as well: where `net_kernel:allow/1`
   keeps it out, and where the node speaks TLS.
@@ -55,7 +55,7 @@ defmodule NativeGossip.Probe do
           | {:step_timeout, pos_integer}
           | {:outside, keyword}
 
-  @doc "Probes a node. Blocks the caller for at most five steps."
+  @doc "Probes a node. Blocks the caller for at most seven steps."
   @spec run(node, [option]) :: Result.t()
   def run(node, options \\ []) when is_atom(node) do
     options =
@@ -114,11 +114,13 @@ defmodule NativeGossip.Probe do
 
   defp parts(node), do: node |> Atom.to_string() |> String.split("@")
 
-  # As net_kernel tells them apart, by a dot; an IPv6 address has none.
-  defp long?(host), do: String.contains?(host, ".") or literal(host) != nil
+  # As net_kernel tells them apart, by a dot; an IPv6 address has colons.
+  @doc false
+  @spec long?(host :: String.t()) :: boolean
+  def long?(host), do: String.contains?(host, [".", ":"])
 
   defp literal(host) do
-    case :inet.parse_address(String.to_charlist(host)) do
+    case :inet.parse_strict_address(String.to_charlist(host)) do
       {:ok, address} -> address
       {:error, _} -> nil
     end
@@ -241,7 +243,8 @@ defmodule NativeGossip.Probe do
     target = {facts.address, facts.port}
 
     case Handshake.run(probe.outside, target, version, probe.step_timeout) do
-      found when found in [:interrupted, {:status, "nok"}] and attempt == 1 ->
+      # Another probe of this host, which has the same name, may be there at the same moment.
+      found when found in [:interrupted, :closed, {:status, "nok"}] and attempt == 1 ->
         Process.sleep(Enum.random(@collision_pause))
         at_port(probe, facts, version, 2)
 

@@ -2,7 +2,7 @@ defmodule NativeGossip.Snapshot do
   @moduledoc """
   Asks a loop how it is, and waits for the answer.
 
-  The question goes into the loop's queue, and the loop answers between two packets: nobody holds a lock that a
+  The question goes into the loop's queue, and the loop answers between two batches of packets: nobody holds a lock that a
   heartbeat waits for. A process of its own waits, so that no message is left to the caller, also where the answer
   comes too late. What it gets stands for data in Rust; the caller makes terms of it, on a dirty CPU scheduler.
   """
@@ -13,7 +13,7 @@ defmodule NativeGossip.Snapshot do
   @timeout 5_000
 
   @type question :: :status | :peers
-  @type failure :: :stopped | :busy | :no_answer
+  @type failure :: :stopped | :busy | :no_answer | :own_loop
 
   @doc """
   The answer of a topology, or of the process of a strategy, with the name of the topology.
@@ -55,7 +55,13 @@ defmodule NativeGossip.Snapshot do
   end
 
   @spec take(Topologies.entry(), question) :: {:ok, map | [map]} | {:error, failure}
-  defp take({_topology, strategy, loop}, question) do
+  defp take(entry, question) do
+    if Topologies.processes(entry).loop == self(),
+      do: {:error, :own_loop},
+      else: wait(entry, question)
+  end
+
+  defp wait({_topology, strategy, loop}, question) do
     {_pid, ref} = spawn_monitor(__MODULE__, :ask, [strategy, loop, question, @timeout])
 
     receive do
@@ -92,6 +98,13 @@ defmodule NativeGossip.Snapshot do
   defp exception(topology, :stopped) do
     ArgumentError.exception(
       "topology #{inspect(topology)} stopped while it was asked. NativeGossip.topologies/0 has those that run"
+    )
+  end
+
+  defp exception(topology, :own_loop) do
+    RuntimeError.exception(
+      "topology #{inspect(topology)} was asked by its own loop, in a handler of telemetry, and would send no " <>
+        "heartbeats while it waits for itself. Have the handler send a message, and ask in the process that gets it"
     )
   end
 

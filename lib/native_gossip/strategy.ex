@@ -26,6 +26,7 @@ defmodule NativeGossip.Strategy do
 
   alias Cluster.Strategy.State
   alias NativeGossip.{Connector, Events, Loop, Native, Options, Prober, Seeds, Topologies}
+  alias NativeGossip.Events.Log
 
   # No options: what crash reports, `:sys.get_state/1` and the like show has no secret in it.
   @enforce_keys [:native, :loop, :parts, :connector, :prober, :heeds_nodeup?]
@@ -52,6 +53,7 @@ defmodule NativeGossip.Strategy do
   @impl GenServer
   def init({%State{topology: topology} = cluster, options, warnings}) do
     Process.flag(:trap_exit, true)
+    :ok = Log.attach_without_application()
     Enum.each(warnings, &Events.emit(topology, &1))
     :ok = :net_kernel.monitor_nodes(true, node_type: :all)
     native = open(options, refresh_interval(cluster))
@@ -67,7 +69,8 @@ defmodule NativeGossip.Strategy do
     {:ok, loop} = Loop.start_link(native, about)
     prober = start_prober(options, cluster)
     seeds = start_seeds(options, topology, native)
-    parts = [loop, prober, seeds, Topologies.register(topology, native, prober)]
+    processes = %{loop: loop, prober: prober}
+    parts = [loop, seeds, Topologies.register(topology, native, processes)]
 
     {:ok,
      %__MODULE__{
@@ -126,6 +129,10 @@ defmodule NativeGossip.Strategy do
 
   def handle_info({:nodedown, node, _info}, state) when is_atom(node),
     do: {:noreply, notice(state, node, :down)}
+
+  # Without it no cause is told, and all else goes on.
+  def handle_info({:EXIT, prober, _reason}, %{prober: prober} = state),
+    do: {:noreply, %{state | prober: nil}}
 
   # Its own report has been logged.
   def handle_info({:EXIT, pid, reason}, %{parts: parts} = state) do

@@ -47,11 +47,12 @@ defmodule NativeGossip.Telemetry do
   ## Handlers
 
   A handler runs in the process that has found out what happened, most often the one that sends and receives
-  heartbeats: one that waits holds them up. Have it send a message, or count. One that fails is detached by
+  heartbeats: one that waits holds them up, and `NativeGossip.status/1` and `NativeGossip.peers/1` refuse to be
+  called there. Have it send a message, or count. One that fails is detached by
   `:telemetry`, and harms nothing else.
 
-  The log is a handler, too, attached when the application `native_gossip` starts. Where this application is
-  not started, nothing is logged. `detach_log/0` has your own handler tell what happens in its place:
+  The log is a handler, too, attached when the application `native_gossip` starts, or with the first strategy where
+  it is not started. `detach_log/0` has your own handler tell what happens in its place:
 
       # in the module of your application, before Cluster.Supervisor starts
       :ok = NativeGossip.Telemetry.detach_log()

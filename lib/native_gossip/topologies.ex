@@ -1,7 +1,6 @@
 defmodule NativeGossip.Topologies do
   @moduledoc """
-  Which topologies run on this node, each with the process of its strategy, its loop, and the process that
-  has failed connections of it probed.
+  Which topologies run on this node, each with the process of its strategy, its loop, and the processes of both.
 
   A `Registry` with duplicate keys: two supervisors may run topologies of one name. An entry goes with
   the process that made it. Whoever asks reads the loop here, and calls no process: there is none that a
@@ -9,6 +8,9 @@ defmodule NativeGossip.Topologies do
   """
 
   alias NativeGossip.Native
+
+  @typedoc "Who serves the loop, and who has failed connections probed."
+  @type processes :: %{loop: pid | nil, prober: pid | nil}
 
   @type entry :: {topology :: term, strategy :: pid, Native.t()}
 
@@ -19,10 +21,10 @@ defmodule NativeGossip.Topologies do
   Enters the topology of the calling process, which is linked to the process returned. Where the
   application `native_gossip` is not started there is none: the strategy works, and cannot be found.
   """
-  @spec register(topology :: term, Native.t(), prober :: pid | nil) :: pid | nil
-  def register(topology, loop, prober) do
+  @spec register(topology :: term, Native.t(), processes) :: pid | nil
+  def register(topology, loop, processes \\ %{loop: nil, prober: nil}) do
     if Process.whereis(__MODULE__) do
-      {:ok, registry} = Registry.register(__MODULE__, topology, {loop, prober})
+      {:ok, registry} = Registry.register(__MODULE__, topology, {loop, processes})
       registry
     end
   end
@@ -43,13 +45,12 @@ defmodule NativeGossip.Topologies do
     end
   end
 
-  @doc "The process that has failed connections of a topology probed, where there is one."
-  @spec prober(entry) :: pid | nil
-  def prober({topology, strategy, _loop}) do
-    # None where the strategy has ended meanwhile.
+  @doc "The processes of a topology; nil for those that it has not, or has no more."
+  @spec processes(entry) :: processes
+  def processes({topology, strategy, _loop}) do
     case Registry.values(__MODULE__, topology, strategy) do
-      [{_loop, prober}] -> prober
-      [] -> nil
+      [{_loop, processes}] -> processes
+      [] -> %{loop: nil, prober: nil}
     end
   end
 

@@ -56,6 +56,18 @@ defmodule NativeGossip.Probe.StrategyTest do
     end
   end
 
+  test "a strategy goes on without the process that has them probed", %{port: port} do
+    strategy = start(port, [], @erlang)
+    [prober] = probers(strategy)
+    monitor = Process.monitor(prober)
+    Process.exit(prober, :kill)
+    assert_receive {:DOWN, ^monitor, _, _, _}, 5_000
+    before = await_counter(strategy, :sent).sent
+    Await.until("it sends", fn -> NativeGossip.counters(strategy).sent end, &(&1 > before))
+    assert Inside.strategy(:lan) == strategy
+    assert NativeGossip.peers(strategy) == []
+  end
+
   test "failures and connections are told to the process that has them probed", %{port: port} do
     {:ok, peer} = ReferencePeer.start_link(port: port)
 

@@ -26,6 +26,15 @@ defmodule NativeGossip.Events.Log do
     end
   end
 
+  @doc "Attaches it where the application `native_gossip`, which does so at its start, is not started."
+  @spec attach_without_application() :: :ok
+  def attach_without_application do
+    if Process.whereis(NativeGossip.Topologies), do: :ok, else: attach()
+  catch
+    # Telemetry is not started either, and says so itself at each event.
+    _kind, _reason -> :ok
+  end
+
   @doc "Detaches it, where it is attached."
   @spec detach() :: :ok
   def detach do

@@ -8,6 +8,7 @@ defmodule NativeGossip.Probe.Explanation do
 
   import NativeGossip.Events.Words
 
+  alias NativeGossip.Probe
   alias NativeGossip.Probe.{Cause, Facts, Result}
 
   # Of a reason that is a term: a module that stands for epmd may answer with anything.
@@ -38,7 +39,7 @@ defmodule NativeGossip.Probe.Explanation do
   defp seen(:connected, _node, _facts), do: "it is connected"
 
   defp seen(:name_form, _node, facts) do
-    "its name is #{if long?(facts.host), do: "long", else: "short"}, and that of this node, " <>
+    "its name is #{if Probe.long?(facts.host), do: "long", else: "short"}, and that of this node, " <>
       "#{inspect(facts.ours)}, is not"
   end
 
@@ -155,8 +156,6 @@ defmodule NativeGossip.Probe.Explanation do
   defp quoted(name), do: name |> String.slice(0, @max_name) |> inspect()
 
   defp short(node), do: node |> Atom.to_string() |> String.split("@") |> hd()
-
-  defp long?(host), do: String.contains?(host, [".", ":"])
 
   defp reason(reason) when is_exception(reason), do: cut(Exception.message(reason))
   defp reason(reason) when is_atom(reason), do: "#{reason}"

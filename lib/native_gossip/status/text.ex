@@ -66,7 +66,8 @@ defmodule NativeGossip.Status.Text do
       "e7ad310755131a04"
   """
   @spec hex(non_neg_integer) :: String.t()
-  def hex(incarnation), do: incarnation |> Integer.to_string(16) |> String.downcase()
+  def hex(incarnation),
+    do: incarnation |> Integer.to_string(16) |> String.downcase() |> String.pad_leading(16, "0")
 
   defp socket(socket) do
     kind = if socket.broadcast, do: "broadcast", else: "group"

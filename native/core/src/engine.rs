@@ -298,7 +298,7 @@ impl<R: CryptoRng> Engine<R> {
         }
         // The peers' budgets.
         self.see(now.time, source, manner, &heartbeat.node)?;
-        if heartbeat.claim.is_none() && self.signs() && self.identity.is_some() {
+        if heartbeat.claim.is_none() && self.identity.is_some() {
             self.trust.note_unsigned(now.time, &heartbeat.node);
         }
         Ok(Received::Peer(heartbeat))

@@ -120,7 +120,7 @@ impl Handle {
         self.shared.published().counters
     }
 
-    /// Has the loop [answer](crate::Listener::answer) this between two packets, while it is served. Says whether
+    /// Has the loop [answer](crate::Listener::answer) this between two batches of packets, while it is served. Says whether
     /// it will: where too many wait, it will not.
     pub fn ask(&self, question: Question, asker: Asker) -> bool {
         let is_asked = self.questions.try_send((question, asker)).is_ok();

@@ -41,8 +41,8 @@ impl<R: rand_core::CryptoRng> Engine<R> {
     }
 
     /// This peer was heard so.
-    pub(crate) fn note_path(&mut self, node: &NodeName, meta: &RecvMeta) {
-        self.peers.note_path(node, Path { source: meta.source, interface: meta.interface });
+    pub(crate) fn note_path(&mut self, now: Time, node: &NodeName, meta: &RecvMeta) {
+        self.peers.note_path(now, node, Path { source: meta.source, interface: meta.interface });
     }
 
     /// How many peers are in each state.

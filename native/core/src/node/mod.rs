@@ -169,7 +169,7 @@ impl<R: CryptoRng> Node<R> {
             Received::Peer(heartbeat) | Received::Copy(heartbeat) => {
                 let node = &heartbeat.node;
                 if matches!(received, Received::Peer(_)) {
-                    self.engine.note_path(node, meta);
+                    self.engine.note_path(now.time, node, meta);
                 }
                 self.effects.alerts.received(node, interface);
                 self.seeds.heard(now.time, meta.source.ip());

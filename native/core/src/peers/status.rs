@@ -52,9 +52,10 @@ impl Default for Manner {
 }
 
 impl Peers {
-    /// A peer was heard by this way. One that has no place is passed over.
-    pub(crate) fn note_path(&mut self, node: &NodeName, path: Path) {
-        if let Some(peer) = self.table.get_mut(node) {
+    /// A heartbeat came by this way. What was late, and may be recorded, is not what was heard last; and a
+    /// peer that has no place is passed over.
+    pub(crate) fn note_path(&mut self, now: Time, node: &NodeName, path: Path) {
+        if let Some(peer) = self.table.get_mut(node).filter(|peer| peer.heard_at == now) {
             peer.path = Some(path);
         }
     }

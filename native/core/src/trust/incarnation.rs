@@ -130,7 +130,7 @@ impl Incarnation {
     }
 
     /// Whether its stamps are so far ahead of our wall clock that ours is wrong: once it is set right,
-    /// whatever was received minutes ago is old.
+    /// whatever was received minutes ago is old, unless the sender's clock is minutes ahead.
     pub(super) fn is_far_ahead(&self, now: Now) -> bool {
         self.highest_stamp() > i128::from(now.wall.millis()) * 1_000_000 + nanos(FAR)
     }

@@ -37,8 +37,10 @@ pub(super) struct Ourselves {
     seq: u32,
     /// The wall clock less the monotonic one at the last heartbeat, in milliseconds.
     offset: Option<i128>,
-    /// The stamps of the last heartbeats of this incarnation, the latest first.
+    /// The stamps of the last heartbeats of this incarnation, the latest first, and the highest of those
+    /// before them: a clock may go back a little.
     stamps: VecDeque<WallTime>,
+    highest_before: WallTime,
     /// When echoes of us were made void.
     renewed_at: Option<Time>,
     /// The wall clock at our first heartbeat.
@@ -76,6 +78,7 @@ impl Ourselves {
         rng.fill_bytes(&mut random);
         (self.incarnation, self.seq) = (u64::from_be_bytes(random), 0);
         self.stamps.clear();
+        self.highest_before = WallTime::default();
     }
 
     /// The next heartbeat of ours, sent now.
@@ -88,8 +91,11 @@ impl Ourselves {
             self.renew(rng);
         }
         self.offset = Some(offset);
-        self.stamps.truncate(STAMPS - 1);
         self.stamps.push_front(now.wall);
+        if self.stamps.len() > STAMPS {
+            self.highest_before =
+                self.stamps.pop_back().max(Some(self.highest_before)).unwrap_or_default();
+        }
         self.since.get_or_insert(now.wall);
         self.seq += 1;
         Beat { incarnation: self.incarnation, seq: self.seq, stepped }
@@ -117,9 +123,9 @@ impl Ourselves {
     fn is_ours(&self, claim: &Claim) -> bool {
         let Some(behind) = self.seq.checked_sub(claim.signed.seq) else { return false };
         let behind = usize::try_from(behind).unwrap_or(usize::MAX);
-        match (self.stamps.get(behind), self.stamps.back()) {
-            (Some(stamp), _) => claim.stamp == *stamp,
-            (None, earliest) => earliest.is_none_or(|earliest| claim.stamp <= *earliest),
+        match self.stamps.get(behind) {
+            Some(stamp) => claim.stamp == *stamp,
+            None => claim.stamp <= self.highest_before,
         }
     }
 }
