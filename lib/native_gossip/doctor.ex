@@ -1,0 +1,91 @@
+defmodule NativeGossip.Doctor do
+  @moduledoc """
+  Says why nodes do not meet, as far as it can be seen from one host.
+
+      iex> NativeGossip.Doctor.run(topology: :lan)
+      NativeGossip.Doctor of :lan, 233.252.1.32:45892, 6 s
+        eth0 (10.0.0.5): joined, own packet heard, 12 of others
+        heard: "a@10.0.0.5" (this host), "b@10.0.0.6" from 10.0.0.6
+      Nothing wrong found, 2 nodes heard.
+
+  `mix native_gossip.doctor` is the same from a shell. In a release, call it in the remote shell of a node.
+
+  ## What it does
+
+    1. It joins as the topology does, by a loop without a name (`NativeGossip.Doctor.Listener`): the same code that
+       a node has, so what it cannot join a node cannot join either.
+    2. On each interface it sends a packet that nobody takes, and sees whether it comes back
+       (`NativeGossip.Doctor.Ear`). It does not leave this host. Nodes of this host refuse it, and may say so in a
+       line of their log.
+    3. It listens for some seconds, and counts what is heard and what is refused.
+    4. It probes the nodes that it heard (`NativeGossip.Probe`), and the epmd of this host.
+    5. `NativeGossip.Doctor.Findings` makes findings of that.
+
+  Nobody connects because of it: it sends no heartbeat.
+
+  ## Why a loop and sockets
+
+  The loop has the decoding, the rules and the choice of interfaces. What it does not tell is where a heartbeat came
+  from, and without a name it sends nothing that could come back. Sockets of `:socket` do both in 200 lines of
+  Elixir and without a line of Rust. Of systems other than Linux this was never run.
+
+  ## What it cannot see
+
+    * What comes to a node of this host alone, as heartbeats to its seeds do: the doctor is bound to the group, so that
+      it takes nothing away from a node that shares the port. With `broadcast_only` or an IPv6 group it is bound as the
+      topology is.
+    * Whether others hear this host, where no doctor answers there (`to:`).
+    * Two BEAMs of one name that do not sign.
+    * From `mix`, what only a node of the cluster has: its name, its flags (TLS, another epmd), its cookie. The remote
+      shell of a node has them.
+  """
+
+  alias NativeGossip.Doctor.{Config, Examination, Findings, Report}
+  alias NativeGossip.Options
+
+  # A heartbeat comes at least every 5 s, so 6 s hear each node that is well. A longer interval is waited for, but
+  # no longer than this.
+  @seconds 6
+  @max_default 60
+
+  @typedoc """
+    * `:topology`: its name in `config :libcluster, topologies: …`; without it the only one of this strategy there,
+      and where there is none, the defaults of the options;
+    * `:config`: options of `NativeGossip.Strategy`, which take the place of those of the topology;
+    * `:seconds`: how long to listen; #{@seconds}, or as long as a `heartbeat_interval` that is longer, up to a minute;
+    * `:probe`: `false` probes nobody;
+    * `:progress`: called with a line about what is done next.
+  """
+  @type option ::
+          {:topology, atom}
+          | {:config, keyword}
+          | {:seconds, pos_integer | nil}
+          | {:probe, boolean}
+          | {:progress, (String.t() -> term)}
+
+  @doc """
+  Looks, listens, and reports. Takes the seconds that it listens, and up to 20 more.
+
+  Raises `ArgumentError` where the topology is not known, or an option is wrong.
+  """
+  @spec run([option]) :: Report.t()
+  def run(options \\ []) do
+    options =
+      Keyword.validate!(options, [
+        :topology,
+        :seconds,
+        config: [],
+        probe: true,
+        progress: &Function.identity/1
+      ])
+
+    {topology, config} = Config.of(options[:topology], options[:config])
+    checked = Options.validate!(config, topology)
+    seconds = options[:seconds] || seconds(checked)
+    facts = Examination.facts(topology, checked, %{Map.new(options) | seconds: seconds})
+    %Report{facts: facts, findings: Findings.of(facts)}
+  end
+
+  defp seconds(options),
+    do: max(@seconds, min(div(options.heartbeat_interval, 1_000) + 1, @max_default))
+end

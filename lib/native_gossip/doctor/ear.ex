@@ -1,0 +1,219 @@
+defmodule NativeGossip.Doctor.Ear do
+  @moduledoc """
+  A socket of the doctor's own that has joined the group on one interface, beside those of the nodes of this host.
+
+  It is bound to the address of the group: so it takes nothing from a node of this host that is sent to that node
+  alone. By it the doctor sends its packet, and sees whether that comes back; and it tells from which address a
+  heartbeat came, which the events of the loop do not.
+
+  The packet has the opening of a heartbeat, and a map in which there is no node. So each node refuses it, the stock
+  strategy too: it makes no atom and no connection. Its length is that of a sealed packet, which the stock
+  strategy with a secret tries to open, and drops. What is sent to the group has a TTL of 0: it does not leave this
+  host, and whether it is heard here is no different from one that does.
+  """
+
+  @prelude "heartbeat::"
+
+  # What is kept of what is heard: packets of one address, and addresses. To know who sent what needs few.
+  @packets_of_one 64
+  @max_addresses 256
+
+  # The longest datagram that is looked at.
+  @longest 2_048
+
+  @type t :: %{socket: :socket.socket(), interface: map, target: map, tag: binary}
+  @type packets :: %{:inet.ip_address() => [binary]}
+
+  @doc "A packet of the doctor, with a tag of 16 bytes by which it is known again."
+  @spec packet(tag :: <<_::128>>, kind :: byte) :: <<_::512>>
+  def packet(tag, kind) do
+    @prelude <> :erlang.term_to_binary(%{"native_gossip_doctor" => <<kind>> <> tag})
+  end
+
+  @doc "The tag and the kind of a packet of a doctor; nil of any other."
+  @spec read(binary) :: {tag :: <<_::128>>, kind :: byte} | nil
+  def read(packet) do
+    prefix = binary_part(packet(<<0::128>>, 0), 0, 47)
+
+    case packet do
+      <<^prefix::binary-size(47), kind, tag::binary-size(16)>> -> {tag, kind}
+      _ -> nil
+    end
+  end
+
+  @doc "Opens one on an interface, as events have it."
+  @spec open(map, group :: :inet.ip_address(), :inet.port_number()) :: {:ok, t} | {:error, atom}
+  def open(interface, group, port) do
+    family = if tuple_size(group) == 8, do: :inet6, else: :inet
+    target = target(family, group, port, interface)
+
+    with {:ok, socket} <- :socket.open(family, :dgram, :udp) do
+      ear = %{
+        socket: socket,
+        interface: interface,
+        target: target,
+        tag: :crypto.strong_rand_bytes(16)
+      }
+
+      case prepare(ear, family, group) do
+        :ok ->
+          {:ok, ear}
+
+        {:error, reason} ->
+          close(ear)
+          {:error, word(reason)}
+      end
+    end
+  end
+
+  @spec close(t) :: :ok
+  def close(%{socket: socket}) do
+    _ = :socket.close(socket)
+    :ok
+  end
+
+  # The scope is there for link-local groups, and changes nothing of others.
+  defp target(:inet6, group, port, interface),
+    do: %{family: :inet6, addr: group, port: port, scope_id: interface.index, flowinfo: 0}
+
+  defp target(:inet, group, port, _interface), do: %{family: :inet, addr: group, port: port}
+
+  defp prepare(%{socket: socket, target: target, interface: interface}, family, group) do
+    options = [{{:socket, :reuseaddr}, true} | options(family, group, interface)]
+
+    with :ok <- set(socket, options),
+         # Old systems do not know it, and hear more than was joined here.
+         _ = :socket.setopt(socket, {:ip, :multicast_all}, false),
+         do: :socket.bind(socket, target)
+  end
+
+  defp options(:inet, group, %{address: address}) do
+    [
+      {{:ip, :multicast_ttl}, 0},
+      {{:ip, :multicast_loop}, true},
+      {{:ip, :multicast_if}, address},
+      {{:ip, :add_membership}, %{multiaddr: group, interface: address}}
+    ]
+  end
+
+  defp options(:inet6, group, %{index: index}) do
+    [
+      {{:ipv6, :v6only}, true},
+      {{:ipv6, :multicast_hops}, 0},
+      {{:ipv6, :multicast_loop}, true},
+      {{:ipv6, :multicast_if}, index},
+      {{:ipv6, :add_membership}, %{multiaddr: group, interface: index}}
+    ]
+  end
+
+  defp set(socket, options) do
+    Enum.reduce_while(options, :ok, fn {option, value}, :ok ->
+      case :socket.setopt(socket, option, value) do
+        :ok -> {:cont, :ok}
+        error -> {:halt, error}
+      end
+    end)
+  end
+
+  @doc "Sends the own packet, and says whether it came back: up to three times, and `patience` ms after each."
+  @spec echo(t, patience :: pos_integer, tries :: 0..3) :: NativeGossip.Doctor.Facts.echo()
+  def echo(ear, patience, tries \\ 3)
+  def echo(_ear, _patience, 0), do: :unheard
+
+  def echo(ear, patience, tries) do
+    case :socket.sendto(ear.socket, packet(ear.tag, 0), ear.target) do
+      :ok ->
+        if echoed?(ear, now() + patience), do: :heard, else: echo(ear, patience, tries - 1)
+
+      {:error, reason} ->
+        {:unsent, word(reason)}
+    end
+  end
+
+  defp echoed?(%{tag: tag} = ear, deadline) do
+    case receive_until(ear, deadline) do
+      {:ok, _source, packet} -> read(packet) == {tag, 0} or echoed?(ear, deadline)
+      :over -> false
+    end
+  end
+
+  @doc "Listens until this monotonic time in ms: how many datagrams came, and some of each address."
+  @spec listen(t, deadline :: integer) :: {non_neg_integer, packets}
+  def listen(ear, deadline), do: listen(ear, deadline, 0, %{})
+
+  defp listen(ear, deadline, count, packets) do
+    case receive_until(ear, deadline) do
+      {:ok, source, packet} ->
+        foreign = if read(packet) == nil, do: 1, else: 0
+        listen(ear, deadline, count + foreign, keep(packets, source.addr, packet))
+
+      :over ->
+        {count, packets}
+    end
+  end
+
+  defp keep(packets, address, packet) do
+    case packets do
+      %{^address => kept} when length(kept) < @packets_of_one ->
+        %{packets | address => [packet | kept]}
+
+      %{^address => _} ->
+        packets
+
+      _ when map_size(packets) < @max_addresses ->
+        Map.put(packets, address, [packet])
+
+      _ ->
+        packets
+    end
+  end
+
+  defp receive_until(ear, deadline) do
+    case :socket.recvfrom(ear.socket, @longest, [], max(0, deadline - now())) do
+      {:ok, {source, packet}} -> {:ok, source, packet}
+      {:error, _timeout} -> :over
+    end
+  end
+
+  @doc """
+  From which address each of these names was heard. A packet is opened with the secrets of the topology; the longest
+  name that stands in it is the one that it says.
+  """
+  @spec sources(packets, names :: [String.t()], secrets :: [binary]) :: %{
+          String.t() => :inet.ip_address()
+        }
+  def sources(packets, names, secrets) do
+    longest_first = Enum.sort_by(names, &(-byte_size(&1)))
+
+    for {address, kept} <- packets,
+        packet <- kept,
+        text = plain(packet, secrets),
+        text != nil,
+        name = Enum.find(longest_first, &(:binary.match(text, &1) != :nomatch)),
+        into: %{},
+        do: {name, address}
+  end
+
+  defp plain(@prelude <> _ = packet, _secrets), do: packet
+
+  defp plain(<<iv::binary-size(16), sealed::binary>>, secrets)
+       when sealed != "" and rem(byte_size(sealed), 16) == 0 do
+    Enum.find_value(secrets, fn secret ->
+      key = :crypto.hash(:sha256, secret)
+
+      case :crypto.crypto_one_time(:aes_256_cbc, key, iv, sealed, false) do
+        @prelude <> _ = text -> text
+        _ -> nil
+      end
+    end)
+  end
+
+  defp plain(_packet, _secrets), do: nil
+
+  # Some errors come with what was left to be sent.
+  defp word(reason) when is_atom(reason), do: reason
+  defp word({reason, _rest}) when is_atom(reason), do: reason
+  defp word(_other), do: :unknown
+
+  defp now, do: System.monotonic_time(:millisecond)
+end

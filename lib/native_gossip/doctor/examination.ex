@@ -1,0 +1,188 @@
+defmodule NativeGossip.Doctor.Examination do
+  @moduledoc """
+  Gathers the facts of `NativeGossip.Doctor`: joins, sends its packet, listens, probes.
+  """
+
+  import NativeGossip.Events.Words
+
+  alias NativeGossip.Doctor.{Ear, Facts, Host, Listener}
+  alias NativeGossip.{Options, Topologies}
+  alias NativeGossip.Options.Address
+  alias NativeGossip.Probe.Outside
+
+  # In ms. Interfaces are scanned and joined in the first turn of a loop.
+  @joining 300
+
+  # In ms, for a packet that does not leave this host. It is sent three times.
+  @echo 300
+
+  # In seconds, to learn how far a clock is off.
+  @clocks 6
+
+  @type asked :: %{
+          required(:seconds) => pos_integer,
+          required(:probe) => boolean,
+          required(:progress) => (String.t() -> term),
+          optional(atom) => term
+        }
+
+  @doc "What there is to be seen of a topology with these options."
+  @spec facts(topology :: atom, Options.t(), asked) :: Facts.t()
+  def facts(topology, options, %{seconds: seconds, progress: progress} = asked) do
+    bound = bound(options)
+    host = Host.interfaces()
+    progress.("joining #{address(options.multicast_addr)}")
+
+    opened =
+      bound |> Listener.run(@joining) |> Map.fetch!(:joined) |> Enum.map(&open(&1, options))
+
+    try do
+      interfaces = each(opened, &echo(&1, host))
+      progress.("listening for #{seconds} s")
+      {told, heard} = listen(opened, bound, seconds)
+      nodes = nodes(told.nodes, heard, options, host)
+
+      %Facts{
+        topology: topology,
+        options: shown(options),
+        seconds: seconds,
+        ours: if(Node.alive?(), do: node()),
+        faults: told.faults,
+        interfaces: Enum.zip_with(interfaces, heard, fn i, {count, _} -> %{i | heard: count} end),
+        nodes: nodes,
+        refusals: told.refusals,
+        clocks: clocks(told, bound, progress),
+        shared: told.shared
+      }
+      |> probed(asked, host)
+    after
+      for {_interface, {:ok, ear}} <- opened, do: Ear.close(ear)
+    end
+  end
+
+  # Bound to the group, it is given what is sent to the group alone: nothing that is for a node of this host.
+  defp bound(%{broadcast_only: false, multicast_addr: group} = options)
+       when tuple_size(group) == 4 do
+    if options.if_addr == Address.unspecified(:inet) and match?({:unix, _}, :os.type()),
+      do: %{options | if_addr: group},
+      else: options
+  end
+
+  defp bound(options), do: options
+
+  defp shown(options) do
+    %{
+      port: options.port,
+      group: options.multicast_addr,
+      broadcast_only: options.broadcast_only,
+      multicast_if: options.multicast_if,
+      secret?: options.secret != [],
+      cluster: options.cluster,
+      seeds: length(options.seeds)
+    }
+  end
+
+  # By this process, with whose end they are closed.
+  defp open(interface, options),
+    do: {interface, Ear.open(interface, options.multicast_addr, options.port)}
+
+  # While no loop of the doctor's hears it, or it would be among what is refused.
+  defp echo({interface, opened}, host) do
+    flags = Map.get(host.flags, interface.name, [:multicast])
+
+    echo =
+      case opened do
+        {:ok, ear} -> Ear.echo(ear, @echo)
+        # The loop has joined here, so this is the socket's own trouble.
+        {:error, _} -> :untested
+      end
+
+    Map.merge(interface, %{
+      multicast?: :multicast in flags,
+      loopback?: :loopback in flags,
+      echo: echo,
+      heard: 0
+    })
+  end
+
+  defp listen(opened, bound, seconds) do
+    deadline = System.monotonic_time(:millisecond) + 1_000 * seconds
+    ears = Task.async(fn -> each(opened, &heard(&1, deadline)) end)
+    told = Listener.run(bound, 1_000 * seconds)
+    {told, Task.await(ears, :infinity)}
+  end
+
+  defp heard({_interface, {:ok, ear}}, deadline), do: Ear.listen(ear, deadline)
+  defp heard({_interface, {:error, _}}, _deadline), do: {0, %{}}
+
+  defp each(opened, function),
+    do: opened |> Enum.map(&Task.async(fn -> function.(&1) end)) |> Task.await_many(:infinity)
+
+  defp nodes(names, heard, options, host) do
+    sources =
+      for {_count, packets} <- heard,
+          source <- Ear.sources(packets, Map.keys(names), options.secret),
+          into: %{},
+          do: source
+
+    for {name, {packets, interfaces}} <- Enum.sort(names) do
+      source = sources[name]
+
+      %{
+        name: name,
+        packets: packets,
+        interfaces: Enum.sort(interfaces),
+        source: source,
+        here?: here?(name, source, host)
+      }
+    end
+  end
+
+  defp here?(name, nil, host) do
+    [_, at] = String.split(name, "@", parts: 2)
+
+    case :inet.parse_address(String.to_charlist(at)) do
+      {:ok, address} -> address in host.addresses
+      {:error, _} -> name == Atom.to_string(node())
+    end
+  end
+
+  # All of 127.0.0.0/8 is this host's.
+  defp here?(_name, {127, _, _, _}, _host), do: true
+  defp here?(_name, source, host), do: source in host.addresses
+
+  # Where signatures are required, a heartbeat of another time is refused before it tells how far it is off. Where
+  # they are not, it is taken, and tells.
+  defp clocks(told, %{authentication: authentication} = bound, progress) do
+    stale? = Enum.any?(told.refusals, &(&1.cause == :stale))
+
+    clocks =
+      if stale? and authentication == :required do
+        progress.("looking how far clocks are off, for #{@clocks} s")
+        Listener.run(%{bound | authentication: :compatible}, 1_000 * @clocks).clocks
+      else
+        told.clocks
+      end
+
+    for {node, off_ms} <- Enum.sort(clocks), do: %{node: node, off_ms: off_ms}
+  end
+
+  defp probed(facts, %{probe: false}, _host), do: facts
+
+  defp probed(%{nodes: nodes} = facts, %{progress: progress}, host) do
+    progress.("probing #{min(length(nodes), Host.max_probes())} nodes and the epmd of this host")
+    others = Enum.reject(nodes, &(&1.name == Atom.to_string(node())))
+    probes = Host.probe(others, own_address(facts, host), &failed?(&1, facts))
+    %{facts | probes: probes, epmd: Host.epmd(Outside.new())}
+  end
+
+  # The topology runs here, has heard the node for some seconds, and is not connected to it.
+  defp failed?(node, %{topology: topology}) do
+    runs? = Enum.any?(Topologies.all(), fn {name, _, _} -> name == topology end)
+    Node.alive?() and runs? and node not in Node.list(:connected)
+  end
+
+  defp own_address(%{interfaces: [%{address: address} | _]}, _host), do: address
+  defp own_address(_facts, %{addresses: [address | _]}), do: address
+  defp own_address(_facts, _host), do: {127, 0, 0, 1}
+end

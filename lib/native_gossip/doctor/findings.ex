@@ -1,0 +1,387 @@
+defmodule NativeGossip.Doctor.Findings do
+  # The one table, the surest first: what is said of this host before what is concluded of others.
+  @table [
+    socket: [
+      expected: "the port is opened, and shared with the nodes of this host",
+      remedy:
+        "End what holds the port alone, or give all nodes another one (options port, if_addr)"
+    ],
+    interface_missing: [
+      expected: "every interface of option multicast_if is there, up, and has an address",
+      remedy: "Correct option multicast_if, or set the interface up (ip address)"
+    ],
+    no_interface: [
+      expected: "an interface to other hosts is up and has an address of the group's family",
+      remedy: "Set one up (ip address); a container may need the network of its host"
+    ],
+    join_refused: [
+      expected: "the system lets the group be joined",
+      remedy: "See the reason; ip maddress shows what is joined"
+    ],
+    send_refused: [
+      expected: "the system sends to the group",
+      remedy:
+        "Let UDP to the port out of this host (nft list ruleset, iptables -S), and see that it has a route " <>
+          "to the group (ip route get)"
+    ],
+    own_unheard: [
+      expected: "what this host sends to a group that it has joined comes back to it",
+      remedy:
+        "Let UDP to the port into this host (nft list ruleset, iptables -S, firewall-cmd): whoever cannot hear " <>
+          "itself hears nobody"
+    ],
+    secret: [
+      expected: "all nodes have the same secret, or none",
+      remedy: "Compare option secret of the topology here and at the sender"
+    ],
+    name_shared: [
+      expected: "each BEAM has a name of its own",
+      remedy: "Give one of the two another name"
+    ],
+    clock: [
+      expected: "all clocks are right within a minute",
+      remedy: "Set the wrong one of both clocks (NTP: timedatectl, chronyc tracking)"
+    ],
+    unsigned: [
+      expected: "every node signs, as this topology demands (option authentication)",
+      remedy:
+        "Give the sender this strategy and the secret, or set authentication: :compatible here meanwhile"
+    ],
+    other_cluster: [
+      expected: "all nodes of a cluster have the same option cluster",
+      remedy:
+        "Compare it here and at the sender. If two clusters share the group, nothing is to be done"
+    ],
+    filtered: [
+      expected: "the names of all nodes match option allow",
+      remedy:
+        "Add a pattern to option allow, or rename the node. If it is to be kept out, nothing is to be done"
+    ],
+    foreign: [
+      expected: "nothing but heartbeats of this cluster comes to the group and port",
+      remedy: "See what sends it; give the nodes a group or port of their own"
+    ],
+    name_forms: [
+      expected: "all names are long (app@10.0.0.5, app@host.lan), or all are short (app@host)",
+      remedy: "Start all nodes with --name, or all with --sname"
+    ],
+    epmd: [
+      expected: "epmd runs where a node with a name does",
+      remedy: "Start a node with a name, which starts it, or epmd -daemon"
+    ],
+    unconnectable: [
+      expected: "a node that is heard can be connected to",
+      remedy: ""
+    ],
+    no_multicast: [
+      expected: "the interface of the group has multicast switched on",
+      remedy:
+        "Switch it on (ip link set dev NAME multicast on), name another interface (option multicast_if), or use " <>
+          "option seeds where the network has no multicast, as many VPNs and clouds"
+    ],
+    multicast_lost: [
+      expected: "what comes by unicast comes by multicast too",
+      remedy:
+        "Between the two a switch, an access point or a firewall drops multicast: see IGMP snooping (a querier is " <>
+          "needed) and rules for 224.0.0.0/4; or use option seeds"
+    ],
+    to_unanswered: [
+      expected: "the doctor at the other host answers",
+      remedy:
+        "Start mix native_gossip.doctor --answer there, with the same port. If it runs, UDP to or from this port " <>
+          "is blocked between the two"
+    ],
+    alone: [
+      expected: "another node is heard",
+      remedy:
+        "See that one runs, has a name, and has the same options port and multicast_addr; that UDP to the port is " <>
+          "let through between the hosts; that both are on one network; and that its switch has a querier, where " <>
+          "it has IGMP snooping. From here these cannot be told apart: mix native_gossip.doctor --to HOST can"
+    ]
+  ]
+
+  row = fn {kind, row} -> "| `#{kind}` | #{row[:expected]} | #{row[:remedy]} |\n" end
+
+  @moduledoc """
+  From facts to findings, the surest first, in the order of this table. Nothing is asked of the system here.
+
+  | finding | what was expected | what to do |
+  |---|---|---|
+  #{Enum.map(@table, row)}
+  `unconnectable` has the remedy of its cause (`NativeGossip.Probe.Cause`).
+  """
+
+  import NativeGossip.Events.Words
+
+  alias NativeGossip.Doctor.{Facts, Finding}
+  alias NativeGossip.Events.{Fault, Refusal}
+  alias NativeGossip.Probe
+  alias NativeGossip.Probe.Explanation
+
+  @type kind ::
+          unquote(
+            @table
+            |> Keyword.keys()
+            |> Enum.reverse()
+            |> Enum.reduce(fn kind, more -> {:|, [], [kind, more]} end)
+          )
+
+  # Names of a list that are written out.
+  @shown 3
+
+  @doc "All kinds, in their order."
+  @spec kinds() :: [kind, ...]
+  def kinds, do: unquote(Keyword.keys(@table))
+
+  @doc "The findings, the surest first."
+  @spec of(Facts.t()) :: [Finding.t()]
+  def of(%Facts{} = facts) do
+    found =
+      Enum.flat_map(facts.faults, &fault/1) ++
+        Enum.flat_map(facts.interfaces, &interface(&1, facts)) ++
+        Enum.flat_map(facts.refusals, &refusal(&1, facts)) ++
+        names(facts) ++ clocks(facts) ++ epmd(facts) ++ unconnectable(facts) ++ to(facts)
+
+    place = fn %{kind: kind} -> Enum.find_index(kinds(), &(&1 == kind)) end
+    Enum.sort_by(found ++ alone(facts, found), place)
+  end
+
+  defp finding(kind, seen, more \\ []) do
+    row = Keyword.merge(@table[kind], more)
+
+    %Finding{
+      kind: kind,
+      cause: row[:cause],
+      seen: seen,
+      expected: row[:expected],
+      remedy: row[:remedy]
+    }
+  end
+
+  # This host.
+
+  @of_faults %{
+    socket: :socket,
+    scan: :no_interface,
+    interface_missing: :interface_missing,
+    no_interface: :no_interface,
+    loopback_only: :no_interface,
+    join: :join_refused,
+    join_limit: :join_refused
+  }
+
+  # A nameless loop sends nothing, so it has no faults of sending.
+  defp fault(%{fault: cause} = fault) do
+    case @of_faults do
+      %{^cause => kind} -> [finding(kind, Fault.raised(fault), cause: cause)]
+      _ -> []
+    end
+  end
+
+  defp interface(%{echo: {:unsent, reason}} = interface, facts) do
+    seen = "cannot send to #{group(facts)} by #{interface(interface)}: #{reason}"
+    [finding(:send_refused, seen, cause: reason)]
+  end
+
+  defp interface(%{echo: :unheard} = interface, facts) do
+    seen =
+      "the doctor's own packets to #{group(facts)} do not come back on #{interface(interface)}"
+
+    [finding(:own_unheard, seen)]
+  end
+
+  # A VPN among other interfaces may well have none.
+  defp interface(%{multicast?: false, loopback?: false, heard: 0} = interface, facts) do
+    if needed?(interface, facts),
+      do: [
+        finding(
+          :no_multicast,
+          "#{interface(interface)} has multicast switched off, and nothing is heard on it"
+        )
+      ],
+      else: []
+  end
+
+  defp interface(_interface, _facts), do: []
+
+  defp needed?(interface, %{interfaces: interfaces, options: %{multicast_if: wanted}}) do
+    named? = is_list(wanted) and (interface.name in wanted or interface.address in wanted)
+    named? or match?([_], interfaces)
+  end
+
+  # What is refused.
+
+  @of_refusals %{
+    undecryptable: :secret,
+    unsealed: :secret,
+    signature: :secret,
+    unsigned: :unsigned,
+    stale: :clock,
+    twin: :name_shared,
+    cluster: :other_cluster,
+    filtered: :filtered,
+    name: :foreign,
+    replayed: :foreign,
+    over_limit: :foreign
+  }
+
+  # Without a secret here a sealed heartbeat looks like anything.
+  defp refusal(%{cause: :malformed} = refusal, %{options: %{secret?: false}} = facts) do
+    here = nodes_elsewhere(facts) == []
+    [refused(if(here, do: :secret, else: :foreign), refusal)]
+  end
+
+  defp refusal(%{cause: :malformed} = refusal, _facts), do: [refused(:foreign, refusal)]
+
+  defp refusal(%{cause: cause} = refusal, _facts),
+    do: [refused(Map.get(@of_refusals, cause, :foreign), refusal)]
+
+  defp refused(kind, %{cause: cause, packets: packets} = refusal) do
+    # The first sentence; what to do stands in the table.
+    [meaning | _] = cause |> Refusal.meaning() |> String.split(". ")
+
+    seen =
+      "#{packets} #{if packets == 1, do: "packet is", else: "packets are"} refused as #{cause}" <>
+        "#{from(refusal)}: #{meaning}"
+
+    finding(kind, seen, cause: cause)
+  end
+
+  defp from(%{source: nil}), do: ""
+
+  defp from(%{source: source, interface: interface}),
+    do: ", from #{socket_address(source)}#{on(interface)}"
+
+  # Names and clocks.
+
+  defp names(facts) do
+    shared =
+      for name <- facts.shared, do: finding(:name_shared, "two BEAMs speak as #{quoted(name)}")
+
+    shared ++ forms(Enum.split_with(facts.nodes, &long?(&1.name)))
+  end
+
+  defp forms({[], _}), do: []
+  defp forms({_, []}), do: []
+
+  defp forms({long, short}) do
+    [finding(:name_forms, "long names are heard (#{some(long)}) and short ones (#{some(short)})")]
+  end
+
+  defp clocks(facts) do
+    for %{node: node, off_ms: off} <- facts.clocks do
+      finding(:clock, "the clock of #{quoted(node)} is #{span(off)} #{side(off)} this one's")
+    end
+  end
+
+  defp side(off) when off < 0, do: "behind"
+  defp side(_off), do: "ahead of"
+
+  # Connecting.
+
+  defp epmd(%{epmd: {:absent, port}}),
+    do: [finding(:epmd, "no epmd runs on this host: nothing listens at port #{port}")]
+
+  defp epmd(_facts), do: []
+
+  # What is no cause, or is said by another finding: busy ends by itself.
+  @unsaid [:connected, :reachable, :own_name, :not_alive, :busy, :probe_failed]
+
+  defp unconnectable(facts) do
+    mixed? = forms(Enum.split_with(facts.nodes, &long?(&1.name))) != []
+
+    for %{cause: cause} = result <- facts.probes,
+        cause not in @unsaid,
+        not (mixed? and cause == :name_form),
+        not (match?({:absent, _}, facts.epmd) and cause == :epmd_refused and
+               here?(result, facts)),
+        not beyond_us?(cause, facts) do
+      seen = "no connection to #{inspect(result.node)} (#{cause}): #{Explanation.seen(result)}"
+      finding(:unconnectable, seen, cause: cause, remedy: Probe.Cause.remedy(cause))
+    end
+  end
+
+  defp here?(%{node: node}, facts) do
+    name = Atom.to_string(node)
+    Enum.any?(facts.nodes, &(&1.name == name and &1.here?))
+  end
+
+  # A BEAM without a name has not the flags of a node: whether a node should speak TLS is not known to it.
+  defp beyond_us?(cause, %{ours: nil}), do: cause in [:tls_there, :tls_both]
+  defp beyond_us?(cause, _facts), do: cause == :tls_both
+
+  # One host, asked beside the group.
+
+  defp to(%{to: %{host: host, sent: {:error, reason}}}),
+    do: [finding(:send_refused, "cannot send to #{host}: #{reason}", cause: reason)]
+
+  defp to(%{to: %{arrived: arrived} = to} = facts) do
+    cond do
+      :multicast in arrived ->
+        []
+
+      :unicast in arrived ->
+        [
+          finding(
+            :multicast_lost,
+            "the doctor at #{to.host} gets what is sent to it, and not what is sent to #{group(facts)}"
+          )
+        ]
+
+      true ->
+        [finding(:to_unanswered, "no doctor answers at #{to.host}, port #{facts.options.port}")]
+    end
+  end
+
+  defp to(%{to: nil}), do: []
+
+  # Nobody. Several nodes on one host may well be all there are.
+
+  @explains [
+    :socket,
+    :no_interface,
+    :interface_missing,
+    :join_refused,
+    :send_refused,
+    :own_unheard,
+    :secret,
+    :clock,
+    :unsigned,
+    :other_cluster,
+    :filtered,
+    :multicast_lost
+  ]
+
+  defp alone(facts, found) do
+    if length(facts.nodes) < 2 and nodes_elsewhere(facts) == [] and
+         not Enum.any?(found, &(&1.kind in @explains)),
+       do: [finding(:alone, "#{heard(facts.nodes)} in #{facts.seconds} s#{echoed(facts)}")],
+       else: []
+  end
+
+  defp heard([]), do: "no heartbeat was heard"
+  defp heard([node]), do: "no heartbeat but that of #{quoted(node.name)}, of this host, was heard"
+
+  defp echoed(%{interfaces: interfaces}) do
+    case for %{echo: :heard} = interface <- interfaces, do: interface(interface) do
+      [] -> ""
+      heard -> "; the doctor's own packet came back on #{Enum.join(heard, ", ")}"
+    end
+  end
+
+  defp nodes_elsewhere(facts), do: Enum.reject(facts.nodes, & &1.here?)
+
+  defp group(%{options: options}), do: socket_address({options.group, options.port})
+
+  defp some(nodes) do
+    shown = nodes |> Enum.take(@shown) |> Enum.map_join(", ", &quoted(&1.name))
+    if length(nodes) > @shown, do: shown <> ", …", else: shown
+  end
+
+  defp quoted(name), do: inspect(name)
+
+  defp long?(name) do
+    [_ | host] = String.split(name, "@", parts: 2)
+    Enum.any?(host, &String.contains?(&1, [".", ":"]))
+  end
+end
