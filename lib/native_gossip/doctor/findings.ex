@@ -85,6 +85,11 @@ defmodule NativeGossip.Doctor.Findings do
         "Between the two a switch, an access point or a firewall drops multicast: see IGMP snooping (a querier is " <>
           "needed) and rules for 224.0.0.0/4; or use option seeds"
     ],
+    unicast_lost: [
+      expected: "what comes by multicast comes by unicast too",
+      remedy:
+        "Let UDP to the port through to single hosts too: seeds need it. Without seeds nothing is to be done"
+    ],
     to_unanswered: [
       expected: "the doctor at the other host answers",
       remedy:
@@ -139,9 +144,11 @@ defmodule NativeGossip.Doctor.Findings do
     found =
       Enum.flat_map(facts.faults, &fault/1) ++
         Enum.flat_map(facts.interfaces, &interface(&1, facts)) ++
+        clocks(facts) ++
         Enum.flat_map(facts.refusals, &refusal(&1, facts)) ++
-        names(facts) ++ clocks(facts) ++ epmd(facts) ++ unconnectable(facts) ++ to(facts)
+        names(facts) ++ epmd(facts) ++ unconnectable(facts) ++ to(facts)
 
+    # Of one kind: in the order of above.
     place = fn %{kind: kind} -> Enum.find_index(kinds(), &(&1 == kind)) end
     Enum.sort_by(found ++ alone(facts, found), place)
   end
@@ -179,7 +186,9 @@ defmodule NativeGossip.Doctor.Findings do
   end
 
   defp interface(%{echo: {:unsent, reason}} = interface, facts) do
-    seen = "cannot send to #{group(facts)} by #{interface(interface)}: #{reason}"
+    seen =
+      "cannot send to #{group(facts)} by #{interface(interface)}: #{reason}#{forbidden(reason)}"
+
     [finding(:send_refused, seen, cause: reason)]
   end
 
@@ -203,6 +212,11 @@ defmodule NativeGossip.Doctor.Findings do
   end
 
   defp interface(_interface, _facts), do: []
+
+  defp forbidden(reason) when reason in [:eperm, :eacces],
+    do: ", as a firewall of this host says"
+
+  defp forbidden(_reason), do: ""
 
   defp needed?(interface, %{interfaces: interfaces, options: %{multicast_if: wanted}}) do
     named? = is_list(wanted) and (interface.name in wanted or interface.address in wanted)
@@ -317,8 +331,16 @@ defmodule NativeGossip.Doctor.Findings do
 
   defp to(%{to: %{arrived: arrived} = to} = facts) do
     cond do
-      :multicast in arrived ->
+      :multicast in arrived and :unicast in arrived ->
         []
+
+      :multicast in arrived ->
+        [
+          finding(
+            :unicast_lost,
+            "the doctor at #{to.host} gets what is sent to #{group(facts)}, and not what is sent to it alone"
+          )
+        ]
 
       :unicast in arrived ->
         [
