@@ -54,6 +54,9 @@ defmodule NativeGossip.Doctor do
     * `:config`: options of `NativeGossip.Strategy`, which take the place of those of the topology;
     * `:seconds`: how long to listen; #{@seconds}, or as long as a `heartbeat_interval` that is longer, up to a minute;
     * `:probe`: `false` probes nobody;
+    * `:to`: another host, at which a doctor answers: it is asked by unicast and by the group. The question by the
+      group is heard by all nodes there, which refuse it, and may say so in a line of their log;
+    * `:answer`: whether to answer such questions (`NativeGossip.Doctor.Exchange`); then it listens for a minute;
     * `:progress`: called with a line about what is done next.
   """
   @type option ::
@@ -61,6 +64,8 @@ defmodule NativeGossip.Doctor do
           | {:config, keyword}
           | {:seconds, pos_integer | nil}
           | {:probe, boolean}
+          | {:to, String.t() | nil}
+          | {:answer, boolean}
           | {:progress, (String.t() -> term)}
 
   @doc """
@@ -71,21 +76,27 @@ defmodule NativeGossip.Doctor do
   @spec run([option]) :: Report.t()
   def run(options \\ []) do
     options =
-      Keyword.validate!(options, [
-        :topology,
-        :seconds,
+      Keyword.validate!(options,
+        topology: nil,
         config: [],
+        seconds: nil,
         probe: true,
+        to: nil,
+        answer: false,
         progress: &Function.identity/1
-      ])
+      )
 
     {topology, config} = Config.of(options[:topology], options[:config])
     checked = Options.validate!(config, topology)
-    seconds = options[:seconds] || seconds(checked)
-    facts = Examination.facts(topology, checked, %{Map.new(options) | seconds: seconds})
+    seconds = options[:seconds] || seconds(checked, options[:answer])
+    # Without the configuration, in which there may be a secret.
+    asked = options |> Keyword.take([:probe, :to, :answer, :progress]) |> Map.new()
+    facts = Examination.facts(topology, checked, Map.put(asked, :seconds, seconds))
     %Report{facts: facts, findings: Findings.of(facts)}
   end
 
-  defp seconds(options),
+  defp seconds(_options, true), do: @max_default
+
+  defp seconds(options, false),
     do: max(@seconds, min(div(options.heartbeat_interval, 1_000) + 1, @max_default))
 end

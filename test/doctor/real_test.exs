@@ -7,7 +7,7 @@ defmodule NativeGossip.Doctor.RealTest do
   alias NativeGossip.Dev.{Beam, Epmd, FreePort, Inside, Mesh}
   alias NativeGossip.Doctor
   alias NativeGossip.Doctor.Report
-  alias NativeGossip.Test.{Amount, ReferencePeer}
+  alias NativeGossip.Test.{Amount, ReferencePeer, SignedHeartbeat}
 
   @moduletag timeout: 600_000
 
@@ -106,7 +106,8 @@ defmodule NativeGossip.Doctor.RealTest do
     assert [%{name: "a@127.0.0.1", source: {127, 0, 0, 1}}] = report.facts.nodes
   end
 
-  test "other labels, names that are kept out, short names and wrong clocks are named", context do
+  test "names that are kept out or short, missing signatures, wrong clocks and twins are named",
+       context do
     {:ok, peer} = ReferencePeer.start_link(port: context.udp, secret: "of the peer")
     doctor = beam(nil, context)
 
@@ -129,6 +130,39 @@ defmodule NativeGossip.Doctor.RealTest do
     end
 
     assert [:name_forms | _] = kinds(tried.([], both))
+
+    stamp = System.os_time(:millisecond) - 7_200_000
+    late = signed(peer, name: "a@10.0.0.9", stamp: stamp)
+    [said | _] = tried.([authentication: :compatible], late).findings
+
+    assert {said.kind, said.seen} ==
+             {:clock, ~s(the clock of "a@10.0.0.9" is 2 h behind this one's)}
+
+    # Where it is refused, a second look tells how far.
+    required = tried.([authentication: :required], late)
+    assert [:clock, :clock | _] = kinds(required)
+    assert hd(required.findings).seen =~ "2 h behind"
+
+    one = signed(peer, name: "a@10.0.0.9", incarnation: 1)
+    other = signed(peer, name: "a@10.0.0.9", incarnation: 2)
+
+    twins = fn ->
+      one.()
+      other.()
+    end
+
+    assert [%{kind: :name_shared, seen: ~s(two BEAMs speak as "a@10.0.0.9")} | _] =
+             tried.([], twins).findings
+  end
+
+  # A function that sends it, each time with the next number.
+  defp signed(peer, fields) do
+    fn ->
+      seq = System.unique_integer([:positive, :monotonic])
+      heartbeat = struct!(SignedHeartbeat, [seq: seq] ++ fields)
+      packet = SignedHeartbeat.encode(heartbeat, "of the peer")
+      ReferencePeer.send_packet(peer, packet)
+    end
   end
 
   defp beat(heartbeat) do

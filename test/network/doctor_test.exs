@@ -5,7 +5,7 @@ defmodule NativeGossip.Network.DoctorTest do
   """
   use NativeGossip.Test.LanCase, skip: NativeGossip.Test.Requirement.refusing_filter()
 
-  alias NativeGossip.Dev.{Await, Beam, Mesh}
+  alias NativeGossip.Dev.{Await, Beam, Inside, Mesh}
   alias NativeGossip.Doctor
   alias NativeGossip.Doctor.Report
   alias NativeGossip.Test.{Amount, Lan}
@@ -85,9 +85,90 @@ defmodule NativeGossip.Network.DoctorTest do
 
     for host <- [one, other], do: :ok = Filter.drop_multicast(host)
     assert first(run(doctor(other))) == {:alone, nil}
-    :ok = Beam.stop(hd(beams))
     assert first(run(doctor(one))) == {:no_multicast, nil}
   end
+
+  test "nothing is said of a healthy cluster that speaks IPv6, or by broadcast", %{
+    network: network
+  } do
+    six = for n <- 1..2, do: Lan.host(network, n, family: :inet6)
+    beams = Enum.map(six, &Lan.beam/1)
+
+    for group <- ["ff02::4747", "ff15::4747"] do
+      config = [multicast_addr: group, secret: "a secret"]
+      Enum.each(beams, &Lan.join(&1, config))
+      Mesh.await(beams)
+      report = run(doctor(hd(six)), config: config)
+      IO.puts("\n#{Report.text(report)}")
+      assert report.findings == []
+      assert [%{name: "eth0", echo: :heard}] = report.facts.interfaces
+      Enum.each(beams, &Beam.call(&1, Inside, :stop_cluster, []))
+      Lan.disconnect(beams)
+    end
+
+    {[four | _], beams} = cluster(network, 3..4)
+    config = [multicast_addr: four.broadcast, broadcast_only: true]
+    Enum.each(beams, &Lan.join(&1, config))
+    Mesh.await(beams)
+    report = run(doctor(four), config: config)
+    assert {report.findings, length(report.facts.nodes)} == {[], 2}
+  end
+
+  test "a doctor at another host tells by which ways it was reached, and blames nobody for that",
+       %{
+         network: network
+       } do
+    {[one, other], beams} = cluster(network, 1..2)
+    Enum.each(beams, &Lan.join(&1, secret: "a secret"))
+    Mesh.await(beams)
+    {asking, answering} = {doctor(one), doctor(other)}
+    config = [secret: "a secret"]
+
+    ask = fn -> run(asking, config: config, to: other.address) end
+
+    both = fn ->
+      answer = Task.async(fn -> run(answering, config: config, answer: true, seconds: 5) end)
+      Await.until("it answers", ask, &(&1.facts.to.arrived != []))
+      report = ask.()
+      {report, Task.await(answer, 120_000)}
+    end
+
+    assert first(ask.()) == {:to_unanswered, nil}
+    {report, answered} = both.()
+    assert {report.findings, answered.findings} == {[], []}
+    assert answered.facts.answered == [{10, 77, 0, 1}]
+    assert Report.text(report) =~ "unicast arrived, multicast arrived"
+
+    :ok = Filter.drop_multicast(other)
+    {report, _answered} = both.()
+    assert first(report) == {:multicast_lost, nil}
+    assert Mesh.full?(Mesh.seen(beams))
+  end
+
+  test "where stock nodes are, the doctor ends and connects none of them", %{network: network} do
+    for {secret, number} <- [{nil, 1}, {"a secret", 2}] do
+      host = Lan.host(network, number)
+      beams = for name <- ~w(a b), do: Lan.beam(host, name: name)
+      config = [secret: secret, multicast_if: host.address, port: 45_892 + number]
+      strategy = Lan.stock_or_ours()
+      stock? = strategy != NativeGossip.Strategy
+      config = if stock?, do: config, else: [heartbeat_interval: 200] ++ config
+      for beam <- beams, do: Beam.call(beam, Inside, :start_cluster, [spec(strategy, config)])
+      Mesh.await(beams)
+      strategies = for beam <- beams, do: Beam.call(beam, Inside, :strategy, [:lan])
+      doctor = doctor(host)
+
+      for _ <- 1..3 do
+        report = run(doctor, config: config, seconds: if(stock?, do: 6, else: 1))
+        assert {report.findings, length(report.facts.nodes)} == {[], 2}
+      end
+
+      assert strategies == for(beam <- beams, do: Beam.call(beam, Inside, :strategy, [:lan]))
+      assert Mesh.full?(Mesh.seen(beams))
+    end
+  end
+
+  defp spec(strategy, config), do: [lan: [strategy: strategy, config: config]]
 
   test "another secret and another label on one side are named on both", %{network: network} do
     {hosts, beams} = cluster(network, 1..3)
@@ -101,7 +182,7 @@ defmodule NativeGossip.Network.DoctorTest do
     assert first(run(one, config: good)) == {:secret, :undecryptable}
     assert first(run(third, config: [secret: "another"])) == {:secret, :undecryptable}
 
-    for beam <- beams, do: Beam.call(beam, NativeGossip.Dev.Inside, :stop_cluster, [])
+    for beam <- beams, do: Beam.call(beam, Inside, :stop_cluster, [])
     green = [secret: "a secret", cluster: "green"]
     for {beam, config} <- Enum.zip(beams, [good, good, green]), do: Lan.join(beam, config)
     assert first(run(one, config: good)) == {:other_cluster, :cluster}

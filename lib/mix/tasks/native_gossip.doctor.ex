@@ -16,6 +16,8 @@ defmodule Mix.Tasks.NativeGossip.Doctor do
   | `--port`, `--multicast-addr`, `--multicast-if`, `--if-addr`, `--broadcast-only`, `--secret`, `--cluster`, `--allow` | take the place of what the configuration has; `--multicast-if` and `--allow` may be given again. Others can read a `--secret` in the list of processes |
   | `--seconds N` | how long to listen (6) |
   | `--no-probe` | probes no node |
+  | `--to HOST` | asks the doctor at another host, by unicast and by the group |
+  | `--answer` | is that doctor: for a minute, or `--seconds` |
   | `--json` | the report as JSON, and nothing else |
 
   The exit status is 0 where nothing wrong was found, and 1 for a finding.
@@ -38,7 +40,14 @@ defmodule Mix.Tasks.NativeGossip.Doctor do
     allow: :keep
   ]
 
-  @switches [topology: :string, seconds: :integer, probe: :boolean, json: :boolean] ++ @config
+  @switches [
+              topology: :string,
+              seconds: :integer,
+              probe: :boolean,
+              json: :boolean,
+              to: :string,
+              answer: :boolean
+            ] ++ @config
 
   @impl true
   def run(arguments) do
@@ -81,6 +90,8 @@ defmodule Mix.Tasks.NativeGossip.Doctor do
       config: config(options),
       seconds: seconds(options[:seconds]),
       probe: Keyword.get(options, :probe, true),
+      to: options[:to],
+      answer: Keyword.get(options, :answer, false),
       progress: progress(options)
     ]
   end

@@ -12,6 +12,8 @@ defmodule NativeGossip.Doctor.Ear do
   host, and whether it is heard here is no different from one that does.
   """
 
+  alias NativeGossip.Probe.Bounded
+
   @prelude "heartbeat::"
 
   # What is kept of what is heard: packets of one address, and addresses. To know who sent what needs few.
@@ -23,6 +25,15 @@ defmodule NativeGossip.Doctor.Ear do
 
   @type t :: %{socket: :socket.socket(), interface: map, target: map, tag: binary}
   @type packets :: %{:inet.ip_address() => [binary]}
+
+  @typedoc """
+  What was heard: how many datagrams of other hosts, some of each address, and how many packets of each doctor.
+  """
+  @type heard :: %{
+          others: non_neg_integer,
+          packets: packets,
+          doctors: %{{:inet.ip_address(), :inet.port_number()} => pos_integer}
+        }
 
   @doc "A packet of the doctor, with a tag of 16 bytes by which it is known again."
   @spec packet(tag :: <<_::128>>, kind :: byte) :: <<_::512>>
@@ -41,9 +52,17 @@ defmodule NativeGossip.Doctor.Ear do
     end
   end
 
-  @doc "Opens one on an interface, as events have it."
+  @doc "Opens one on an interface, as events have it. It belongs to the calling process."
   @spec open(map, group :: :inet.ip_address(), :inet.port_number()) :: {:ok, t} | {:error, atom}
   def open(interface, group, port) do
+    # Where a system has no such sockets, that is raised.
+    case Bounded.attempt(fn -> opened(interface, group, port) end) do
+      {:ok, opened} -> opened
+      {:error, _} -> {:error, :notsup}
+    end
+  end
+
+  defp opened(interface, group, port) do
     family = if tuple_size(group) == 8, do: :inet6, else: :inet
     target = target(family, group, port, interface)
 
@@ -121,36 +140,55 @@ defmodule NativeGossip.Doctor.Ear do
   def echo(_ear, _patience, 0), do: :unheard
 
   def echo(ear, patience, tries) do
-    case :socket.sendto(ear.socket, packet(ear.tag, 0), ear.target) do
+    case transmit(ear.socket, packet(ear.tag, 0), ear.target) do
       :ok ->
         if echoed?(ear, now() + patience), do: :heard, else: echo(ear, patience, tries - 1)
 
       {:error, reason} ->
-        {:unsent, word(reason)}
+        {:unsent, reason}
     end
   end
 
   defp echoed?(%{tag: tag} = ear, deadline) do
-    case receive_until(ear, deadline) do
+    case receive_until(ear.socket, deadline) do
       {:ok, _source, packet} -> read(packet) == {tag, 0} or echoed?(ear, deadline)
       :over -> false
     end
   end
 
-  @doc "Listens until this monotonic time in ms: how many datagrams came, and some of each address."
-  @spec listen(t, deadline :: integer) :: {non_neg_integer, packets}
-  def listen(ear, deadline), do: listen(ear, deadline, 0, %{})
+  @doc """
+  Listens until this monotonic time in ms. `own` are the addresses of this host, and the function is called with the
+  source and the bytes of each packet of a doctor.
+  """
+  @spec listen(t, own :: [:inet.ip_address()], deadline :: integer, (map, binary -> term)) ::
+          heard
+  def listen(ear, own, deadline, at_doctor),
+    do: listen(ear, own, deadline, at_doctor, %{others: 0, packets: %{}, doctors: %{}})
 
-  defp listen(ear, deadline, count, packets) do
-    case receive_until(ear, deadline) do
+  defp listen(ear, own, deadline, at_doctor, heard) do
+    case receive_until(ear.socket, deadline) do
       {:ok, source, packet} ->
-        foreign = if read(packet) == nil, do: 1, else: 0
-        listen(ear, deadline, count + foreign, keep(packets, source.addr, packet))
+        if read(packet), do: at_doctor.(source, packet)
+        listen(ear, own, deadline, at_doctor, note(heard, source, packet, own))
 
       :over ->
-        {count, packets}
+        heard
     end
   end
+
+  defp note(heard, %{addr: address, port: port}, packet, own) do
+    cond do
+      read(packet) != nil -> update_in(heard.doctors, &count(&1, {address, port}))
+      address in own -> update_in(heard.packets, &keep(&1, address, packet))
+      true -> %{heard | others: heard.others + 1, packets: keep(heard.packets, address, packet)}
+    end
+  end
+
+  defp count(doctors, source)
+       when is_map_key(doctors, source) or map_size(doctors) < @max_addresses,
+       do: Map.update(doctors, source, 1, &(&1 + 1))
+
+  defp count(doctors, _source), do: doctors
 
   defp keep(packets, address, packet) do
     case packets do
@@ -168,10 +206,24 @@ defmodule NativeGossip.Doctor.Ear do
     end
   end
 
-  defp receive_until(ear, deadline) do
-    case :socket.recvfrom(ear.socket, @longest, [], max(0, deadline - now())) do
+  @doc "The next datagram of a socket, until this monotonic time in ms."
+  @spec receive_until(:socket.socket(), deadline :: integer) ::
+          {:ok, source :: map, binary} | :over
+  def receive_until(socket, deadline) do
+    case :socket.recvfrom(socket, @longest, [], max(0, deadline - now())) do
       {:ok, {source, packet}} -> {:ok, source, packet}
+      # What ICMP says of an earlier packet is of no concern.
+      {:error, :econnrefused} -> receive_until(socket, deadline)
       {:error, _timeout} -> :over
+    end
+  end
+
+  @doc "Sends a packet."
+  @spec transmit(:socket.socket(), binary, target :: map) :: :ok | {:error, atom}
+  def transmit(socket, packet, target) do
+    case :socket.sendto(socket, packet, target) do
+      :ok -> :ok
+      {:error, reason} -> {:error, word(reason)}
     end
   end
 

@@ -5,7 +5,7 @@ defmodule NativeGossip.Doctor.Examination do
 
   import NativeGossip.Events.Words
 
-  alias NativeGossip.Doctor.{Ear, Facts, Host, Listener}
+  alias NativeGossip.Doctor.{Ear, Exchange, Facts, Host, Listener}
   alias NativeGossip.{Options, Topologies}
   alias NativeGossip.Options.Address
   alias NativeGossip.Probe.Outside
@@ -22,6 +22,8 @@ defmodule NativeGossip.Doctor.Examination do
   @type asked :: %{
           required(:seconds) => pos_integer,
           required(:probe) => boolean,
+          required(:to) => String.t() | nil,
+          required(:answer) => boolean,
           required(:progress) => (String.t() -> term),
           optional(atom) => term
         }
@@ -38,8 +40,8 @@ defmodule NativeGossip.Doctor.Examination do
 
     try do
       interfaces = each(opened, &echo(&1, host))
-      progress.("listening for #{seconds} s")
-      {told, heard} = listen(opened, bound, seconds)
+      to = ask(options, interfaces, asked)
+      {told, heard, answered} = listen(opened, options, asked, host.addresses)
       nodes = nodes(told.nodes, heard, options, host)
 
       %Facts{
@@ -47,10 +49,12 @@ defmodule NativeGossip.Doctor.Examination do
         options: shown(options),
         seconds: seconds,
         ours: if(Node.alive?(), do: node()),
+        to: to,
+        answered: answered,
         faults: told.faults,
-        interfaces: Enum.zip_with(interfaces, heard, fn i, {count, _} -> %{i | heard: count} end),
+        interfaces: Enum.zip_with(interfaces, heard, &%{&1 | heard: &2.others}),
         nodes: nodes,
-        refusals: told.refusals,
+        refusals: without_doctors(told.refusals, heard),
         clocks: clocks(told, bound, progress),
         shared: told.shared
       }
@@ -105,22 +109,64 @@ defmodule NativeGossip.Doctor.Examination do
     })
   end
 
-  defp listen(opened, bound, seconds) do
-    deadline = System.monotonic_time(:millisecond) + 1_000 * seconds
-    ears = Task.async(fn -> each(opened, &heard(&1, deadline)) end)
-    told = Listener.run(bound, 1_000 * seconds)
-    {told, Task.await(ears, :infinity)}
+  defp ask(_options, _interfaces, %{to: nil}), do: nil
+
+  defp ask(options, interfaces, %{to: to, progress: progress}) do
+    progress.("asking the doctor at #{to}")
+    Exchange.ask(options, interfaces, to)
   end
 
-  defp heard({_interface, {:ok, ear}}, deadline), do: Ear.listen(ear, deadline)
-  defp heard({_interface, {:error, _}}, _deadline), do: {0, %{}}
+  # With those ears that could be opened, and a socket of its own where it is to answer.
+  defp listen(opened, options, %{seconds: seconds, progress: progress} = asked, own) do
+    progress.("listening for #{seconds} s")
+    deadline = System.monotonic_time(:millisecond) + 1_000 * seconds
+    answerer = answerer(options, asked)
+    at_doctor = &Exchange.heard(answerer, &1, &2)
+    ears = Task.async(fn -> each(opened, &heard(&1, own, deadline, at_doctor)) end)
+    answering = Task.async(fn -> answerer && Exchange.answer_until(answerer, deadline) end)
+    told = Listener.run(bound(options), 1_000 * seconds)
+    [heard, _] = Task.await_many([ears, answering], :infinity)
+    {told, heard, answerer && Exchange.stop_answering(answerer)}
+  end
+
+  defp answerer(_options, %{answer: false}), do: nil
+
+  defp answerer(options, %{progress: progress}) do
+    case Exchange.start_answering(options) do
+      {:ok, answerer} ->
+        answerer
+
+      {:error, reason} ->
+        progress.("cannot answer: #{inspect(reason)}")
+        nil
+    end
+  end
+
+  defp heard({_interface, {:ok, ear}}, own, deadline, at_doctor),
+    do: Ear.listen(ear, own, deadline, at_doctor)
+
+  defp heard({_interface, {:error, _}}, _own, _deadline, _at_doctor),
+    do: %{others: 0, packets: %{}, doctors: %{}}
+
+  # Other doctors' questions are refused as what they are, and are no fault.
+  defp without_doctors(refusals, heard) do
+    doctors = heard |> Enum.map(& &1.doctors) |> Enum.reduce(%{}, &Map.merge/2)
+
+    Enum.flat_map(refusals, fn %{source: source, packets: packets} = refusal ->
+      case packets - Enum.sum(Map.values(doctors)) do
+        _ when not is_map_key(doctors, source) -> [refusal]
+        left when left > 0 -> [%{refusal | packets: left, source: nil}]
+        _ -> []
+      end
+    end)
+  end
 
   defp each(opened, function),
     do: opened |> Enum.map(&Task.async(fn -> function.(&1) end)) |> Task.await_many(:infinity)
 
   defp nodes(names, heard, options, host) do
     sources =
-      for {_count, packets} <- heard,
+      for %{packets: packets} <- heard,
           source <- Ear.sources(packets, Map.keys(names), options.secret),
           into: %{},
           do: source

@@ -14,6 +14,7 @@ defmodule NativeGossip.Doctor.Facts do
                 :ours,
                 :epmd,
                 :to,
+                :answered,
                 faults: [],
                 interfaces: [],
                 nodes: [],
@@ -25,7 +26,7 @@ defmodule NativeGossip.Doctor.Facts do
 
   @typedoc """
   An interface on which the group is joined. `echo` is whether the doctor's own packet came back on it, and
-  `heard` how many datagrams of others came by it; `multicast?` is what its flags say.
+  `heard` how many datagrams of other hosts came by it; `multicast?` is what its flags say.
   """
   @type interface :: %{
           name: String.t(),
@@ -70,7 +71,8 @@ defmodule NativeGossip.Doctor.Facts do
     * `faults`: as `NativeGossip.Events.Fault` has them, those that were not over at the end;
     * `clocks`: nodes whose clocks differ from this one's, and by how much;
     * `shared`: names that two BEAMs have;
-    * `probes`: of nodes that were heard.
+    * `probes`: of nodes that were heard;
+    * `answered`: the doctors that were answered, nil where none was to be.
   """
   @type t :: %__MODULE__{
           topology: atom,
@@ -93,6 +95,7 @@ defmodule NativeGossip.Doctor.Facts do
           clocks: [%{node: String.t(), off_ms: integer}],
           shared: [String.t()],
           probes: [Probe.Result.t()],
-          to: to | nil
+          to: to | nil,
+          answered: [:inet.ip_address()] | nil
         }
 end

@@ -205,7 +205,7 @@ defmodule NativeGossip.Doctor.Findings do
       do: [
         finding(
           :no_multicast,
-          "#{interface(interface)} has multicast switched off, and nothing is heard on it"
+          "#{interface(interface)} has multicast switched off, and no other host is heard on it"
         )
       ],
       else: []

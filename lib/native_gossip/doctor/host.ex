@@ -78,8 +78,12 @@ defmodule NativeGossip.Doctor.Host do
     node = String.to_atom(name)
     connect = if failed?.(node), do: :failed, else: :untried
     outside = if Node.alive?(), do: [], else: nameless(name, own)
-    Probe.run(node, connect: connect, heard_from: source, outside: outside)
+    Probe.run(node, connect: connect, heard_from: of_host(source), outside: outside)
   end
+
+  # To a link-local address no name leads.
+  defp of_host({first, _, _, _, _, _, _, _}) when first in 0xFE80..0xFEBF, do: nil
+  defp of_host(source), do: source
 
   defp nameless(name, own) do
     [_, host] = String.split(name, "@", parts: 2)

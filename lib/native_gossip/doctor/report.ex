@@ -40,7 +40,7 @@ defmodule NativeGossip.Doctor.Report do
 
   defp joined(interface) do
     "#{interface(interface)}: joined, #{echo(interface.echo)}, " <>
-      "#{packets(interface.heard)} of nodes heard"
+      "#{packets(interface.heard)} of other hosts"
   end
 
   defp echo(:heard), do: "own packet heard"
@@ -68,6 +68,9 @@ defmodule NativeGossip.Doctor.Report do
   defp place(%{source: nil}), do: ""
   defp place(%{source: source}), do: " from #{address(source)}"
 
+  defp refusal(%{cause: cause, packets: count, source: nil}),
+    do: "refused as #{cause}: #{packets(count)}"
+
   defp refusal(%{cause: cause, packets: count, source: source}),
     do: "refused as #{cause}: #{packets(count)}, from #{socket_address(source)}"
 
@@ -79,9 +82,22 @@ defmodule NativeGossip.Doctor.Report do
         do: [],
         else: ["#{reached} of #{length(probes)} nodes that were probed can be reached"]
 
+    to = if facts.to, do: [to(facts.to)], else: []
+    answered = if facts.answered, do: [answered(facts.answered)], else: []
     epmd = if facts.epmd == :runs, do: ["epmd runs on this host"], else: []
-    probed ++ epmd
+    probed ++ epmd ++ to ++ answered
   end
+
+  defp to(%{host: host, arrived: arrived}) do
+    came =
+      for way <- [:unicast, :multicast],
+          do: "#{way} #{if way in arrived, do: "arrived", else: "NOT answered"}"
+
+    "asked the doctor at #{host}: #{Enum.join(came, ", ")}"
+  end
+
+  defp answered([]), do: "answered no doctor"
+  defp answered(doctors), do: "answered the doctor at #{Enum.map_join(doctors, ", ", &address/1)}"
 
   # What the doctor did not do, where that may be taken for a fault.
   defp notes(%{options: options}) do

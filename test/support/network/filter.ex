@@ -66,9 +66,9 @@ defmodule NativeGossip.Test.Network.Filter do
   def drop_udp(host, direction, port) do
     Namespace.run(host.enter, [
       "nft",
-      "add table inet udp; " <>
-        "add chain inet udp #{direction} { type filter hook #{direction} priority 0; }; " <>
-        "add rule inet udp #{direction} udp dport #{port} drop"
+      "add table inet drops; " <>
+        "add chain inet drops #{direction} { type filter hook #{direction} priority 0; }; " <>
+        "add rule inet drops #{direction} udp dport #{port} drop"
     ])
   end
 
@@ -77,9 +77,9 @@ defmodule NativeGossip.Test.Network.Filter do
   def drop_udp_of(host, other, port) do
     Namespace.run(host.enter, [
       "nft",
-      "add table inet udp; " <>
-        "add chain inet udp input { type filter hook input priority 0; }; " <>
-        "add rule inet udp input ip saddr #{other.address} udp dport #{port} drop"
+      "add table inet drops; " <>
+        "add chain inet drops input { type filter hook input priority 0; }; " <>
+        "add rule inet drops input ip saddr #{other.address} udp dport #{port} drop"
     ])
   end
 
