@@ -2,11 +2,16 @@ defmodule NativeGossip.Doctor do
   @moduledoc """
   Says why nodes do not meet, as far as it can be seen from one host.
 
-      iex> NativeGossip.Doctor.run(topology: :lan)
-      NativeGossip.Doctor of :lan, 233.252.1.32:45892, 6 s
-        eth0 (10.0.0.5): joined, own packet heard, 12 of others
-        heard: "a@10.0.0.5" (this host), "b@10.0.0.6" from 10.0.0.6
-      Nothing wrong found, 2 nodes heard.
+      NativeGossip.Doctor.run(topology: :lan)
+      #=> :lan, 233.252.1.32:45892, with a secret, 6 s
+      #     eth0 (10.0.0.5): joined, own packet heard, 4 packets of other hosts
+      #     heard "a@10.0.0.5" of this host on eth0: 2 packets
+      #     heard "b@10.0.0.6" from 10.0.0.6 on eth0: 4 packets
+      #     2 of 2 nodes that were probed can be reached
+      #     epmd runs on this host
+      #   Nothing wrong found, 2 nodes heard.
+
+  What it returns is a `NativeGossip.Doctor.Report`, which IEx shows like this.
 
   `mix native_gossip.doctor` is the same from a shell. In a release, call it in the remote shell of a node.
 
@@ -19,15 +24,15 @@ defmodule NativeGossip.Doctor do
        line of their log.
     3. It listens for some seconds, and counts what is heard and what is refused.
     4. It probes the nodes that it heard (`NativeGossip.Probe`), and the epmd of this host.
-    5. `NativeGossip.Doctor.Findings` makes findings of that.
+    5. `NativeGossip.Doctor.Findings` makes findings of that, and `NativeGossip.Doctor.Kind` has them all.
 
   Nobody connects because of it: it sends no heartbeat.
 
   ## Why a loop and sockets
 
   The loop has the decoding, the rules and the choice of interfaces. What it does not tell is where a heartbeat came
-  from, and without a name it sends nothing that could come back. Sockets of `:socket` do both in 200 lines of
-  Elixir and without a line of Rust. Of systems other than Linux this was never run.
+  from, and without a name it sends nothing that could come back. One socket for each interface does both, in Elixir
+  and without a line of Rust. It was run on Linux alone.
 
   ## What it cannot see
 
