@@ -15,7 +15,7 @@ defmodule NativeGossip.Doctor.Host do
   @patience 15_000
 
   @doc "How many nodes are probed."
-  @spec max_probes() :: pos_integer
+  @spec max_probes() :: unquote(@max_probes)
   def max_probes, do: @max_probes
 
   @doc "Addresses of this host, and of each interface what its flags say."

@@ -3,13 +3,16 @@ defmodule NativeGossip.Doctor.Json do
   Writes JSON: Elixir has an encoder of its own only since 1.18, and a library for one report is too much.
   """
 
+  @typedoc "A tuple that is no address is a list, as `[\"unsent\",\"eperm\"]`."
+  @type encodable :: atom | number | binary | [encodable] | tuple | %{optional(term) => encodable}
+
   @doc """
   Encodes maps, lists, strings, numbers, atoms, and addresses with or without a port.
 
       iex> NativeGossip.Doctor.Json.encode(%{a: [1, nil, true], b: {{10, 0, 0, 5}, 4000}})
       ~S({"a":[1,null,true],"b":"10.0.0.5:4000"})
   """
-  @spec encode(term) :: String.t()
+  @spec encode(encodable) :: String.t()
   def encode(term), do: term |> value() |> IO.iodata_to_binary()
 
   defp value(nil), do: "null"
@@ -27,13 +30,8 @@ defmodule NativeGossip.Doctor.Json do
   defp value({address, port}) when is_tuple(address) and is_integer(port),
     do: string(NativeGossip.Events.Words.socket_address({address, port}))
 
-  # As `{:unsent, :eperm}`.
-  defp value(tuple) when is_tuple(tuple) do
-    case :inet.ntoa(tuple) do
-      {:error, :einval} -> tuple |> Tuple.to_list() |> value()
-      text -> string("#{text}")
-    end
-  end
+  defp value(address) when tuple_size(address) in [4, 8], do: string("#{:inet.ntoa(address)}")
+  defp value(tuple) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> value()
 
   defp commas(values), do: Enum.intersperse(values, ?,)
 
