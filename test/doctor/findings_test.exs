@@ -130,6 +130,18 @@ defmodule NativeGossip.Doctor.FindingsTest do
     end
   end
 
+  test "where one cause has several sources, some of them are named" do
+    untaken = for n <- 6..10, do: {10, 0, 0, n}
+    facts = healthy(%{refusals: [refusal(:unsealed)], untaken: untaken})
+    assert {:secret, seen} = found(facts)
+    assert seen =~ "as unsealed, from 10.0.0.6, 10.0.0.7, 10.0.0.8 and 2 more: its sender has"
+
+    # Of two causes nobody knows which sender has which.
+    facts = %{facts | refusals: [refusal(:unsealed), refusal(:cluster)]}
+    assert {:secret, seen} = found(facts)
+    assert seen =~ "from 10.0.0.7:45892 on eth0: "
+  end
+
   test "without a secret here, what is no heartbeat may be sealed by those who are not heard" do
     plain = options(secret?: false)
     facts = healthy(%{refusals: [refusal(:malformed)], options: plain})

@@ -228,12 +228,11 @@ defmodule NativeGossip.Doctor.Ear do
   end
 
   @doc """
-  From which address each of these names was heard. A packet is opened with the secrets of the topology; the longest
-  name that stands in it is the one that it says.
+  From which addresses each of these names was heard: a host has one on each interface. A packet is opened with the
+  secrets of the topology; the longest name that stands in it is the one that it says.
   """
-  @spec sources(packets, names :: [String.t()], secrets :: [binary]) :: %{
-          String.t() => :inet.ip_address()
-        }
+  @spec sources(packets, names :: [String.t()], secrets :: [binary]) ::
+          [{name :: String.t(), :inet.ip_address()}]
   def sources(packets, names, secrets) do
     longest_first = Enum.sort_by(names, &(-byte_size(&1)))
 
@@ -242,7 +241,7 @@ defmodule NativeGossip.Doctor.Ear do
         text = plain(packet, secrets),
         text != nil,
         name = Enum.find(longest_first, &(:binary.match(text, &1) != :nomatch)),
-        into: %{},
+        uniq: true,
         do: {name, address}
   end
 

@@ -42,7 +42,8 @@ defmodule NativeGossip.Doctor.Examination do
       interfaces = each(opened, &echo(&1, host))
       to = ask(options, interfaces, asked)
       {told, heard, answered} = listen(opened, options, asked, host.addresses)
-      nodes = nodes(told.nodes, heard, options, host)
+      sources = sources(told.nodes, heard, options)
+      nodes = nodes(told.nodes, sources, host)
 
       %Facts{
         topology: topology,
@@ -55,6 +56,7 @@ defmodule NativeGossip.Doctor.Examination do
         interfaces: Enum.zip_with(interfaces, heard, &%{&1 | heard: &2.others}),
         nodes: nodes,
         refusals: without_doctors(told.refusals, heard),
+        untaken: untaken(heard, sources),
         clocks: clocks(told, bound, progress),
         shared: told.shared
       }
@@ -161,15 +163,23 @@ defmodule NativeGossip.Doctor.Examination do
     end)
   end
 
+  defp untaken(heard, sources) do
+    addresses = Enum.flat_map(heard, &Map.keys(&1.packets))
+    Enum.sort(Enum.uniq(addresses) -- Enum.map(sources, &elem(&1, 1)))
+  end
+
   defp each(opened, function),
     do: opened |> Enum.map(&Task.async(fn -> function.(&1) end)) |> Task.await_many(:infinity)
 
-  defp nodes(names, heard, options, host) do
-    sources =
-      for %{packets: packets} <- heard,
-          source <- Ear.sources(packets, Map.keys(names), options.secret),
-          into: %{},
-          do: source
+  defp sources(names, heard, options) do
+    for %{packets: packets} <- heard,
+        source <- Ear.sources(packets, Map.keys(names), options.secret),
+        do: source
+  end
+
+  defp nodes(names, sources, host) do
+    # The first of several.
+    sources = sources |> Enum.reverse() |> Map.new()
 
     for {name, {packets, interfaces}} <- Enum.sort(names) do
       source = sources[name]

@@ -19,6 +19,7 @@ defmodule NativeGossip.Doctor.Facts do
                 interfaces: [],
                 nodes: [],
                 refusals: [],
+                untaken: [],
                 clocks: [],
                 shared: [],
                 probes: []
@@ -69,6 +70,7 @@ defmodule NativeGossip.Doctor.Facts do
     * `ours`: the name of this node, where it has one;
     * `epmd`: whether one runs on this host, nil where none is needed;
     * `faults`: as `NativeGossip.Events.Fault` has them, those that were not over at the end;
+    * `untaken`: addresses from which packets came, of which none was taken;
     * `clocks`: nodes whose clocks differ from this one's, and by how much;
     * `shared`: names that two BEAMs have;
     * `probes`: of nodes that were heard;
@@ -92,6 +94,7 @@ defmodule NativeGossip.Doctor.Facts do
           interfaces: [interface],
           nodes: [heard],
           refusals: [refusal],
+          untaken: [:inet.ip_address()],
           clocks: [%{node: String.t(), off_ms: integer}],
           shared: [String.t()],
           probes: [Probe.Result.t()],

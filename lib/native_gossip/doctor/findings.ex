@@ -116,28 +116,32 @@ defmodule NativeGossip.Doctor.Findings do
   # Without a secret here a sealed heartbeat looks like anything.
   defp refusal(%{cause: :malformed} = refusal, %{options: %{secret?: false}} = facts) do
     here = nodes_elsewhere(facts) == []
-    [refused(if(here, do: :secret, else: :foreign), refusal)]
+    [refused(if(here, do: :secret, else: :foreign), refusal, facts)]
   end
 
-  defp refusal(%{cause: :malformed} = refusal, _facts), do: [refused(:foreign, refusal)]
+  defp refusal(%{cause: :malformed} = refusal, facts), do: [refused(:foreign, refusal, facts)]
 
-  defp refusal(%{cause: cause} = refusal, _facts),
-    do: [refused(Map.get(@of_refusals, cause, :foreign), refusal)]
+  defp refusal(%{cause: cause} = refusal, facts),
+    do: [refused(Map.get(@of_refusals, cause, :foreign), refusal, facts)]
 
-  defp refused(kind, %{cause: cause, packets: packets} = refusal) do
+  defp refused(kind, %{cause: cause, packets: packets} = refusal, facts) do
     # The first sentence; what to do stands in the table.
     [meaning | _] = cause |> Refusal.meaning() |> String.split(". ")
 
     seen =
       "#{packets} #{if packets == 1, do: "packet is", else: "packets are"} refused as #{cause}" <>
-        "#{from(refusal)}: #{meaning}"
+        "#{from(refusal, facts)}: #{meaning}"
 
     finding(kind, seen, cause: cause)
   end
 
-  defp from(%{source: nil}), do: ""
+  # The loop has one source of a cause. Where there is no other cause, whoever is not taken has this one.
+  defp from(_refusal, %{refusals: [_], untaken: [_, _ | _] = untaken}),
+    do: ", from #{some(untaken, &address/1)}"
 
-  defp from(%{source: source, interface: interface}),
+  defp from(%{source: nil}, _facts), do: ""
+
+  defp from(%{source: source, interface: interface}, _facts),
     do: ", from #{socket_address(source)}#{on(interface)}"
 
   # Names and clocks.
@@ -153,7 +157,12 @@ defmodule NativeGossip.Doctor.Findings do
   defp forms({_, []}), do: []
 
   defp forms({long, short}) do
-    [finding(:name_forms, "long names are heard (#{some(long)}) and short ones (#{some(short)})")]
+    [
+      finding(
+        :name_forms,
+        "long names are heard (#{named(long)}) and short ones (#{named(short)})"
+      )
+    ]
   end
 
   defp clocks(facts) do
@@ -269,10 +278,14 @@ defmodule NativeGossip.Doctor.Findings do
 
   defp group(%{options: options}), do: socket_address({options.group, options.port})
 
-  defp some(nodes) do
-    shown = nodes |> Enum.take(@shown) |> Enum.map_join(", ", &quoted(&1.name))
-    if length(nodes) > @shown, do: shown <> ", …", else: shown
+  @doc "The first of several, in words."
+  @spec some([item], (item -> String.t())) :: String.t() when item: term
+  def some(items, write) do
+    shown = items |> Enum.take(@shown) |> Enum.map_join(", ", write)
+    if length(items) > @shown, do: "#{shown} and #{length(items) - @shown} more", else: shown
   end
+
+  defp named(nodes), do: some(nodes, &quoted(&1.name))
 
   defp quoted(name), do: inspect(name)
 

@@ -5,7 +5,7 @@ defmodule NativeGossip.Doctor.Report do
 
   import NativeGossip.Events.Words
 
-  alias NativeGossip.Doctor.{Facts, Finding, Json}
+  alias NativeGossip.Doctor.{Facts, Finding, Findings, Json}
 
   @enforce_keys [:facts, :findings]
   defstruct @enforce_keys
@@ -33,7 +33,9 @@ defmodule NativeGossip.Doctor.Report do
   defp seen(facts) do
     lines =
       Enum.map(facts.interfaces, &joined/1) ++
-        nodes(facts.nodes) ++ Enum.map(facts.refusals, &refusal/1) ++ asked(facts) ++ notes(facts)
+        nodes(facts.nodes) ++
+        Enum.map(facts.refusals, &refusal/1) ++
+        untaken(facts.untaken) ++ asked(facts) ++ notes(facts)
 
     for line <- lines, do: ["  ", line, "\n"]
   end
@@ -73,6 +75,11 @@ defmodule NativeGossip.Doctor.Report do
 
   defp refusal(%{cause: cause, packets: count, source: source}),
     do: "refused as #{cause}: #{packets(count)}, from #{socket_address(source)}"
+
+  defp untaken([]), do: []
+
+  defp untaken(addresses),
+    do: ["nothing is taken from #{Findings.some(addresses, &address/1)}"]
 
   defp asked(%{probes: probes} = facts) do
     reached = Enum.count(probes, &(&1.cause in [:connected, :reachable]))
