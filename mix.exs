@@ -108,7 +108,9 @@ defmodule NativeGossip.MixProject do
           NativeGossip.Telemetry,
           NativeGossip.Events,
           NativeGossip.Probe,
-          NativeGossip.Probe.Cause
+          NativeGossip.Probe.Cause,
+          NativeGossip.Doctor,
+          NativeGossip.Doctor.Kind
         ],
         "Types of options": ~r/^NativeGossip\.Options\./,
         Internals: ~r/^NativeGossip\./

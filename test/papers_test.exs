@@ -1,7 +1,7 @@
 defmodule NativeGossip.PapersTest do
   use ExUnit.Case, async: true
 
-  alias NativeGossip.{Options, Probe}
+  alias NativeGossip.{Doctor, Options, Probe}
 
   @papers Path.wildcard("*.md") ++ Path.wildcard("docs/*.md")
 
@@ -49,8 +49,10 @@ defmodule NativeGossip.PapersTest do
     for secret <- List.flatten(shown), do: assert(Options.Secret.documented?(secret), secret)
   end
 
-  test "docs/operations.md has the table of causes as it is rendered" do
-    assert File.read!("docs/operations.md") =~ Probe.Cause.table()
+  test "docs/operations.md has the tables of causes and of findings as they are rendered" do
+    operations = File.read!("docs/operations.md")
+    assert operations =~ Probe.Cause.table()
+    assert operations =~ Doctor.Kind.table()
   end
 
   test "each file that the package and the documentation are made of is there" do

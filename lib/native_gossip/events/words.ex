@@ -25,7 +25,11 @@ defmodule NativeGossip.Events.Words do
       iex> NativeGossip.Events.Words.interface(%{name: "eth0", index: 2, address: {10, 0, 0, 5}})
       "eth0 (10.0.0.5)"
   """
-  @spec interface(%{name: String.t(), address: :inet.ip_address()}) :: String.t()
+  @spec interface(%{
+          :name => String.t(),
+          :address => :inet.ip_address(),
+          optional(atom) => term
+        }) :: String.t()
   def interface(%{name: name, address: address}), do: "#{name} (#{address(address)})"
 
   @doc "The interface by which a packet came, where the system tells."

@@ -61,6 +61,28 @@ defmodule NativeGossip.Test.Network.Filter do
     ])
   end
 
+  @doc "The host drops UDP to this port, that comes in or goes out: as a firewall of its own would."
+  @spec drop_udp(Host.t(), :input | :output, :inet.port_number()) :: :ok
+  def drop_udp(host, direction, port) do
+    Namespace.run(host.enter, [
+      "nft",
+      "add table inet drops; " <>
+        "add chain inet drops #{direction} { type filter hook #{direction} priority 0; }; " <>
+        "add rule inet drops #{direction} udp dport #{port} drop"
+    ])
+  end
+
+  @doc "The host drops UDP of another one to this port."
+  @spec drop_udp_of(Host.t(), Host.t(), :inet.port_number()) :: :ok
+  def drop_udp_of(host, other, port) do
+    Namespace.run(host.enter, [
+      "nft",
+      "add table inet drops; " <>
+        "add chain inet drops input { type filter hook input priority 0; }; " <>
+        "add rule inet drops input ip saddr #{other.address} udp dport #{port} drop"
+    ])
+  end
+
   @doc "No multicast reaches the host from others any more, as in most clouds; broadcast does."
   @spec drop_multicast(Host.t()) :: :ok
   def drop_multicast(host) do

@@ -51,6 +51,11 @@ defmodule NativeGossip.Test.Network.Interface do
     await_carrier(host, lan)
   end
 
+  @doc "Switches multicast off on it: the flag that an interface of a VPN may lack."
+  @spec without_multicast(Host.t(), lan) :: :ok
+  def without_multicast(host, lan \\ 0),
+    do: Namespace.ip(host.enter, ["link set eth#{lan} multicast off"])
+
   @doc "Gives it an address, the host's own on that LAN or another; if it is up, with its routes."
   @spec add_address(Host.t(), lan, String.t() | true) :: :ok
   def add_address(host, lan \\ 0, address \\ true)

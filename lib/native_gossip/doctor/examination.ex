@@ -1,0 +1,244 @@
+defmodule NativeGossip.Doctor.Examination do
+  @moduledoc """
+  Gathers the facts of `NativeGossip.Doctor`: joins, sends its packet, listens, probes.
+  """
+
+  import NativeGossip.Events.Words
+
+  alias NativeGossip.Doctor.{Ear, Exchange, Facts, Host, Listener}
+  alias NativeGossip.{Options, Topologies}
+  alias NativeGossip.Options.Address
+  alias NativeGossip.Probe.Outside
+
+  # In ms. Interfaces are scanned and joined in the first turn of a loop.
+  @joining 300
+
+  # In ms, for a packet that does not leave this host. It is sent three times.
+  @echo 300
+
+  # In seconds, to learn how far a clock is off.
+  @clocks 6
+
+  @type asked :: %{
+          required(:seconds) => pos_integer,
+          required(:probe) => boolean,
+          required(:to) => String.t() | nil,
+          required(:answer) => boolean,
+          required(:progress) => (String.t() -> term),
+          optional(atom) => term
+        }
+
+  @doc "What there is to be seen of a topology with these options."
+  @spec facts(topology :: atom, Options.t(), asked) :: Facts.t()
+  def facts(topology, options, %{seconds: seconds, progress: progress} = asked) do
+    bound = bound(options)
+    host = Host.interfaces()
+    progress.("joining #{address(options.multicast_addr)}")
+
+    opened =
+      bound |> Listener.run(@joining) |> Map.fetch!(:joined) |> Enum.map(&open(&1, options))
+
+    try do
+      interfaces = each(opened, &echo(&1, host))
+      to = ask(options, interfaces, asked)
+      {told, heard, answered} = listen(opened, options, asked, host.addresses)
+      sources = sources(told.nodes, heard, options)
+      nodes = nodes(told.nodes, sources, host)
+
+      %Facts{
+        topology: topology,
+        options: shown(options),
+        seconds: seconds,
+        ours: if(Node.alive?(), do: node()),
+        to: to,
+        answered: answered,
+        faults: told.faults,
+        interfaces: Enum.zip_with(interfaces, heard, &%{&1 | heard: &2.others}),
+        nodes: nodes,
+        refusals: without_doctors(told.refusals, heard),
+        untaken: untaken(heard, sources),
+        clocks: clocks(told, bound, progress),
+        shared: told.shared
+      }
+      |> probed(asked, host)
+    after
+      for {_interface, {:ok, ear}} <- opened, do: Ear.close(ear)
+    end
+  end
+
+  # Bound to the group, it is given what is sent to the group alone: nothing that is for a node of this host.
+  defp bound(%{broadcast_only: false, multicast_addr: group} = options)
+       when tuple_size(group) == 4 do
+    if options.if_addr == Address.unspecified(:inet) and match?({:unix, _}, :os.type()),
+      do: %{options | if_addr: group},
+      else: options
+  end
+
+  defp bound(options), do: options
+
+  defp shown(options) do
+    %{
+      port: options.port,
+      group: options.multicast_addr,
+      broadcast_only: options.broadcast_only,
+      multicast_if: options.multicast_if,
+      secret?: options.secret != [],
+      cluster: options.cluster,
+      seeds: length(options.seeds)
+    }
+  end
+
+  # By this process, with whose end they are closed.
+  defp open(interface, options),
+    do: {interface, Ear.open(interface, options.multicast_addr, options.port)}
+
+  # While no loop of the doctor's hears it, or it would be among what is refused.
+  defp echo({interface, opened}, host) do
+    flags = Map.get(host.flags, interface.name, [:multicast])
+
+    echo =
+      case opened do
+        {:ok, ear} -> Ear.echo(ear, @echo)
+        # The loop has joined here, so this is the socket's own trouble.
+        {:error, _} -> :untested
+      end
+
+    Map.merge(interface, %{
+      multicast?: :multicast in flags,
+      loopback?: :loopback in flags,
+      echo: echo,
+      heard: 0
+    })
+  end
+
+  defp ask(_options, _interfaces, %{to: nil}), do: nil
+
+  defp ask(options, interfaces, %{to: to, progress: progress}) do
+    progress.("asking the doctor at #{to}")
+    Exchange.ask(options, interfaces, to)
+  end
+
+  # With those ears that could be opened, and a socket of its own where it is to answer.
+  defp listen(opened, options, %{seconds: seconds, progress: progress} = asked, own) do
+    progress.("listening for #{seconds} s")
+    deadline = System.monotonic_time(:millisecond) + 1_000 * seconds
+    answerer = answerer(options, asked)
+    at_doctor = &Exchange.heard(answerer, &1, &2)
+    ears = Task.async(fn -> each(opened, &heard(&1, own, deadline, at_doctor)) end)
+    answering = Task.async(fn -> answerer && Exchange.answer_until(answerer, deadline) end)
+    told = Listener.run(bound(options), 1_000 * seconds)
+    [heard, _] = Task.await_many([ears, answering], :infinity)
+    {told, heard, answerer && Exchange.stop_answering(answerer)}
+  end
+
+  defp answerer(_options, %{answer: false}), do: nil
+
+  defp answerer(options, %{progress: progress}) do
+    case Exchange.start_answering(options) do
+      {:ok, answerer} ->
+        answerer
+
+      {:error, reason} ->
+        progress.("cannot answer: #{inspect(reason)}")
+        nil
+    end
+  end
+
+  defp heard({_interface, {:ok, ear}}, own, deadline, at_doctor),
+    do: Ear.listen(ear, own, deadline, at_doctor)
+
+  defp heard({_interface, {:error, _}}, _own, _deadline, _at_doctor),
+    do: %{others: 0, packets: %{}, doctors: %{}}
+
+  # Other doctors' questions are refused as what they are, and are no fault.
+  defp without_doctors(refusals, heard) do
+    doctors = heard |> Enum.map(& &1.doctors) |> Enum.reduce(%{}, &Map.merge/2)
+
+    Enum.flat_map(refusals, fn %{source: source, packets: packets} = refusal ->
+      case packets - Enum.sum(Map.values(doctors)) do
+        _ when not is_map_key(doctors, source) -> [refusal]
+        left when left > 0 -> [%{refusal | packets: left, source: nil}]
+        _ -> []
+      end
+    end)
+  end
+
+  defp untaken(heard, sources) do
+    addresses = Enum.flat_map(heard, &Map.keys(&1.packets))
+    Enum.sort(Enum.uniq(addresses) -- Enum.map(sources, &elem(&1, 1)))
+  end
+
+  defp each(opened, function),
+    do: opened |> Enum.map(&Task.async(fn -> function.(&1) end)) |> Task.await_many(:infinity)
+
+  defp sources(names, heard, options) do
+    for %{packets: packets} <- heard,
+        source <- Ear.sources(packets, Map.keys(names), options.secret),
+        do: source
+  end
+
+  defp nodes(names, sources, host) do
+    # The first of several.
+    sources = sources |> Enum.reverse() |> Map.new()
+
+    for {name, {packets, interfaces}} <- Enum.sort(names) do
+      source = sources[name]
+
+      %{
+        name: name,
+        packets: packets,
+        interfaces: Enum.sort(interfaces),
+        source: source,
+        here?: here?(name, source, host)
+      }
+    end
+  end
+
+  defp here?(name, nil, host) do
+    [_, at] = String.split(name, "@", parts: 2)
+
+    case :inet.parse_address(String.to_charlist(at)) do
+      {:ok, address} -> address in host.addresses
+      {:error, _} -> name == Atom.to_string(node())
+    end
+  end
+
+  # All of 127.0.0.0/8 is this host's.
+  defp here?(_name, {127, _, _, _}, _host), do: true
+  defp here?(_name, source, host), do: source in host.addresses
+
+  # Where signatures are required, a heartbeat of another time is refused before it tells how far it is off. Where
+  # they are not, it is taken, and tells.
+  defp clocks(told, %{authentication: authentication} = bound, progress) do
+    stale? = Enum.any?(told.refusals, &(&1.cause == :stale))
+
+    clocks =
+      if stale? and authentication == :required do
+        progress.("looking how far clocks are off, for #{@clocks} s")
+        Listener.run(%{bound | authentication: :compatible}, 1_000 * @clocks).clocks
+      else
+        told.clocks
+      end
+
+    for {node, off_ms} <- Enum.sort(clocks), do: %{node: node, off_ms: off_ms}
+  end
+
+  defp probed(facts, %{probe: false}, _host), do: facts
+
+  defp probed(%{nodes: nodes} = facts, %{progress: progress}, host) do
+    progress.("probing #{min(length(nodes), Host.max_probes())} nodes and the epmd of this host")
+    others = Enum.reject(nodes, &(&1.name == Atom.to_string(node())))
+    probes = Host.probe(others, own_address(facts, host), &failed?(&1, facts))
+    %{facts | probes: probes, epmd: Host.epmd(Outside.new())}
+  end
+
+  # The topology runs here, has heard the node for some seconds, and is not connected to it.
+  defp failed?(node, %{topology: topology}) do
+    runs? = Enum.any?(Topologies.all(), fn {name, _, _} -> name == topology end)
+    Node.alive?() and runs? and node not in Node.list(:connected)
+  end
+
+  defp own_address(%{interfaces: [%{address: address} | _]}, _host), do: address
+  defp own_address(_facts, %{addresses: [address | _]}), do: address
+  defp own_address(_facts, _host), do: {127, 0, 0, 1}
+end

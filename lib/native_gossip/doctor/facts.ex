@@ -1,0 +1,104 @@
+defmodule NativeGossip.Doctor.Facts do
+  @moduledoc """
+  What the doctor saw. `NativeGossip.Doctor.Findings` makes findings of it, and needs nothing else.
+
+  Names are strings: what is only heard becomes no atom.
+  """
+
+  alias NativeGossip.{Events, Probe}
+
+  @enforce_keys [:options, :seconds]
+  defstruct @enforce_keys ++
+              [
+                :topology,
+                :ours,
+                :epmd,
+                :to,
+                :answered,
+                faults: [],
+                interfaces: [],
+                nodes: [],
+                refusals: [],
+                untaken: [],
+                clocks: [],
+                shared: [],
+                probes: []
+              ]
+
+  @typedoc """
+  An interface on which the group is joined. `echo` is whether the doctor's own packet came back on it, and
+  `heard` how many datagrams of other hosts came by it; `multicast?` is what its flags say.
+  """
+  @type interface :: %{
+          name: String.t(),
+          address: :inet.ip_address(),
+          index: pos_integer,
+          multicast?: boolean,
+          loopback?: boolean,
+          echo: echo,
+          heard: non_neg_integer
+        }
+
+  @type echo :: :heard | :unheard | {:unsent, reason :: atom} | :untested
+
+  @typedoc "A node that was heard; `source` is where from, as far as known, and `here?` whether that is this host."
+  @type heard :: %{
+          name: String.t(),
+          packets: pos_integer,
+          interfaces: [String.t()],
+          source: :inet.ip_address() | nil,
+          here?: boolean
+        }
+
+  @type refusal :: %{
+          cause: atom,
+          packets: pos_integer,
+          source: {:inet.ip_address(), :inet.port_number()} | nil,
+          interface: String.t() | nil
+        }
+
+  @typedoc "What was sent to one host beside the group, and which ways it came to a doctor that answers there."
+  @type to :: %{
+          host: String.t(),
+          address: :inet.ip_address() | nil,
+          sent: :ok | {:error, atom},
+          arrived: [:unicast | :multicast]
+        }
+
+  @typedoc """
+    * `options`: what the topology was joined by, without its secrets: `secret?` is whether it has any;
+    * `ours`: the name of this node, where it has one;
+    * `epmd`: whether one runs on this host, nil where none is needed;
+    * `faults`: as `NativeGossip.Events.Fault` has them, those that were not over at the end;
+    * `untaken`: addresses from which packets came, of which none was taken;
+    * `clocks`: nodes whose clocks differ from this one's, and by how much;
+    * `shared`: names that two BEAMs have;
+    * `probes`: of nodes that were heard;
+    * `answered`: the doctors that were answered, nil where none was to be.
+  """
+  @type t :: %__MODULE__{
+          topology: atom,
+          options: %{
+            port: :inet.port_number(),
+            group: :inet.ip_address(),
+            broadcast_only: boolean,
+            multicast_if: nil | :all | [:inet.ip_address() | String.t()],
+            secret?: boolean,
+            cluster: String.t() | nil,
+            seeds: non_neg_integer
+          },
+          seconds: pos_integer,
+          ours: node | nil,
+          epmd: nil | :runs | {:absent, port :: :inet.port_number()},
+          faults: [Events.Fault.t()],
+          interfaces: [interface],
+          nodes: [heard],
+          refusals: [refusal],
+          untaken: [:inet.ip_address()],
+          clocks: [%{node: String.t(), off_ms: integer}],
+          shared: [String.t()],
+          probes: [Probe.Result.t()],
+          to: to | nil,
+          answered: [:inet.ip_address()] | nil
+        }
+end

@@ -1,0 +1,21 @@
+defmodule NativeGossip.Doctor.Finding do
+  @moduledoc """
+  One thing that is wrong: what was seen, what was expected instead, and what to do.
+
+  `kind` is its place in the table of `NativeGossip.Doctor.Kind`; `cause` is that of the refusal, the fault or
+  the probe it comes from, where it comes from one.
+  """
+
+  alias NativeGossip.Doctor.Kind
+
+  @enforce_keys [:kind, :seen, :expected, :remedy]
+  defstruct @enforce_keys ++ [:cause]
+
+  @type t :: %__MODULE__{
+          kind: Kind.t(),
+          cause: atom,
+          seen: String.t(),
+          expected: String.t(),
+          remedy: String.t()
+        }
+end
