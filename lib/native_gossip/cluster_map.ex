@@ -49,7 +49,7 @@ defmodule NativeGossip.ClusterMap do
   | `:stock_or_none` | it has no native_gossip: it may run the stock strategy |
   | `:no_answer` | it is connected, and did not answer in time |
   | `:failed` | it could not say it; the `reason` is its own |
-  | `:not_asked` | it is heard, and not connected to the node that asked |
+  | `:not_asked` | others hear it or are connected to it, and the node that asked is not connected to it |
   | `:gone` | it was heard, is heard by nobody any more, and connected to nobody |
 
   A node counts as heard for six times the longest pause between two heartbeats, and for 30 s at least.
@@ -155,10 +155,13 @@ defmodule NativeGossip.ClusterMap do
   @doc false
   @spec assemble(Survey.t(), DateTime.t()) :: t
   def assemble(survey, at) do
-    asked = Enum.map(survey.replies, &asked/1)
-    names = MapSet.new(asked, & &1.name)
-    heard = for %{hears: %{} = hears} <- asked, {name, _link} <- hears, do: name
-    strangers = Enum.uniq(survey.unasked ++ heard) |> Enum.reject(&(&1 in names))
+    answers =
+      for reply <- survey.replies, reply.answer, do: {reply.name, Answer.read(reply.answer)}
+
+    answers = Map.new(answers)
+    names = names(survey, answers)
+    asked = Enum.map(survey.replies, &asked(&1, answers[&1.name], names))
+    strangers = Enum.sort(MapSet.difference(names, MapSet.new(asked, & &1.name)))
 
     map = %ClusterMap{
       topology: survey.topology,
@@ -174,6 +177,15 @@ defmodule NativeGossip.ClusterMap do
     nodes = Enum.map(map.nodes, &if(&1.name in live, do: &1, else: %{&1 | status: :gone}))
     map = %{map | nodes: Enum.sort_by(nodes, &{place(&1.status), &1.name})}
     %{map | findings: Findings.of(map)}
+  end
+
+  # Hidden nodes that nobody hears are consoles and tools.
+  defp names(survey, answers) do
+    told =
+      for {_name, answer} <- answers, do: [answer.connected, Enum.map(answer.hears, & &1.name)]
+
+    asked = Enum.map(survey.replies, & &1.name)
+    MapSet.new(List.flatten([asked, survey.unasked, told]))
   end
 
   # Whoever answers or is connected is not gone.
@@ -209,9 +221,10 @@ defmodule NativeGossip.ClusterMap do
     }
   end
 
-  defp asked(%{outcome: :answered} = reply) do
-    answer = Answer.read(reply.answer)
-    node = Map.merge(empty(reply.name, status(answer)), Map.take(answer, [:version, :connected]))
+  defp asked(%{outcome: :answered} = reply, answer, names) do
+    answer = answer || Answer.read(nil)
+    connected = answer.connected ++ Enum.filter(answer.hidden, &(&1 in names))
+    node = %{empty(reply.name, status(answer)) | version: answer.version, connected: connected}
 
     case node.status do
       :answered ->
@@ -228,7 +241,7 @@ defmodule NativeGossip.ClusterMap do
   end
 
   # What a later version may say is a failure to this one.
-  defp asked(%{outcome: outcome} = reply) do
+  defp asked(%{outcome: outcome} = reply, _answer, _names) do
     status = if outcome in @statuses, do: outcome, else: :failed
     %{empty(reply.name, status) | version: reply[:version], reason: reply[:reason]}
   end

@@ -155,6 +155,25 @@ defmodule NativeGossip.ClusterMap.FindingsTest do
            ]
   end
 
+  test "a node to which only others are connected is told, and a console of theirs is not" do
+    more = %{"connected" => [@a, @c], "hidden" => ["rpc@h"]}
+    map = map([answer(@a, [peer(@b)]), answer(@b, [peer(@a)], more)])
+    assert [sentence] = sentences(map)
+
+    assert sentence ==
+             "#{@c} is connected to #{@b}, and not connected to #{@a}: whom it hears is not known"
+
+    assert Enum.map(map.nodes, &{&1.name, &1.connected}) == [
+             {@a, [@b]},
+             {@b, [@a, @c]},
+             {@c, nil}
+           ]
+
+    # A hidden node that is heard has a strategy.
+    hidden = %{"connected" => [], "hidden" => [@b, "rpc@h"]}
+    assert sentences(map([answer(@a, [peer(@b)], hidden), answer(@b, [peer(@a)])])) == []
+  end
+
   test "a node that is drained is not missed" do
     [a, b, c] = three([[@b], [@a], [@a, @b]])
     drained = put_in(c.answer["draining"], true)

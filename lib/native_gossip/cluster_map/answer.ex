@@ -47,7 +47,7 @@ defmodule NativeGossip.ClusterMap.Answer do
         }
 
   @typedoc """
-  An answer that was read. `runs` is whether the topology runs there, `failure` why its peers are not known, and
+  An answer that was read. `hidden` are those to whom it is connected as to consoles and tools; `runs` is whether the topology runs there, `failure` why its peers are not known, and
   `omitted` how many peers it has beside those that it tells.
   """
   @type t :: %{
@@ -55,6 +55,7 @@ defmodule NativeGossip.ClusterMap.Answer do
           runs: boolean,
           topologies: [String.t()],
           connected: [String.t()],
+          hidden: [String.t()],
           draining: boolean,
           interval_ms: non_neg_integer | nil,
           faults: [String.t()],
@@ -75,7 +76,8 @@ defmodule NativeGossip.ClusterMap.Answer do
       "version" => version(),
       "topologies" => topologies |> Keyword.keys() |> Enum.uniq() |> Enum.map(&topology_name/1),
       "runs" => strategies != [],
-      "connected" => Enum.map(Node.list(:connected), &Atom.to_string/1)
+      "connected" => Enum.map(Node.list(), &Atom.to_string/1),
+      "hidden" => Enum.map(Node.list(:hidden), &Atom.to_string/1)
     }
 
     Map.merge(basis, told(strategies))
@@ -143,6 +145,7 @@ defmodule NativeGossip.ClusterMap.Answer do
       runs: answer["runs"] == true,
       topologies: strings(answer["topologies"]),
       connected: strings(answer["connected"]),
+      hidden: strings(answer["hidden"]),
       draining: answer["draining"] == true,
       interval_ms: count(answer["interval_ms"]),
       faults: answer["faults"] |> strings() |> Enum.take(@max_faults) |> Enum.map(&text/1),

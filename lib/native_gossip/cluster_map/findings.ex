@@ -14,7 +14,7 @@ defmodule NativeGossip.ClusterMap.Findings do
   | `:half_connected` | one of two nodes says that they are connected, the other one that they are not |
   | `:fault` | what a node says does not work on it |
   | `:stock_or_none`, `:older`, `:no_topology` | why it is not known whom a node hears: a note |
-  | `:not_asked` | a node is heard by others, and not connected to the one that asked |
+  | `:not_asked` | a node is heard by others or connected to them, and not connected to the one that asked |
   | `:gone` | nodes that nobody hears any more: a note |
   """
 
@@ -247,14 +247,19 @@ defmodule NativeGossip.ClusterMap.Findings do
 
   # Where the one that asked hears it itself, that it is not connected is said already.
   defp not_asked(nodes, map, drawn) do
-    for %{status: :not_asked} = node <- nodes,
-        hearers = for({a, b, %{hearing: :heard}} <- drawn, b.name == node.name, do: a.name),
-        hearers != [] and map.node not in hearers do
-      sentence =
-        "#{name(node.name)} is heard by #{names(hearers)}, and not connected to " <>
-          "#{name(map.node)}: whom it hears is not known"
+    for %{status: :not_asked, name: name} <- nodes,
+        hearers = for({a, %{name: ^name}, %{hearing: :heard}} <- drawn, do: a.name),
+        connected = for(%{connected: [_ | _] = names} = a <- nodes, name in names, do: a.name),
+        hearers ++ connected != [] and map.node not in hearers do
+      how =
+        if hearers != [],
+          do: "heard by #{names(hearers)}",
+          else: "connected to #{names(connected)}"
 
-      finding(:not_asked, [node.name], sentence)
+      sentence =
+        "#{name(name)} is #{how}, and not connected to #{name(map.node)}: whom it hears is not known"
+
+      finding(:not_asked, [name], sentence)
     end
   end
 
