@@ -38,6 +38,7 @@ defmodule NativeGossip.ClusterMap.DrawnTest do
     assert example == text
     assert to_string(documented()) == text
     assert inspect(documented()) == text
+    assert File.read!("docs/operations.md") =~ text
   end
 
   test "the columns stand under their numbers, however long the names and cells are" do
