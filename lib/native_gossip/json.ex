@@ -41,9 +41,13 @@ defmodule NativeGossip.Json do
 
   defp commas(values), do: Enum.intersperse(values, ?,)
 
+  # Most are names and words of ASCII, in which nothing is to be escaped: a report may have megabytes of them.
   defp string(text) do
-    text = if String.valid?(text), do: text, else: inspect(text)
-    [?", for(<<character::utf8 <- text>>, do: escaped(character)), ?"]
+    cond do
+      text =~ ~r/\A[ !#-\[\]-~]*\z/ -> [?", text, ?"]
+      String.valid?(text) -> [?", for(<<character::utf8 <- text>>, do: escaped(character)), ?"]
+      true -> text |> inspect() |> string()
+    end
   end
 
   defp escaped(?"), do: ~S(\")

@@ -82,6 +82,57 @@ defmodule NativeGossip.ClusterMap.FindingsTest do
     end
   end
 
+  # Of these pairs so many percent of the heartbeats are lost.
+  defp lossy(count, loss) do
+    for %{name: name, answer: answer} = reply <- healthy(count) do
+      hears =
+        for %{"name" => other} = peer <- answer["hears"] do
+          percent = loss.(name, other)
+
+          Map.merge(peer, %{
+            "loss" => percent,
+            "missing" => 2 * percent,
+            "received" => 200 - 2 * percent
+          })
+        end
+
+      %{reply | answer: %{answer | "hears" => hears}}
+    end
+  end
+
+  test "where most links of a node lose heartbeats, that is said once and not of each link" do
+    heard =
+      map(
+        lossy(5, fn name, other -> if(other == "n002@h" and name != "n005@h", do: 30, else: 0) end)
+      )
+
+    assert [%{kind: :lossy, nodes: ["n002@h"], sentence: sentence}] = heard.findings
+    assert sentence == "n002@h is heard with loss by 3 of 4 nodes, 30 %"
+
+    hearer =
+      map(
+        lossy(5, fn
+          "n002@h", other -> if(other == "n001@h", do: 5, else: 40)
+          _, _ -> 0
+        end)
+      )
+
+    assert sentences(hearer) == ["n002@h hears 4 of 4 nodes with loss, 5 to 40 %"]
+
+    all = map(lossy(200, fn _, _ -> 30 end))
+    assert [%{kind: :lossy, nodes: names, sentence: sentence}] = all.findings
+    assert length(names) == 200
+    assert sentence == "most links lose heartbeats: 39800 of 39800, 30 %"
+  end
+
+  test "of links that have nothing in common the worst comes first" do
+    links = %{{"n001@h", "n002@h"} => 10, {"n003@h", "n004@h"} => 70, {"n004@h", "n003@h"} => 20}
+    map = map(lossy(5, &Map.get(links, {&1, &2}, 0)))
+
+    assert [["n003@h", "n004@h"], ["n004@h", "n003@h"], ["n001@h", "n002@h"]] ==
+             Enum.map(map.findings, & &1.nodes)
+  end
+
   test "a stock node is a note, whom it hears is not known, and who does not hear it is told" do
     answers =
       for %{name: name} = reply <- three([[@b, @c], [@a], [@a, @b]]), name != @c, do: reply
@@ -153,6 +204,21 @@ defmodule NativeGossip.ClusterMap.FindingsTest do
              "#{@a} does not hear #{@c}, which others hear",
              "#{@c} is heard by #{@b}, and not connected to #{@a}: whom it hears is not known"
            ]
+  end
+
+  test "names that are made up, heard by all and connected to nobody are told in one sentence" do
+    forged = for number <- 1..900, do: peer("forged#{number}@h", %{"state" => "down"})
+
+    replies =
+      for %{answer: answer} = reply <- healthy(20),
+          do: %{reply | answer: Map.update!(answer, "hears", &(&1 ++ forged))}
+
+    assert [%{kind: :not_connected, nodes: names, sentence: sentence}] = map(replies).findings
+    assert length(names) == 920
+
+    assert sentence ==
+             "n001@h, n002@h, n003@h and 17 more hear forged100@h, forged101@h, forged102@h and 897 more and are not " <>
+               "connected to them"
   end
 
   test "a node to which only others are connected is told, and a console of theirs is not" do

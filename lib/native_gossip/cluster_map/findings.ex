@@ -9,7 +9,7 @@ defmodule NativeGossip.ClusterMap.Findings do
   | `:one_way` | one of two nodes hears the other, and is not heard |
   | `:not_heard` | a node does not hear one that another node hears; whom that one hears is not known |
   | `:apart` | two nodes do not hear each other |
-  | `:lossy` | at least 5 % of 20 heartbeats or more did not come |
+  | `:lossy` | at least 5 % of 20 heartbeats or more did not come, of a link, of most links of a node, or of most of all |
   | `:not_connected` | a node is heard, and not connected |
   | `:half_connected` | one of two nodes says that they are connected, the other one that they are not |
   | `:fault` | what a node says does not work on it |
@@ -22,18 +22,9 @@ defmodule NativeGossip.ClusterMap.Findings do
   import NativeGossip.ClusterMap.Words
 
   alias NativeGossip.ClusterMap
-  alias NativeGossip.ClusterMap.Pairs
-
-  @lossy_percent 5
-
-  # Of fewer, one that is late is much.
-  @lossy_of 20
+  alias NativeGossip.ClusterMap.{Connections, Losses, Pairs}
 
   @notes [:stock_or_none, :older, :no_topology, :gone]
-
-  # What a peer is on its way to be connected, or where it is about to stop.
-  @under_way ["announced", "waiting"]
-  @leaving ["leaving", "left"]
 
   @type kind ::
           :no_answer
@@ -63,20 +54,25 @@ defmodule NativeGossip.ClusterMap.Findings do
     drawn = for a <- nodes, a.hears, b <- nodes, a != b, do: {a, b, Pairs.pair(pairs, a, b)}
     deaf = for {a, b, %{hearing: :deaf} = pair} <- drawn, do: {a, b, pair}
     {nobody, deaf} = nobody(nodes, deaf, pairs)
+    missing = Connections.missing(drawn)
+    told = Enum.flat_map(missing, &elem(&1, 0))
 
     List.flatten([
       Enum.map(nodes, &answer(&1, map)),
       nobody,
       deaf(deaf, drawn),
-      for({a, b, pair} <- drawn, do: lossy(a, b, pair)),
-      for({a, b, pair} <- drawn, do: not_connected(a, b, pair)),
-      half_connected(nodes, pairs),
+      findings(:lossy, Losses.sentences(drawn)),
+      findings(:not_connected, missing),
+      findings(:half_connected, Connections.halves(nodes, pairs)),
       Enum.map(nodes, &faults/1),
-      not_asked(nodes, map, drawn),
+      findings(:not_asked, Connections.unasked(nodes, drawn, map.node, told)),
       Enum.map(nodes, &note/1),
       gone(map)
     ])
   end
+
+  defp findings(kind, told),
+    do: for({nodes, sentence} <- told, do: finding(kind, nodes, sentence))
 
   defp finding(kind, nodes, sentence),
     do: %{kind: kind, nodes: nodes, sentence: sentence, note: kind in @notes}
@@ -182,85 +178,9 @@ defmodule NativeGossip.ClusterMap.Findings do
   defp last(%{link: %{heard_ms: ms}}) when ms != nil, do: " any more, since #{span(ms)}"
   defp last(_pair), do: ""
 
-  defp lossy(a, b, %{hearing: :heard, link: %{loss: loss} = link})
-       when is_number(loss) and loss >= @lossy_percent do
-    of = (link.received || 0) + (link.missing || 0)
-    on = if link.interface, do: ", on #{name(link.interface)}", else: ""
-
-    if of >= @lossy_of do
-      finding(
-        :lossy,
-        [a.name, b.name],
-        "#{name(a.name)} hears #{name(b.name)} with #{percent(loss)} loss " <>
-          "(#{link.missing} of #{of} heartbeats did not come#{on})"
-      )
-    else
-      []
-    end
-  end
-
-  defp lossy(_a, _b, _pair), do: []
-
-  defp not_connected(a, b, %{hearing: :heard, connected: false, link: %{state: state} = link})
-       when state not in @leaving do
-    finding(
-      :not_connected,
-      [a.name, b.name],
-      "#{name(a.name)} hears #{name(b.name)} and is not connected to it#{why(link)}"
-    )
-  end
-
-  defp not_connected(_a, _b, _pair), do: []
-
-  defp why(link) do
-    cause = if link.cause, do: ": #{text(link.cause)}", else: ""
-    attempts = if link.failures == 1, do: "1 attempt", else: "#{link.failures} attempts"
-
-    case link.state do
-      "backing_off" ->
-        " (#{attempts} failed#{cause})"
-
-      state when state in @under_way ->
-        " (an attempt is under way, or waits for its turn#{cause})"
-
-      _state ->
-        if link.cause, do: " (#{text(link.cause)})", else: ""
-    end
-  end
-
-  defp half_connected(nodes, pairs) do
-    for %{connected: [_ | _] = names} = node <- nodes,
-        other <- names,
-        Pairs.says_connected(pairs, other, node.name) == false do
-      sentence =
-        "#{name(node.name)} says that it is connected to #{name(other)}, and " <>
-          "#{name(other)} does not: one of the two was asked while that changed, or the connection hangs"
-
-      finding(:half_connected, [node.name, other], sentence)
-    end
-  end
-
   defp faults(node) do
     for fault <- node.faults,
         do: finding(:fault, [node.name], "#{name(node.name)} says: #{text(fault)}")
-  end
-
-  # Where the one that asked hears it itself, that it is not connected is said already.
-  defp not_asked(nodes, map, drawn) do
-    for %{status: :not_asked, name: name} <- nodes,
-        hearers = for({a, %{name: ^name}, %{hearing: :heard}} <- drawn, do: a.name),
-        connected = for(%{connected: [_ | _] = names} = a <- nodes, name in names, do: a.name),
-        hearers ++ connected != [] and map.node not in hearers do
-      how =
-        if hearers != [],
-          do: "heard by #{names(hearers)}",
-          else: "connected to #{names(connected)}"
-
-      sentence =
-        "#{name(name)} is #{how}, and not connected to #{name(map.node)}: whom it hears is not known"
-
-      finding(:not_asked, [name], sentence)
-    end
   end
 
   defp note(%{status: :stock_or_none} = node) do

@@ -13,7 +13,7 @@ defmodule NativeGossip.ClusterMap.Html do
   @drawn 200
 
   # Of each kind, as many sentences as can be read.
-  @told 50
+  @told 20
 
   @style """
   :root { color-scheme: light dark;

@@ -71,7 +71,10 @@ defmodule NativeGossip.ClusterMap.Pairs do
   @doc "Whether a node says that it is connected to another one; nil where it says nothing."
   @spec says_connected(t, String.t(), String.t()) :: boolean | nil
   def says_connected(pairs, name, other) do
-    with %MapSet{} = names <- pairs.connected[name], do: other in names
+    case pairs.connected do
+      %{^name => names} -> other in names
+      %{} -> nil
+    end
   end
 
   defp connected?(pairs, name, other) do

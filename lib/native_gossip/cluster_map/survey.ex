@@ -8,8 +8,8 @@ defmodule NativeGossip.ClusterMap.Survey do
   alias NativeGossip.ClusterMap.Answer
   alias NativeGossip.Topologies
 
-  # Erlang connects each node to each other: clusters of more are not built this way.
-  @max_nodes 1_024
+  # Erlang connects each node to each other: clusters of more are not built this way. So many have 262,144 links.
+  @max_nodes 512
 
   # In ms, of the timeout, for the question that follows where a node does not know the first.
   @reserve 100
