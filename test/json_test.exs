@@ -35,6 +35,7 @@ defmodule NativeGossip.JsonTest do
   test "addresses are strings, other tuples lists, and structs maps" do
     assert Json.encode({10, 0, 0, 5}) == ~S("10.0.0.5")
     assert Json.encode({{0xFD00, 0, 0, 0, 0, 0, 0, 5}, 4000}) == ~S("[fd00::5]:4000")
+    assert Json.encode({1_000, 0, 0, 5}) == "[1000,0,0,5]"
     assert Json.encode({:unsent, :eperm}) == ~S(["unsent","eperm"])
 
     assert Json.encode(%{Peer.new(%{name: "a@b"}) | cause: nil}) ==

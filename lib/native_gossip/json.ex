@@ -5,6 +5,9 @@ defmodule NativeGossip.Json do
 
   alias NativeGossip.Events.Words
 
+  @typedoc "What can be encoded: also within lists, tuples and maps nothing else can."
+  @type encodable :: atom | binary | number | maybe_improper_list | tuple | map
+
   @doc """
   Encodes maps, lists, strings, numbers, atoms, and addresses with or without a port. The keys of a map are sorted.
 
@@ -13,7 +16,7 @@ defmodule NativeGossip.Json do
 
   What is not UTF-8 is written as `inspect/1` shows it, and other tuples are lists.
   """
-  @spec encode(term) :: String.t()
+  @spec encode(encodable) :: String.t()
   def encode(term), do: term |> value() |> IO.iodata_to_binary()
 
   defp value(nil), do: "null"
@@ -33,11 +36,13 @@ defmodule NativeGossip.Json do
     do: string(Words.socket_address({address, port}))
 
   defp value(tuple) when is_tuple(tuple) do
-    case :inet.ntoa(tuple) do
-      {:error, :einval} -> tuple |> Tuple.to_list() |> value()
-      text -> string("#{text}")
-    end
+    list = Tuple.to_list(tuple)
+    if address?(list), do: tuple |> Words.address() |> string(), else: value(list)
   end
+
+  defp address?(list) when length(list) == 4, do: Enum.all?(list, &(&1 in 0..255))
+  defp address?(list) when length(list) == 8, do: Enum.all?(list, &(&1 in 0..65_535))
+  defp address?(_list), do: false
 
   defp commas(values), do: Enum.intersperse(values, ?,)
 

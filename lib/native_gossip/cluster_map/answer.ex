@@ -64,10 +64,13 @@ defmodule NativeGossip.ClusterMap.Answer do
           failure: String.t() | nil
         }
 
+  @typedoc "An answer as it is sent: the keys are words of four letters and more."
+  @type given :: %{optional(<<_::32, _::_*8>>) => term}
+
   @doc """
   The answer of this node. Called by another one, by `:erpc`.
   """
-  @spec give(topology :: term) :: map
+  @spec give(topology :: term) :: given
   def give(topology) do
     topologies = NativeGossip.topologies()
     strategies = for {^topology, strategy} <- topologies, do: strategy
