@@ -104,6 +104,7 @@ defmodule NativeGossip.MixProject do
           NativeGossip.Options,
           NativeGossip.Status,
           NativeGossip.Peer,
+          NativeGossip.ClusterMap,
           NativeGossip.Await,
           NativeGossip.Telemetry,
           NativeGossip.Events,

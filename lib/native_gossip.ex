@@ -9,7 +9,17 @@ defmodule NativeGossip do
   name, give the pid of a strategy instead: `topologies/0` has them.
   """
 
-  alias NativeGossip.{Await, Events, Native, Peer, Prober, Snapshot, Status, Topologies}
+  alias NativeGossip.{
+    Await,
+    ClusterMap,
+    Events,
+    Native,
+    Peer,
+    Prober,
+    Snapshot,
+    Status,
+    Topologies
+  }
 
   @typedoc "The name of a topology in the configuration of libcluster."
   @type topology :: atom
@@ -72,6 +82,22 @@ defmodule NativeGossip do
     %{prober: prober} = topology_or_pid |> Topologies.find!() |> Topologies.processes()
     if prober, do: Prober.causes(prober), else: %{}
   end
+
+  @doc """
+  The cluster at one look: who hears whom, by which interface, how long ago and with how much loss, and who is
+  connected to whom. `NativeGossip.ClusterMap` has the fields, and what is printed of it.
+
+      NativeGossip.map(:lan) |> IO.puts()
+
+  All connected nodes are asked at once, by `:erpc`. `timeout` is how long to wait for each of them, in ms, 6,000
+  without it: after it the map is there, and shows who did not answer. Nodes without native_gossip are shown as such.
+  From outside of the cluster, `mix native_gossip.map` does the same.
+
+  Raises `ArgumentError` with the topologies that run where the given one does not run on this node, and where an
+  option is wrong. No node is connected to for it, and no message is left to the caller.
+  """
+  @spec map(topology, [ClusterMap.option()]) :: ClusterMap.t()
+  defdelegate map(topology, options \\ []), to: ClusterMap, as: :make
 
   @doc """
   What a topology has counted since its strategy started: heartbeats `sent`, packets `received`,

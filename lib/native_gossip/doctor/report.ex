@@ -5,7 +5,8 @@ defmodule NativeGossip.Doctor.Report do
 
   import NativeGossip.Events.Words
 
-  alias NativeGossip.Doctor.{Facts, Finding, Findings, Json}
+  alias NativeGossip.Doctor.{Facts, Finding, Findings}
+  alias NativeGossip.Json
 
   @enforce_keys [:facts, :findings]
   defstruct @enforce_keys
