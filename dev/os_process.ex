@@ -108,7 +108,12 @@ defmodule NativeGossip.Dev.OsProcess do
     %{
       sockets: udp_sockets(id, port),
       threads: threads(id),
-      descriptors: id |> descriptors() |> Enum.frequencies_by(&kind/1)
+      # A module that is loaded this very moment is open, and nothing that is held.
+      descriptors:
+        id
+        |> descriptors()
+        |> Enum.reject(&String.ends_with?(&1, ".beam"))
+        |> Enum.frequencies_by(&kind/1)
     }
   end
 
