@@ -174,7 +174,7 @@ defmodule NativeGossip.ConnectorTest do
 
   test "an attempt that does not return is killed at its deadline, and the node is unreachable",
        %{cluster: cluster} do
-    connector = cluster |> Connector.new(deadline: 50) |> start(:a@host)
+    connector = cluster |> Connector.new(deadline: 500) |> start(:a@host)
     assert_receive {:connect, :a@host, task}
     monitor = Process.monitor(task)
     assert {:a@host, :unreachable, connector} = ended(connector)
@@ -184,9 +184,9 @@ defmodule NativeGossip.ConnectorTest do
   end
 
   test "an attempt that ends in time is not overdue later", %{cluster: cluster} do
-    connector = cluster |> Connector.new(deadline: 50) |> start(:connected@host)
+    connector = cluster |> Connector.new(deadline: 500) |> start(:connected@host)
     assert {:connected@host, :connected, connector} = ended(connector)
-    refute_receive {Connector, :overdue, _}, 100
+    refute_receive {Connector, :overdue, _}, 600
     assert Connector.ended(connector, {Connector, :overdue, make_ref()}) == :not_ours
   end
 

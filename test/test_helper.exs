@@ -23,4 +23,5 @@ if System.get_env("CI") == "true" and Requirement.netns() != nil do
   Mix.raise("CI has to run the tests in network namespaces, but #{Requirement.netns()}")
 end
 
-ExUnit.start(formatters: [NativeGossip.Test.Formatter])
+# Tests do not time: a machine that is busy takes longer for everything.
+ExUnit.start(formatters: [NativeGossip.Test.Formatter], assert_receive_timeout: 5_000)
