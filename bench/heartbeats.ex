@@ -19,7 +19,7 @@ defmodule NativeGossip.Bench.Heartbeats do
 
   @program "target/release/examples/heartbeats"
 
-  @doc "Measures so many peers, each rate and form for so many seconds, and prints a row for each rate."
+  @doc "Prints a row for each rate: what a heartbeat of one of `peers` costs, each form measured for `seconds`."
   @spec main(peers: pos_integer, seconds: pos_integer) :: :ok
   def main(peers: peers, seconds: seconds) do
     IO.puts(

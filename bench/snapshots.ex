@@ -18,7 +18,7 @@ defmodule NativeGossip.Bench.Snapshots do
   @rate 200
   @questions 50
 
-  @doc "Measures with so many peers, each way of asking for so many seconds, and prints a row for each."
+  @doc "Prints a row for each question to a loop with `peers`, and one for each way of asking, measured for `seconds`."
   @spec main(peers: pos_integer, seconds: pos_integer) :: :ok
   def main(peers: peers, seconds: seconds) do
     port = FreePort.udp()

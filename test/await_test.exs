@@ -192,7 +192,9 @@ defmodule NativeGossip.AwaitTest do
       assert [:behind, :before] =
                for({id, _, _, _} <- Supervisor.which_children(supervisor), do: id)
 
-      assert_received {:line, :warning, "waited 0.1 s for 2 other nodes in vain, " <> line}
+      assert_received {:line, :warning,
+                       "waited 0.1 s for 2 other nodes: not all are there, " <> line}
+
       assert line =~ "connected to none. This node has no name"
 
       # Who stood before it crashes: those behind are started again, without waiting.

@@ -126,7 +126,7 @@ defmodule NativeGossip.EventsTest do
          waited_ms: 10_000,
          heard: 2
        },
-       "waited 10 s for 3 other nodes in vain, and the start goes on: connected to 1, :b@h; heard 2 within " <>
+       "waited 10 s for 3 other nodes: not all are there, and the start goes on: connected to 1, :b@h; heard 2 within " <>
          "the last day. See the lines about nodes that cannot be connected to"},
     cluster_awaited:
       {%{
@@ -138,7 +138,7 @@ defmodule NativeGossip.EventsTest do
          waited_ms: 10_000,
          heard: 1
        },
-       "waited 10 s for :b@h, :c@h in vain, and the start goes on: connected to 1, :b@h, and not to :c@h; " <>
+       "waited 10 s for :b@h, :c@h: not all are there, and the start goes on: connected to 1, :b@h, and not to :c@h; " <>
          "heard 1 within the last day. See whether the others run"},
     cluster_awaited:
       {%{
@@ -150,7 +150,7 @@ defmodule NativeGossip.EventsTest do
          waited_ms: 10_000,
          heard: 0
        },
-       "waited 10 s for 1 other node in vain, and the start goes on: connected to none; heard 0 within the " <>
+       "waited 10 s for 1 other node: not all are there, and the start goes on: connected to none; heard 0 within the " <>
          "last day. No heartbeat of another node was taken: see whether others run, and whether packets were " <>
          "refused"},
     cluster_awaited:
@@ -162,7 +162,7 @@ defmodule NativeGossip.EventsTest do
          alive: true,
          waited_ms: 0
        },
-       "waited 0.0 s for 1 other node in vain, and the start goes on: connected to none. The topology does not " <>
+       "waited 0.0 s for 1 other node: not all are there, and the start goes on: connected to none. The topology does not " <>
          "run: start Cluster.Supervisor before NativeGossip.Await, and see whether the names of the topology " <>
          "are the same"},
     cookie_weak:

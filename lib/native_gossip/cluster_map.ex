@@ -293,21 +293,4 @@ defmodule NativeGossip.ClusterMap do
   @doc "The map as JSON, on one line."
   @spec json(t) :: String.t()
   def json(map), do: map |> to_map() |> Json.encode()
-
-  defimpl String.Chars do
-    def to_string(map), do: NativeGossip.ClusterMap.text(map)
-  end
-
-  defimpl Inspect do
-    import Inspect.Algebra
-
-    # A line each: what is broken elsewhere is hard to read.
-    def inspect(map, _options) do
-      map
-      |> NativeGossip.ClusterMap.text()
-      |> String.split("\n")
-      |> Enum.intersperse(line())
-      |> concat()
-    end
-  end
 end

@@ -3,7 +3,7 @@ defmodule NativeGossip.Json do
   Writes JSON: Elixir has an encoder of its own only since 1.18, and a dependency for two reports is too much.
   """
 
-  alias NativeGossip.Events.Words
+  alias NativeGossip.Plain
 
   @typedoc "What can be encoded: also within lists, tuples and maps nothing else can."
   @type encodable :: atom | binary | number | maybe_improper_list | tuple | map
@@ -17,7 +17,7 @@ defmodule NativeGossip.Json do
   What is not UTF-8 is written as `inspect/1` shows it, and other tuples are lists.
   """
   @spec encode(encodable) :: String.t()
-  def encode(term), do: term |> value() |> IO.iodata_to_binary()
+  def encode(term), do: term |> Plain.term() |> value() |> IO.iodata_to_binary()
 
   defp value(nil), do: "null"
   defp value(boolean) when is_boolean(boolean), do: Atom.to_string(boolean)
@@ -25,24 +25,11 @@ defmodule NativeGossip.Json do
   defp value(number) when is_number(number), do: to_string(number)
   defp value(text) when is_binary(text), do: string(text)
   defp value(list) when is_list(list), do: [?[, list |> Enum.map(&value/1) |> commas(), ?]]
-  defp value(%_{} = struct), do: struct |> Map.from_struct() |> value()
 
   defp value(%{} = map) do
     pairs = for {key, value} <- Enum.sort(map), do: [string("#{key}"), ?:, value(value)]
     [?{, commas(pairs), ?}]
   end
-
-  defp value({address, port}) when is_tuple(address) and is_integer(port),
-    do: string(Words.socket_address({address, port}))
-
-  defp value(tuple) when is_tuple(tuple) do
-    list = Tuple.to_list(tuple)
-    if address?(list), do: tuple |> Words.address() |> string(), else: value(list)
-  end
-
-  defp address?(list) when length(list) == 4, do: Enum.all?(list, &(&1 in 0..255))
-  defp address?(list) when length(list) == 8, do: Enum.all?(list, &(&1 in 0..65_535))
-  defp address?(_list), do: false
 
   defp commas(values), do: Enum.intersperse(values, ?,)
 

@@ -23,7 +23,7 @@ defmodule NativeGossip.Peer do
   | `:connected` | it is connected, as far as the strategy was told |
   | `:announced` | an attempt to connect to it is under way |
   | `:waiting` | it waits for its turn, or for it to dial first |
-  | `{:backing_off, until_ms, failures}` | so many attempts failed since it was connected for long; for so many ms it is left alone, then it is tried again if it is heard |
+  | `{:backing_off, until_ms, failures}` | `failures` attempts failed since it was connected for long; no attempt is made for `until_ms` ms, and then when it is heard |
   | `:leaving` | it said that it is about to stop (`NativeGossip.drain/1`), and is still connected |
   | `:left` | it said so, and is not connected |
   | `:down` | it is not connected, and will be when it is heard |

@@ -19,7 +19,14 @@ defmodule NativeGossip.Plain do
   def term({kind, value}) when kind in [:name, :address], do: term(value)
   def term({ip, port}) when is_tuple(ip) and is_integer(port), do: socket_address({ip, port})
 
-  def term(tuple) when is_tuple(tuple) and tuple_size(tuple) in [4, 8], do: address(tuple)
-  def term(tuple) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> term()
+  def term(tuple) when is_tuple(tuple) do
+    list = Tuple.to_list(tuple)
+    if address?(list), do: address(tuple), else: term(list)
+  end
+
   def term(other), do: other
+
+  defp address?(list) when length(list) == 4, do: Enum.all?(list, &(&1 in 0..255))
+  defp address?(list) when length(list) == 8, do: Enum.all?(list, &(&1 in 0..65_535))
+  defp address?(_list), do: false
 end

@@ -10,10 +10,10 @@ defmodule NativeGossip.Probe do
   (`NativeGossip.Probe.Handshake`). It sends no digest of the cookie: that the cookies differ is concluded where
   nothing else stands in the way and yet the attempt to connect failed.
 
-  It takes 15 s at most, of seven steps of 2 s each, reads 16 KiB at most, makes no atom of what it reads, and never raises for
-  what it meets: that it failed is a result too. At the node it leaves one atom for each host that probes it, and a
-  line in the log in two cases, in which each attempt to connect leaves one as well: where `net_kernel:allow/1`
-  keeps it out, and where the node speaks TLS.
+  It takes 15 s at most, of seven steps of 2 s each, reads 16 KiB at most, makes no atom of what it reads, and never
+  raises for what it meets: that it failed is a result too. At the node it leaves one atom for each host that probes
+  it, and a line in the log in two cases, in which each attempt to connect leaves one as well: where
+  `net_kernel:allow/1` keeps it out, and where the node speaks TLS.
 
   `NativeGossip.Probe.Cause` has the causes, and `NativeGossip.Probe.Explanation` says a result in a sentence.
   """
@@ -45,7 +45,7 @@ defmodule NativeGossip.Probe do
     * `:heard_from`: the address from which the node's heartbeats come;
     * `:disconnected_by`: `:global` where the node was connected and disconnected by it, to prevent overlapping
       partitions. That is no step of a probe: who sees it says so;
-    * `:step_timeout`: of each of the at most five steps, in ms (#{@step});
+    * `:step_timeout`: of each of the at most seven steps, in ms (#{@step});
     * `:outside`: fields of `NativeGossip.Probe.Outside`, for tests.
   """
   @type option ::

@@ -103,7 +103,7 @@ defmodule Mix.Tasks.NativeGossip.Map do
   end
 
   defp own_name(node, options) do
-    long? = node |> Atom.to_string() |> String.split("@") |> List.last() |> String.contains?(".")
+    long? = node |> Atom.to_string() |> String.split("@") |> List.last() |> Probe.long?()
 
     case {options[:name], options[:sname]} do
       {nil, nil} -> default_name(long?)

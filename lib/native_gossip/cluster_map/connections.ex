@@ -9,9 +9,8 @@ defmodule NativeGossip.ClusterMap.Connections do
   alias NativeGossip.ClusterMap
   alias NativeGossip.ClusterMap.Pairs
 
-  # What a peer is on its way to be connected, or where it is about to stop.
+  # What a peer is on its way to be connected.
   @under_way ["announced", "waiting"]
-  @leaving ["leaving", "left"]
 
   @type pairs :: [{ClusterMap.node_map(), ClusterMap.node_map(), Pairs.pair()}]
 
@@ -23,7 +22,7 @@ defmodule NativeGossip.ClusterMap.Connections do
   def missing(pairs) do
     missing =
       for {a, b, %{hearing: :heard, connected: false, link: link}} <- pairs,
-          link.state not in @leaving,
+          not Pairs.leaving?(link),
           do: {b.name, {a.name, link}}
 
     missing

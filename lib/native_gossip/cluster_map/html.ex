@@ -5,6 +5,7 @@ defmodule NativeGossip.ClusterMap.Html do
   """
 
   import NativeGossip.ClusterMap.Words
+  import NativeGossip.Events.Words, only: [several: 2]
 
   alias NativeGossip.ClusterMap
   alias NativeGossip.ClusterMap.{Pairs, Selection}
@@ -70,7 +71,7 @@ defmodule NativeGossip.ClusterMap.Html do
     answered = Enum.count(map.nodes, &(&1.status == :answered))
     count = Enum.count(map.nodes, &(&1.status != :gone))
     at = map.at |> DateTime.truncate(:second) |> to_string()
-    nodes = if count == 1, do: "1 node", else: "#{count} nodes"
+    nodes = several(count, "node")
 
     "<p class=\"dim\">#{nodes}, #{answered} answered. Asked by #{escape(name(map.node))}, #{at}</p>\n"
   end

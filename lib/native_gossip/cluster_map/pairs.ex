@@ -68,6 +68,10 @@ defmodule NativeGossip.ClusterMap.Pairs do
     %{hearing: hearing, link: link, connected: connected?(pairs, hearer.name, heard.name)}
   end
 
+  @doc "Whether one node heard another one say that it is about to stop."
+  @spec leaving?(Answer.link()) :: boolean
+  def leaving?(link), do: link.state in @leaving
+
   @doc "Whether a node says that it is connected to another one; nil where it says nothing."
   @spec says_connected(t, String.t(), String.t()) :: boolean | nil
   def says_connected(pairs, name, other) do

@@ -6,7 +6,8 @@ defmodule NativeGossip.ClusterMap.Selection do
   alias NativeGossip.ClusterMap
 
   @doc """
-  At most so many nodes, in the order of the map, and those that are left out. Those that are gone are neither.
+  The nodes to draw, at most `count` in the order of the map, and those that are left out. Nodes that are gone are in
+  neither list.
   """
   @spec choose(ClusterMap.t(), pos_integer) ::
           {drawn :: [ClusterMap.node_map()], left_out :: [ClusterMap.node_map()]}

@@ -5,6 +5,7 @@ defmodule NativeGossip.ClusterMap.Text do
   """
 
   import NativeGossip.ClusterMap.Words
+  import NativeGossip.Events.Words, only: [several: 2]
 
   alias NativeGossip.ClusterMap
   alias NativeGossip.ClusterMap.{Pairs, Selection}
@@ -35,7 +36,7 @@ defmodule NativeGossip.ClusterMap.Text do
     answered = Enum.count(map.nodes, &(&1.status == :answered))
     count = Enum.count(map.nodes, &(&1.status != :gone))
     at = map.at |> DateTime.truncate(:second) |> to_string()
-    nodes = if count == 1, do: "1 node", else: "#{count} nodes"
+    nodes = several(count, "node")
     "#{name(map.topology)}: #{nodes}, #{answered} answered. Asked by #{name(map.node)}, #{at}"
   end
 
@@ -151,8 +152,7 @@ defmodule NativeGossip.ClusterMap.Text do
   end
 
   defp section(what, findings) do
-    count = if length(findings) == 1, do: "1 #{what}", else: "#{length(findings)} #{what}s"
-    Enum.join(["#{count}:" | lines(findings)], "\n")
+    Enum.join(["#{several(length(findings), what)}:" | lines(findings)], "\n")
   end
 
   defp lines(findings) do

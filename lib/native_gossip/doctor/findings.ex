@@ -137,7 +137,7 @@ defmodule NativeGossip.Doctor.Findings do
 
   # The loop has one source of a cause. Where there is no other cause, whoever is not taken has this one.
   defp from(_refusal, %{refusals: [_], untaken: [_, _ | _] = untaken}),
-    do: ", from #{some(untaken, &address/1)}"
+    do: ", from #{first(untaken, @shown, &address/1)}"
 
   defp from(%{source: nil}, _facts), do: ""
 
@@ -278,19 +278,12 @@ defmodule NativeGossip.Doctor.Findings do
 
   defp group(%{options: options}), do: socket_address({options.group, options.port})
 
-  @doc "The first of several, in words."
-  @spec some([item], (item -> String.t())) :: String.t() when item: term
-  def some(items, write) do
-    shown = items |> Enum.take(@shown) |> Enum.map_join(", ", write)
-    if length(items) > @shown, do: "#{shown} and #{length(items) - @shown} more", else: shown
-  end
-
-  defp named(nodes), do: some(nodes, &quoted(&1.name))
+  defp named(nodes), do: first(nodes, @shown, &quoted(&1.name))
 
   defp quoted(name), do: inspect(name)
 
   defp long?(name) do
     [_ | host] = String.split(name, "@", parts: 2)
-    Enum.any?(host, &String.contains?(&1, [".", ":"]))
+    Enum.any?(host, &Probe.long?/1)
   end
 end

@@ -11,7 +11,7 @@ defmodule NativeGossip.Doctor.Host do
   @max_probes 16
   @at_once 8
 
-  # In ms: of a probe five steps of two seconds, and some more.
+  # In ms: of a probe seven steps of two seconds, and some more.
   @patience 15_000
 
   @doc "How many nodes are probed."

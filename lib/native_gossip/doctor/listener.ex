@@ -24,7 +24,7 @@ defmodule NativeGossip.Doctor.Listener do
 
   @nothing %{joined: [], faults: [], nodes: %{}, refusals: [], clocks: %{}, shared: []}
 
-  @doc "Listens for so many ms, and tells what there was."
+  @doc "Listens for `ms` milliseconds, and returns what was heard, joined and refused meanwhile."
   @spec run(Options.t(), ms :: pos_integer) :: told
   def run(options, ms) do
     # The secret is among the arguments: what is raised may not show them.

@@ -5,8 +5,9 @@ defmodule NativeGossip.Doctor.Report do
 
   import NativeGossip.Events.Words
 
-  alias NativeGossip.Doctor.{Facts, Finding, Findings}
+  alias NativeGossip.Doctor.{Facts, Finding}
   alias NativeGossip.Json
+  alias NativeGossip.Probe.Cause
 
   @enforce_keys [:facts, :findings]
   defstruct @enforce_keys
@@ -15,6 +16,9 @@ defmodule NativeGossip.Doctor.Report do
 
   # Nodes that are listed one by one.
   @max_nodes 20
+
+  # Addresses of a list that are written out.
+  @shown 3
 
   @doc "As lines for a person, coloured where the terminal takes it."
   @spec text(t, ansi? :: boolean) :: String.t()
@@ -51,8 +55,7 @@ defmodule NativeGossip.Doctor.Report do
   defp echo({:unsent, reason}), do: "own packet not sent (#{reason})"
   defp echo(:untested), do: "own packet not tried"
 
-  defp packets(1), do: "1 packet"
-  defp packets(count), do: "#{count} packets"
+  defp packets(count), do: several(count, "packet")
 
   defp nodes([]), do: ["no node heard"]
 
@@ -80,10 +83,10 @@ defmodule NativeGossip.Doctor.Report do
   defp untaken([]), do: []
 
   defp untaken(addresses),
-    do: ["nothing is taken from #{Findings.some(addresses, &address/1)}"]
+    do: ["nothing is taken from #{first(addresses, @shown, &address/1)}"]
 
   defp asked(%{probes: probes} = facts) do
-    reached = Enum.count(probes, &(&1.cause in [:connected, :reachable]))
+    reached = Enum.count(probes, &Cause.none?(&1.cause))
 
     probed =
       if probes == [],
@@ -125,11 +128,11 @@ defmodule NativeGossip.Doctor.Report do
   end
 
   defp found([], %{nodes: nodes}),
-    do: [:green, "Nothing wrong found, #{count(length(nodes), "node")} heard.", :reset]
+    do: [:green, "Nothing wrong found, #{several(length(nodes), "node")} heard.", :reset]
 
   defp found(findings, _facts) do
     [
-      [:red, count(length(findings), "finding"), ", the surest first:", :reset, "\n"],
+      [:red, several(length(findings), "finding"), ", the surest first:", :reset, "\n"],
       findings |> Enum.with_index(1) |> Enum.map(&finding/1)
     ]
   end
@@ -141,9 +144,6 @@ defmodule NativeGossip.Doctor.Report do
       "   to do: #{finding.remedy}\n"
     ]
   end
-
-  defp count(1, what), do: "1 #{what}"
-  defp count(count, what), do: "#{count} #{what}s"
 
   @doc "As JSON on one line: `ok`, `findings` and `facts`."
   @spec json(t) :: String.t()
@@ -157,21 +157,4 @@ defmodule NativeGossip.Doctor.Report do
   end
 
   defp probes(probes), do: for(probe <- probes, do: Map.take(probe, [:node, :cause]))
-
-  defimpl String.Chars do
-    def to_string(report), do: NativeGossip.Doctor.Report.text(report)
-  end
-
-  defimpl Inspect do
-    import Inspect.Algebra
-
-    # A line each: what is broken elsewhere is hard to read.
-    def inspect(report, _options) do
-      report
-      |> NativeGossip.Doctor.Report.text()
-      |> String.split("\n")
-      |> Enum.intersperse(line())
-      |> concat()
-    end
-  end
 end

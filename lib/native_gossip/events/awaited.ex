@@ -16,14 +16,13 @@ defmodule NativeGossip.Events.Awaited do
   def sentence(%{outcome: :ok} = fields), do: "#{waited(fields)}: #{connected(fields)}"
 
   def sentence(fields) do
-    "#{waited(fields)} in vain, and the start goes on: #{connected(fields)}#{absent(fields)}#{heard(fields)}. " <>
+    "#{waited(fields)}: not all are there, and the start goes on: #{connected(fields)}#{absent(fields)}#{heard(fields)}. " <>
       advice(fields)
   end
 
   defp waited(%{awaited: awaited, waited_ms: ms}), do: "waited #{span(ms)} for #{whom(awaited)}"
 
-  defp whom(1), do: "1 other node"
-  defp whom(count) when is_integer(count), do: "#{count} other nodes"
+  defp whom(count) when is_integer(count), do: several(count, "other node")
   defp whom(nodes), do: names(nodes)
 
   defp connected(%{connected: []}), do: "connected to none"
@@ -54,9 +53,5 @@ defmodule NativeGossip.Events.Awaited do
       "names of the topology are the same"
   end
 
-  defp names(nodes) do
-    {shown, rest} = Enum.split(nodes, @shown)
-    more = if rest == [], do: "", else: " and #{length(rest)} more"
-    Enum.map_join(shown, ", ", &inspect/1) <> more
-  end
+  defp names(nodes), do: first(nodes, @shown, &inspect/1)
 end

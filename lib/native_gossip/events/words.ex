@@ -37,6 +37,29 @@ defmodule NativeGossip.Events.Words do
   def on(nil), do: ""
   def on(name), do: " on #{name}"
 
+  @doc """
+  A number of things.
+
+      iex> {NativeGossip.Events.Words.several(1, "node"), NativeGossip.Events.Words.several(2, "node")}
+      {"1 node", "2 nodes"}
+  """
+  @spec several(non_neg_integer, String.t()) :: String.t()
+  def several(1, what), do: "1 #{what}"
+  def several(count, what), do: "#{count} #{what}s"
+
+  @doc """
+  The first of some things, and how many more there are.
+
+      iex> NativeGossip.Events.Words.first([:a, :b, :c], 2, &inspect/1)
+      ":a, :b and 1 more"
+  """
+  @spec first([item], pos_integer, (item -> String.t())) :: String.t() when item: term
+  def first(items, count, write) do
+    {shown, rest} = Enum.split(items, count)
+    more = if rest == [], do: "", else: " and #{length(rest)} more"
+    Enum.map_join(shown, ", ", write) <> more
+  end
+
   @doc "How heartbeats are sent."
   @spec form(NativeGossip.Options.heartbeat_form()) :: String.t()
   def form(:sealed), do: "sealed and signed"

@@ -155,7 +155,4 @@ defmodule NativeGossip.Status.Text do
   defp overload(_status), do: ["more arrives than is looked at (option receive_limit)"]
 
   defp fault(fault), do: "#{Events.Fault.raised(fault)} (for #{span(fault.since_ms)})"
-
-  defp several(1, what), do: "1 #{what}"
-  defp several(count, what), do: "#{count} #{what}s"
 end
