@@ -115,7 +115,7 @@ pub struct LastingFault {
 
 /// The membership in the group on one interface. Of one that is named by its address and is not there, the
 /// name is not known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct MembershipStatus {
     /// The name of the interface.
     pub name: Option<String>,

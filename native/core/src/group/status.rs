@@ -45,10 +45,7 @@ fn not_joined(interface: &InterfaceAddress) -> MembershipStatus {
         name: Some(interface.name.clone()),
         index: Some(interface.index),
         address: Some(interface.address),
-        is_joined: false,
-        echoed_ago: None,
-        heard_ago: None,
-        faults: Vec::new(),
+        ..MembershipStatus::default()
     }
 }
 
@@ -58,15 +55,8 @@ fn missing(fault: &Fault) -> Option<MembershipStatus> {
         InterfaceSelector::Name(name) => (Some(name.clone()), None),
         InterfaceSelector::Address(address) => (None, Some(*address)),
     };
-    Some(MembershipStatus {
-        name,
-        index: None,
-        address,
-        is_joined: false,
-        echoed_ago: None,
-        heard_ago: None,
-        faults: vec![fault.clone()],
-    })
+    let faults = vec![fault.clone()];
+    Some(MembershipStatus { name, address, faults, ..MembershipStatus::default() })
 }
 
 fn faults_of(

@@ -113,10 +113,8 @@ impl Known {
 
     /// A heartbeat that was overtaken was taken.
     pub(super) fn late(&mut self, claim: &Claim, echoed: Option<u64>) {
-        let id = claim.signed.incarnation;
-        if let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) {
+        if let Some(its) = self.note_echo(claim, echoed) {
             its.fill(claim);
-            its.echoed = echoed.or(its.echoed);
         }
         self.loss.received += 1;
         self.loss.late += 1;
@@ -125,23 +123,26 @@ impl Known {
 
     /// A copy came. It may be of a twin with the numbers of the first, and say what that did not.
     pub(super) fn copied(&mut self, claim: &Claim, echoed: Option<u64>) {
-        let id = claim.signed.incarnation;
-        if let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) {
-            its.echoed = echoed.or(its.echoed);
-        }
+        self.note_echo(claim, echoed);
         self.loss.copies += 1;
+    }
+
+    /// The incarnation of a heartbeat, with what it echoed last, where it is known.
+    fn note_echo(&mut self, claim: &Claim, echoed: Option<u64>) -> Option<&mut Incarnation> {
+        let id = claim.signed.incarnation;
+        let its = self.incarnations.iter_mut().find(|i| i.id == id)?;
+        its.echoed = echoed.or(its.echoed);
+        Some(its)
     }
 
     /// A heartbeat above the highest was taken that echoed this incarnation of ours. Says whether its own
     /// is proven: only then its name signs, and it is no recorded one.
     pub(super) fn believe(&mut self, now: Time, claim: &Claim, echoed: Option<u64>) -> bool {
-        let id = claim.signed.incarnation;
-        let Some(its) = self.incarnations.iter_mut().find(|i| i.id == id) else { return false };
-        its.echoed = echoed.or(its.echoed);
-        if its.is_proven {
+        let is_proven = self.note_echo(claim, echoed).is_some_and(|its| its.is_proven);
+        if is_proven {
             (self.heard_at, self.secret_index) = (Some(now), claim.secret_index);
         }
-        its.is_proven
+        is_proven
     }
 
     pub(super) fn is_heard_within(&self, now: Time, within: Duration) -> bool {
