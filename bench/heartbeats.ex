@@ -7,17 +7,14 @@ defmodule NativeGossip.Bench.Heartbeats do
   least that a heartbeat can cost. All take turns within a round, so that what else the machine does
   falls on all of them. What the VM does without heartbeats is taken off.
   """
-  alias NativeGossip.Bench.Probe
+  import NativeGossip.Bench.Receiver
+
   alias NativeGossip.Dev.{Await, Beam, FreePort, Inside, OsProcess}
 
-  @host "127.0.0.1"
-  @secret "of a benchmark, and of nothing else"
   @rounds 3
 
   # Heartbeats a second, and of these at once: what a kernel buffers, and one after the other.
   @rates [{20_000, 64}, {200, 1}]
-
-  @program "target/release/examples/heartbeats"
 
   @doc "Prints a row for each rate: what a heartbeat of one of `peers` costs, each form measured for `seconds`."
   @spec main(peers: pos_integer, seconds: pos_integer) :: :ok
@@ -30,7 +27,7 @@ defmodule NativeGossip.Bench.Heartbeats do
     row(List.duplicate("---", 6))
 
     for {rate, burst} <- @rates do
-      sending = [to_string(peers), to_string(rate), to_string(burst), to_string(seconds)]
+      sending = [peers, rate, burst, seconds]
       rounds = for _ <- 1..@rounds, do: round(sending, seconds)
 
       row(
@@ -47,7 +44,7 @@ defmodule NativeGossip.Bench.Heartbeats do
   end
 
   defp round(sending, seconds) do
-    Map.new([bare: "signed", sealed: "sealed", signed: "signed"], fn
+    Map.new([bare: :signed, sealed: :sealed, signed: :signed], fn
       {:bare, form} -> {:bare, bare(form, sending)}
       {column, form} -> {column, strategy(form, sending, seconds)}
     end)
@@ -55,7 +52,7 @@ defmodule NativeGossip.Bench.Heartbeats do
 
   defp bare(form, sending) do
     port = FreePort.udp()
-    receiver = OsProcess.open(Path.expand(@program), ["receive", "#{@host}:#{port}"], [])
+    receiver = OsProcess.open(program(), ["receive", "127.0.0.1:#{port}"], [])
     {:os_pid, os_pid} = Port.info(receiver, :os_pid)
 
     receive do
@@ -70,27 +67,11 @@ defmodule NativeGossip.Bench.Heartbeats do
   end
 
   defp strategy(form, sending, seconds) do
-    port = FreePort.udp()
-    beam = Beam.start_link()
-    Beam.call(beam, Inside, :become, [:"receiver@127.0.0.1"])
-
-    # An interval that no measurement lasts: what it sends itself is nobody's heartbeat.
-    config = [
-      port: port,
-      if_addr: @host,
-      multicast_addr: "233.252.1.36",
-      multicast_if: @host,
-      secret: @secret,
-      receive_limit: 1_000_000,
-      heartbeat_interval: 60_000
-    ]
-
-    topology = [strategy: NativeGossip.Strategy, connect: {Probe, :connect, []}, config: config]
-    :ok = Beam.call(beam, Inside, :start_cluster, [[lan: topology]])
+    {beam, port} = start(receive_limit: 1_000_000)
     # All are known and connected, and what is compiled or loaded at first is.
     [peers | _] = sending
-    send_heartbeats(form, port, [peers, "200", "1", "10"])
-    Process.sleep(1000)
+    send_heartbeats(form, port, [peers, 200, 1, 10])
+    await_connected(beam, peers)
     idle = spent(beam, fn -> Process.sleep(seconds * 1000) end)
     before = Beam.call(beam, Inside, :counters, [:lan])
     {:ok, sent} = Agent.start_link(fn -> 0 end)
@@ -120,18 +101,9 @@ defmodule NativeGossip.Bench.Heartbeats do
     OsProcess.cpu_ns(beam.os_pid) - before
   end
 
-  defp send_heartbeats(form, port, sending) do
-    {sent, 0} =
-      System.cmd(Path.expand(@program), [form, "#{@host}:#{port}"] ++ sending ++ [@secret])
-
-    sent |> String.trim() |> String.to_integer()
-  end
-
   defp figure(rounds, of) do
     values = rounds |> Enum.map(of) |> Enum.sort()
     shown = Enum.map(values, &:erlang.float_to_binary(&1 / 1, decimals: 2))
     "#{Enum.at(shown, div(@rounds, 2))} (#{Enum.join(shown, " ")})"
   end
-
-  defp row(cells), do: IO.puts("| " <> Enum.join(cells, " | ") <> " |")
 end

@@ -8,44 +8,23 @@ defmodule NativeGossip.Bench.Snapshots do
   a packet is sent to the loop again and again while nobody asks, while somebody asks once a second, and while
   somebody asks without a pause: the times until it was judged.
   """
+  import NativeGossip.Bench.Receiver
+
   alias NativeGossip.Bench.Probe
-  alias NativeGossip.Dev.{Await, Beam, FreePort, Inside}
+  alias NativeGossip.Dev.Beam
   alias NativeGossip.{Native, Peer, Topologies}
 
-  @host "127.0.0.1"
-  @secret "of a benchmark, and of nothing else"
-  @program "target/release/examples/heartbeats"
   @rate 200
   @questions 50
 
   @doc "Prints a row for each question to a loop with `peers`, and one for each way of asking, measured for `seconds`."
   @spec main(peers: pos_integer, seconds: pos_integer) :: :ok
   def main(peers: peers, seconds: seconds) do
-    port = FreePort.udp()
-    beam = Beam.start_link()
-    Beam.call(beam, Inside, :become, [:"receiver@127.0.0.1"])
-
-    config = [
-      port: port,
-      if_addr: @host,
-      multicast_addr: "233.252.1.36",
-      multicast_if: @host,
-      secret: @secret,
-      max_peers: peers,
-      heartbeat_interval: 60_000
-    ]
-
-    topology = [strategy: NativeGossip.Strategy, connect: {Probe, :connect, []}, config: config]
-    :ok = Beam.call(beam, Inside, :start_cluster, [[lan: topology]])
+    {beam, port} = start(max_peers: peers)
     # Every peer is heard and connected, and goes on to send.
     lasting = div(peers, @rate) + 4 * seconds + 60
-    arguments = ["signed", "#{@host}:#{port}", peers, @rate, 1, lasting, @secret]
-
-    sender =
-      Task.async(fn -> System.cmd(Path.expand(@program), Enum.map(arguments, &to_string/1)) end)
-
-    connected = fn -> Beam.call(beam, NativeGossip, :status, [:lan]).peers.connected end
-    Await.until("all are connected", connected, &(&1 >= peers), within: 120_000)
+    sender = Task.async(fn -> send_heartbeats(:signed, port, [peers, @rate, 1, lasting]) end)
+    await_connected(beam, peers)
 
     IO.puts(
       "#{peers} peers, #{@rate} heartbeats a second; ms, median and longest of #{@questions}\n"
@@ -188,5 +167,4 @@ defmodule NativeGossip.Bench.Snapshots do
     do: values |> Enum.sort() |> Enum.at(div((length(values) - 1) * percent, 100))
 
   defp ms(us), do: :erlang.float_to_binary(us / 1_000, decimals: 2)
-  defp row(cells), do: IO.puts("| " <> Enum.join(cells, " | ") <> " |")
 end
