@@ -67,6 +67,13 @@ defmodule NativeGossip.Network.LostMembershipTest do
     beams = Enum.map(hosts, &Lan.beam/1)
     Enum.each(beams, &Lan.join(&1, port: @port, heartbeat_interval: 5_000))
     Mesh.await(beams)
+
+    # The other node may have connected before this one has told of its own group.
+    for beam <- beams do
+      told = fn -> Lan.lines(beam, :info) end
+      Await.until("it told that it joined", told, &Enum.any?(&1, fn l -> l =~ "joined" end))
+    end
+
     beams
   end
 

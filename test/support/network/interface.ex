@@ -18,7 +18,7 @@ defmodule NativeGossip.Test.Network.Interface do
   """
   @spec plug(Host.t(), lan, keyword) :: :ok
   def plug(host, lan \\ 0, options \\ []) do
-    make(host, lan, "")
+    make(host, lan)
     address = Keyword.get(options, :address, true)
     if address, do: add_address(host, lan, address)
     if Keyword.get(options, :up, true), do: up(host, lan)
@@ -37,9 +37,11 @@ defmodule NativeGossip.Test.Network.Interface do
   def replug(host, lan \\ 0) do
     shown = Namespace.read(host.enter, ~w(ip -o link show eth#{lan}))
     [index, _] = String.split(shown, ":", parts: 2)
-    unplug(host, lan)
-    make(host, lan, "index #{index}")
-    add_address(host, lan)
+    card = "index #{index} #{card(host, lan)}"
+    # In one call, so that hardly ever somebody looks in between.
+    again = ["link del eth#{lan}", "link add eth#{lan} #{card}", "link set eth#{lan} up"]
+    Namespace.ip(host.enter, again ++ address_commands(host, lan, true))
+    attach(host, lan)
     up(host, lan)
   end
 
@@ -58,21 +60,9 @@ defmodule NativeGossip.Test.Network.Interface do
 
   @doc "Gives it an address, the host's own on that LAN or another; if it is up, with its routes."
   @spec add_address(Host.t(), lan, String.t() | true) :: :ok
-  def add_address(host, lan \\ 0, address \\ true)
-
-  def add_address(%Host{family: :inet} = host, lan, address) do
-    address = if address == true, do: Host.address(:inet, lan, host.number), else: address
-    Namespace.ip(host.enter, ["address add #{address}/24 broadcast + dev eth#{lan}"])
+  def add_address(host, lan \\ 0, address \\ true) do
+    Namespace.ip(host.enter, address_commands(host, lan, address))
     add_route(host, lan)
-  end
-
-  # Without the search for duplicates, which takes seconds, an address can be used at once.
-  def add_address(%Host{family: :inet6} = host, lan, true) do
-    Namespace.ip(host.enter, [
-      "link set eth#{lan} addrgenmode none",
-      "address add fe80::#{host.number}/64 dev eth#{lan} nodad",
-      "address add #{Host.address(:inet6, lan, host.number)}/64 dev eth#{lan} nodad"
-    ])
   end
 
   @doc """
@@ -91,12 +81,32 @@ defmodule NativeGossip.Test.Network.Interface do
   @spec port(Host.t(), lan) :: String.t()
   def port(host, lan \\ 0), do: "veth#{lan}-#{host.number}"
 
-  defp make(%Host{switch: switch} = host, lan, index) do
+  defp make(host, lan) do
+    Namespace.ip(host.enter, ["link add eth#{lan} #{card(host, lan)}"])
+    attach(host, lan)
+  end
+
+  defp card(%Host{switch: switch} = host, lan) do
     number = host.number |> Integer.to_string(16) |> String.pad_leading(2, "0")
     peer = "peer name #{port(host, lan)} netns #{switch.os_pid}"
-    card = "#{index} address 02:00:00:00:0#{lan}:#{number}"
-    Namespace.ip(host.enter, ["link add eth#{lan} #{card} type veth #{peer}"])
-    Namespace.ip(switch.enter, ["link set #{port(host, lan)} master br#{lan} up"])
+    "address 02:00:00:00:0#{lan}:#{number} type veth #{peer}"
+  end
+
+  defp attach(%Host{switch: switch} = host, lan),
+    do: Namespace.ip(switch.enter, ["link set #{port(host, lan)} master br#{lan} up"])
+
+  defp address_commands(%Host{family: :inet} = host, lan, address) do
+    address = if address == true, do: Host.address(:inet, lan, host.number), else: address
+    ["address add #{address}/24 broadcast + dev eth#{lan}"]
+  end
+
+  # Without the search for duplicates, which takes seconds, an address can be used at once.
+  defp address_commands(%Host{family: :inet6} = host, lan, true) do
+    [
+      "link set eth#{lan} addrgenmode none",
+      "address add fe80::#{host.number}/64 dev eth#{lan} nodad",
+      "address add #{Host.address(:inet6, lan, host.number)}/64 dev eth#{lan} nodad"
+    ]
   end
 
   # By the family's own rules IPv6 multicast has a route wherever an interface is up. Of several
