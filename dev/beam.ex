@@ -25,7 +25,7 @@ defmodule NativeGossip.Dev.Beam do
   @doc """
   Starts a node with the calling VM's code; it ends with the calling process.
 
-  Options: `:name` (`"n1@10.77.0.1"`; without it the node is not alive), `:cookie` (`"native_gossip"`),
+  Options: `:name` (`"n1@10.77.0.1"`, or a short one, `"n1@host"`; without it the node is not alive), `:cookie` (`"native_gossip"`),
   `:enter`, a command line in front of it, as that of `nsenter`, `:epmd_port`,
   `:args`, more arguments for `erl`, `:env`, more of its environment, `:applications` to start,
   `:stderr`, a file for its standard error (ours).
@@ -107,7 +107,7 @@ defmodule NativeGossip.Dev.Beam do
   defp into(file), do: ["/bin/sh", "-c", ~S(exec "$@" 2>"$0"), file]
 
   defp arguments(name, options) do
-    named = if name, do: ["-name", name], else: []
+    named = if name, do: [if(name =~ ~r/@.*\./, do: "-name", else: "-sname"), name], else: []
     cookie = ["-setcookie", Keyword.get(options, :cookie, "native_gossip")]
 
     named ++

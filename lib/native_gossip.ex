@@ -75,7 +75,8 @@ defmodule NativeGossip do
   def peers(topology_or_pid) do
     {_topology, peers} = Snapshot.take!(topology_or_pid, :peers)
     causes = causes(topology_or_pid)
-    for peer <- peers, do: peer |> Peer.new() |> Peer.with_cause(causes)
+    hidden = Enum.map(Node.list(:hidden), &Atom.to_string/1)
+    for peer <- peers, do: peer |> Peer.new() |> Peer.complete(causes, hidden)
   end
 
   defp causes(topology_or_pid) do

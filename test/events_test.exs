@@ -15,8 +15,10 @@ defmodule NativeGossip.EventsTest do
   @told [
     heartbeat_sent: {%{}, "heartbeat"},
     heartbeat_received:
-      {%{node: "a@h", interface: "eth0"}, "received heartbeat from a@h on eth0"},
-    heartbeat_received: {%{node: "a@h", interface: nil}, "received heartbeat from a@h"},
+      {%{node: "a@h", interface: "eth0", taken: 9, lost: 1},
+       "received heartbeat from a@h on eth0"},
+    heartbeat_received:
+      {%{node: "a@h", interface: nil, taken: nil, lost: nil}, "received heartbeat from a@h"},
     packets_refused:
       {%{
          cause: :unsealed,

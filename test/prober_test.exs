@@ -173,6 +173,46 @@ defmodule NativeGossip.ProberTest do
     assert Prober.last(prober, @b) == nil
   end
 
+  defp disconnect(prober, node) do
+    :ok = Prober.disconnected(prober, node)
+    settle(prober)
+  end
+
+  test "a node that this one disconnects again soon after it was connected is kept apart", %{
+    prober: prober,
+    clock: clock
+  } do
+    disconnect(prober, @b)
+    refute_received {:probe, _, _, _}
+    :ok = Prober.connected(prober, @b)
+    pass(clock, 299_999)
+    disconnect(prober, @b)
+    assert_receive {:probe, @b, options, pid}
+    assert Enum.sort(options) == [disconnected_by: :global, heard_from: {10, 0, 0, 6}]
+    send(self(), {:probe, @b, options, pid})
+    assert log(fn -> answer(prober, :kept_apart) end) =~ "(kept_apart)"
+
+    # Also between two times, for as long as another one may come.
+    assert Prober.causes(prober) == %{"b@10.0.0.6" => :kept_apart}
+    :ok = Prober.connected(prober, @b)
+    assert Prober.causes(prober) == %{"b@10.0.0.6" => :kept_apart}
+    pass(clock, 300_000)
+    assert Prober.causes(prober) == %{}
+  end
+
+  test "a node that this one disconnects now and then is not kept apart", %{
+    prober: prober,
+    clock: clock
+  } do
+    for _ <- 1..3 do
+      disconnect(prober, @b)
+      :ok = Prober.connected(prober, @b)
+      pass(clock, 300_000)
+    end
+
+    refute_received {:probe, _, _, _}
+  end
+
   test "one probe at a time", %{prober: prober} do
     for node <- [@b, :"c@10.0.0.7"], do: fail(prober, node, 2)
     assert_receive {:probe, @b, _, _}

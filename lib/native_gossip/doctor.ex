@@ -23,7 +23,7 @@ defmodule NativeGossip.Doctor do
        (`NativeGossip.Doctor.Ear`). It does not leave this host. Nodes of this host refuse it, and may say so in a
        line of their log.
     3. It listens for some seconds, and counts what is heard and what is refused.
-    4. It probes the nodes that it heard (`NativeGossip.Probe`), and the epmd of this host.
+    4. It asks the topology, where it runs in this BEAM, and probes the nodes that it heard (`NativeGossip.Probe`), and the epmd of this host.
     5. `NativeGossip.Doctor.Findings` makes findings of that, and `NativeGossip.Doctor.Kind` has them all.
 
   Nobody connects because of it: it sends no heartbeat.
@@ -41,8 +41,8 @@ defmodule NativeGossip.Doctor do
       topology is.
     * Whether others hear this host, where no doctor answers there (`to:`).
     * Two BEAMs of one name that do not sign.
-    * From `mix`, what only a node of the cluster has: its name, its flags (TLS, another epmd), its cookie. The remote
-      shell of a node has them.
+    * From `mix`, what only a node of the cluster has: its name, its flags (TLS, another epmd), its cookie, and what it
+      has seen so far (`NativeGossip.Doctor.Running`). The remote shell of a node has them.
   """
 
   alias NativeGossip.Doctor.{Config, Examination, Findings, Report}

@@ -14,6 +14,7 @@ defmodule NativeGossip.Peer do
   | `secret` | which secret it seals or signs with: its place in option `secret`, from 1; nil for plain heartbeats |
   | `loss` | how many of its heartbeats did not come, in percent, since it was heard first; nil where it does not sign |
   | `received`, `missing` | heartbeats that came, and numbers between them that did not: what `loss` is made of |
+  | `hidden` | whether it is connected as a hidden node, which `Node.list/0` does not name |
   | `clock_ms` | how far its wall clock is ahead of this node's, in ms, less the time that a packet takes; nil where it does not sign |
 
   The states:
@@ -65,7 +66,7 @@ defmodule NativeGossip.Peer do
     :missing,
     :clock_ms
   ]
-  defstruct @enforce_keys ++ [cause: nil]
+  defstruct @enforce_keys ++ [cause: nil, hidden: false]
 
   @typedoc "A state, without what else is known of it."
   @type state_name ::
@@ -94,19 +95,24 @@ defmodule NativeGossip.Peer do
           loss: float | nil,
           received: non_neg_integer | nil,
           missing: non_neg_integer | nil,
-          clock_ms: integer | nil
+          clock_ms: integer | nil,
+          hidden: boolean
         }
 
   @doc false
   @spec new(fields :: map) :: t
   # Of thousands, `struct!/2` would take twice as long.
-  def new(fields), do: Map.merge(fields, %{__struct__: __MODULE__, cause: nil})
+  def new(fields), do: Map.merge(fields, %{__struct__: __MODULE__, cause: nil, hidden: false})
 
   @doc false
-  @spec with_cause(t, %{String.t() => Cause.t()}) :: t
-  def with_cause(%__MODULE__{state: :connected} = peer, _causes), do: peer
-  def with_cause(peer, causes) when causes == %{}, do: peer
-  def with_cause(peer, causes), do: %{peer | cause: causes[peer.name]}
+  @spec complete(t, causes :: %{String.t() => Cause.t()}, hidden :: [String.t()]) :: t
+  def complete(%__MODULE__{state: :connected} = peer, _causes, []), do: peer
+
+  def complete(%__MODULE__{state: :connected} = peer, _causes, hidden),
+    do: %{peer | hidden: peer.name in hidden}
+
+  def complete(peer, causes, _hidden) when causes == %{}, do: peer
+  def complete(peer, causes, _hidden), do: %{peer | cause: causes[peer.name]}
 
   @doc "All states, in the order in which they are shown."
   @spec state_names() :: [state_name, ...]
@@ -190,6 +196,7 @@ defmodule NativeGossip.Peer do
   defp state(%{state: {:backing_off, until_ms, failures}, cause: cause}),
     do: "backing off for #{span(until_ms)} (#{failures} failed#{because(cause)})"
 
+  defp state(%{state: :connected, hidden: true}), do: "connected, hidden"
   defp state(%{state: state, cause: cause}), do: state_word(state) <> because(cause)
 
   defp because(nil), do: ""

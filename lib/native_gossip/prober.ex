@@ -1,10 +1,12 @@
 defmodule NativeGossip.Prober do
   @moduledoc """
-  Has nodes probed whose connection attempts fail, rarely, and tells their cause once.
+  Has nodes probed whose connection attempts fail, or which this node itself disconnects again and again, rarely, and
+  tells their cause once.
 
-  It belongs to a strategy, which tells it of each attempt that failed and each node that was connected. It has no
-  timers: a probe is made when an attempt fails and one is due, so all ends with the heartbeats of the node, which
-  make the attempts. Nothing waits for it, and it waits for nothing: the probe runs in a process of its own.
+  It belongs to a strategy, which tells it of each attempt that failed, and of each node that was connected, or
+  disconnected by this one. It has no timers: a probe is made when an attempt fails and one is due, so all ends with
+  the heartbeats of the node, which make the attempts. Nothing waits for it, and it waits for nothing: the probe runs
+  in a process of its own.
 
   What this costs a cluster of n nodes that all fail to connect to one: each makes attempts at it, after pauses of
   1 to 30 s, with two connections each. The probes are as heavy, and far fewer: the first one is due at the second
@@ -21,6 +23,12 @@ defmodule NativeGossip.Prober do
   # sides connecting at once.
   @failures 2
 
+  # Times that this node has disconnected a node, before the first probe, and how long in ms is not more than one after
+  # the other. Once may be a call of Node.disconnect/1; what is connected again and disconnected again is what global
+  # does to prevent overlapping partitions. Attempts come every 30 s at the latest.
+  @disconnects 2
+  @disconnects_within 300_000
+
   # In ms, for each node that this one is connected to: the first probes of a whole cluster do not come at once.
   @spread 20
 
@@ -34,7 +42,7 @@ defmodule NativeGossip.Prober do
   # Nodes that are kept in mind. To tell of more than these, one by one, helps nobody.
   @max_peers 256
 
-  # In ms. A node of which no failure was told for so long is gone or connected: it makes room.
+  # In ms. A node of which no trouble was told for so long is gone or connected: it makes room.
   @forgotten 120_000
 
   # In ms, before the same cause is told again of a node that was connected since: it may be connected and cut off
@@ -70,6 +78,12 @@ defmodule NativeGossip.Prober do
   @spec failed(pid, node) :: :ok
   def failed(prober, node), do: GenServer.cast(prober, {:failed, node})
 
+  @doc """
+  Says that this node has disconnected the node. Who did so, `global` or a call of `Node.disconnect/1`, is not known.
+  """
+  @spec disconnected(pid, node) :: :ok
+  def disconnected(prober, node), do: GenServer.cast(prober, {:disconnected, node})
+
   @doc "Says that the node is connected."
   @spec connected(pid, node) :: :ok
   def connected(prober, node), do: GenServer.cast(prober, {:connected, node})
@@ -104,10 +118,13 @@ defmodule NativeGossip.Prober do
   end
 
   @impl GenServer
-  def handle_cast({:failed, node}, prober), do: {:noreply, noted(prober, node)}
+  def handle_cast({:failed, node}, prober), do: {:noreply, note(prober, node, &note_failure/2)}
+
+  def handle_cast({:disconnected, node}, prober),
+    do: {:noreply, note(prober, node, &note_disconnect/2)}
 
   def handle_cast({:connected, node}, %{peers: peers} = prober) when is_map_key(peers, node) do
-    {:noreply, update_in(prober.peers[node], &connected/1)}
+    {:noreply, update_in(prober.peers[node], &note_connection/1)}
   end
 
   def handle_cast(_other, prober), do: {:noreply, prober}
@@ -117,8 +134,11 @@ defmodule NativeGossip.Prober do
     do: {:reply, get_in(prober.peers, [node, :last]), prober}
 
   def handle_call(:causes, _from, prober) do
+    now = prober.now.()
+
     causes =
-      for {node, %{last: %{cause: cause}}} <- prober.peers,
+      for {node, %{last: %{cause: cause}} = peer} <- prober.peers,
+          cause != :kept_apart or kept_apart?(peer, now),
           into: %{},
           do: {Atom.to_string(node), cause}
 
@@ -136,24 +156,43 @@ defmodule NativeGossip.Prober do
 
   def handle_info(_stray, prober), do: {:noreply, prober}
 
-  defp connected(peer) do
-    told = peer.told && %{peer.told | connected_since?: true}
-    %{peer | failures: 0, doubt: nil, last: nil, told: told}
-  end
+  # What happened to a node.
 
-  defp noted(prober, node) do
+  defp note(prober, node, note) do
     now = prober.now.()
 
     case peer(prober, node, now) do
       {:ok, peer, prober} ->
-        peer = rested(peer, prober, now)
-        peer = believe(%{peer | failures: peer.failures + 1, failed_at: now}, prober)
-        probe_if_due(put_in(prober.peers[node], peer), node, now)
+        peer = peer |> reschedule(prober, now) |> note.(prober)
+        probe_if_due(put_in(prober.peers[node], %{peer | troubled_at: now}), node, now)
 
       :full ->
         prober
     end
   end
+
+  defp note_failure(peer, prober), do: confirm(%{peer | failures: peer.failures + 1}, prober)
+
+  defp note_disconnect(peer, prober) do
+    now = prober.now.()
+    before = if disconnected_lately?(peer, now), do: peer.disconnects, else: 0
+    %{peer | disconnects: before + 1, disconnected_at: now}
+  end
+
+  # Between two times at which it is disconnected it is connected, and kept apart nevertheless.
+  defp note_connection(peer) do
+    told = peer.told && %{peer.told | connected_since?: true}
+    last = if match?(%{cause: :kept_apart}, peer.last), do: peer.last
+    %{peer | failures: 0, doubt: nil, last: last, told: told}
+  end
+
+  defp disconnected_lately?(%{disconnected_at: at}, now),
+    do: at != nil and now - at < @disconnects_within
+
+  defp kept_apart?(peer, now),
+    do: peer.disconnects >= @disconnects and disconnected_lately?(peer, now)
+
+  # Nodes that are kept in mind.
 
   defp peer(%{peers: peers} = prober, node, now) do
     case peers do
@@ -164,34 +203,48 @@ defmodule NativeGossip.Prober do
   end
 
   defp new_peer(prober, now) do
+    Map.merge(first_schedule(prober, now), %{
+      failures: 0,
+      disconnects: 0,
+      disconnected_at: nil,
+      troubled_at: now,
+      doubt: nil,
+      last: nil,
+      told: nil
+    })
+  end
+
+  defp first_schedule(prober, now) do
     {pause, _} = @pauses
-    due = now + :rand.uniform(1 + @spread * prober.nodes.()) - 1
-    %{failures: 0, failed_at: now, due: due, pause: pause, doubt: nil, last: nil, told: nil}
+    %{due: now + :rand.uniform(1 + @spread * prober.nodes.()) - 1, pause: pause}
   end
 
   # What fails again after half an hour is a new matter: its cause is not waited for.
-  defp rested(%{failed_at: failed_at} = peer, prober, now) when now - failed_at >= @told_again,
-    do: Map.merge(peer, Map.take(new_peer(prober, now), [:due, :pause]))
+  defp reschedule(%{troubled_at: at} = peer, prober, now) when now - at >= @told_again,
+    do: Map.merge(peer, first_schedule(prober, now))
 
-  defp rested(peer, _prober, _now), do: peer
+  defp reschedule(peer, _prober, _now), do: peer
 
   defp with_room(prober, now) do
-    {node, oldest} = Enum.min_by(prober.peers, fn {_, peer} -> peer.failed_at end)
+    {node, oldest} = Enum.min_by(prober.peers, fn {_, peer} -> peer.troubled_at end)
 
-    if now - oldest.failed_at >= @forgotten,
+    if now - oldest.troubled_at >= @forgotten,
       do: {:ok, new_peer(prober, now), %{prober | peers: Map.delete(prober.peers, node)}},
       else: :full
   end
 
+  # Probes.
+
   defp probe_if_due(%{running: nil} = prober, node, now) do
     peer = prober.peers[node]
     began = Enum.filter(prober.began, &(now - &1 < 60_000))
+    apart? = kept_apart?(peer, now)
 
-    if peer.failures >= @failures and peer.due <= now and length(began) < @per_minute do
+    if (peer.failures >= @failures or apart?) and peer.due <= now and length(began) < @per_minute do
       {_, longest} = @pauses
       due = now + div(peer.pause, 2) + :rand.uniform(peer.pause)
+      running = {start(prober, node, seen(peer, apart?)), peer.failures}
       peer = %{peer | due: due, pause: min(2 * peer.pause, longest)}
-      running = {start(prober, node), peer.failures}
       %{put_in(prober.peers[node], peer) | running: running, began: [now | began]}
     else
       prober
@@ -200,12 +253,16 @@ defmodule NativeGossip.Prober do
 
   defp probe_if_due(prober, _node, _now), do: prober
 
-  defp start(%{probe: probe, source: source, strategy: strategy}, node) do
+  # What the probe cannot see by itself.
+  defp seen(%{failures: failures}, _apart?) when failures >= @failures, do: [connect: :failed]
+  defp seen(_peer, true), do: [disconnected_by: :global]
+
+  defp start(%{probe: probe, source: source, strategy: strategy}, node, seen) do
     prober = self()
 
     spawn_link(fn ->
       source = strategy && source.(strategy, node)
-      options = if source, do: [connect: :failed, heard_from: source], else: [connect: :failed]
+      options = if source, do: [heard_from: source] ++ seen, else: seen
       send(prober, {self(), probe.(node, options)})
     end)
   end
@@ -229,12 +286,12 @@ defmodule NativeGossip.Prober do
   # That there is no connection was seen before the probe, and nothing in its way by the probe: between the two the
   # node may have been started. The next attempt tells.
   defp found(peer, _prober, %{cause: :cookie} = result), do: %{peer | doubt: result}
-  defp found(peer, prober, result), do: known(peer, prober, result)
+  defp found(peer, prober, result), do: hold(peer, prober, result)
 
-  defp believe(%{doubt: nil} = peer, _prober), do: peer
-  defp believe(%{doubt: result} = peer, prober), do: known(peer, prober, result)
+  defp confirm(%{doubt: nil} = peer, _prober), do: peer
+  defp confirm(%{doubt: result} = peer, prober), do: hold(peer, prober, result)
 
-  defp known(peer, prober, result),
+  defp hold(peer, prober, result),
     do: tell_change(%{peer | doubt: nil, last: result}, prober, result)
 
   # What is told again after a connection is the same cause; nothing else is told twice.

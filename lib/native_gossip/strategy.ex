@@ -55,7 +55,7 @@ defmodule NativeGossip.Strategy do
     Process.flag(:trap_exit, true)
     :ok = Log.attach_without_application()
     Enum.each(warnings, &Events.emit(topology, &1))
-    :ok = :net_kernel.monitor_nodes(true, node_type: :all)
+    :ok = :net_kernel.monitor_nodes(true, [:nodedown_reason, node_type: :all])
     native = open(options, refresh_interval(cluster))
     warn_if_crowded(topology)
 
@@ -127,8 +127,13 @@ defmodule NativeGossip.Strategy do
   def handle_info({:nodeup, node, _info}, %{heeds_nodeup?: true} = state) when is_atom(node),
     do: {:noreply, notice(state, node, :connected)}
 
-  def handle_info({:nodedown, node, _info}, state) when is_atom(node),
-    do: {:noreply, notice(state, node, :down)}
+  def handle_info({:nodedown, node, info}, state) when is_atom(node) do
+    # This node itself has disconnected it: global, or a call.
+    if state.prober && match?({:ok, :disconnect}, Keyword.fetch(info, :nodedown_reason)),
+      do: Prober.disconnected(state.prober, node)
+
+    {:noreply, notice(state, node, :down)}
+  end
 
   # Without it no cause is told, and all else goes on.
   def handle_info({:EXIT, prober, _reason}, %{prober: prober} = state),

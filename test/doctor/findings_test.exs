@@ -41,6 +41,29 @@ defmodule NativeGossip.Doctor.FindingsTest do
     assert kinds(healthy(%{nodes: [], epmd: {:absent, 4369}})) == [:epmd, :alone]
   end
 
+  test "heartbeats that do not come are told before what follows from it, the worst link first" do
+    nodes = [
+      heard("a@10.0.0.5", here?: true, received: 10, missing: 10),
+      heard("b@10.0.0.6", received: 27, missing: 3),
+      heard("c@10.0.0.7", received: 8, missing: 2),
+      heard("d@10.0.0.8", received: 5, missing: 5)
+    ]
+
+    facts = healthy(%{nodes: nodes, probes: [probe(:"d@10.0.0.8", :epmd_filtered)]})
+    assert kinds(facts) == [:lossy, :unconnectable]
+
+    assert found(facts) ==
+             {:lossy, ~s|heartbeats do not come: "d@10.0.0.8" (5 of 10), "b@10.0.0.6" (3 of 30)|}
+
+    rare = heard("b@10.0.0.6", received: 28, missing: 3)
+    assert kinds(healthy(%{nodes: [rare]})) == []
+  end
+
+  test "a hidden node is told" do
+    hidden = probe(:"b@10.0.0.6", :reachable, published?: false)
+    assert found(healthy(%{probes: [hidden]})) == {:hidden, ~s|:"b@10.0.0.6" is a hidden node|}
+  end
+
   test "each fault of joining is told with the words of the log" do
     group = {233, 252, 1, 32}
     eth0 = %{name: "eth0", index: 2, address: {10, 0, 0, 5}}
@@ -209,6 +232,10 @@ defmodule NativeGossip.Doctor.FindingsTest do
     assert kinds(to.(%{arrived: [:multicast]})) == [:unicast_lost]
     assert kinds(to.(%{arrived: [:unicast]})) == [:multicast_lost]
     assert kinds(to.(%{arrived: []})) == [:to_unanswered]
+    assert kinds(to.(%{arrived: [:unicast, :multicast], lost: {2, 20}})) == []
+
+    assert found(to.(%{arrived: [:unicast, :multicast], lost: {9, 20}})) ==
+             {:lossy, "the doctor at b answers 11 of 20 questions"}
 
     assert {:send_refused, "cannot send to b: nxdomain"} =
              found(to.(%{arrived: [], sent: {:error, :nxdomain}}))

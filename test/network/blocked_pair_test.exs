@@ -5,7 +5,7 @@ defmodule NativeGossip.Network.BlockedPairTest do
   """
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Dev.{Beam, Encounters, Mesh}
+  alias NativeGossip.Dev.{Await, Beam, Encounters, Mesh}
   alias NativeGossip.Test.{Amount, Lan}
   alias NativeGossip.Test.Network.Filter
 
@@ -41,5 +41,17 @@ defmodule NativeGossip.Network.BlockedPairTest do
     )
 
     assert length(lost) <= @most_lost
+
+    # It disconnects, or is disconnected: of each pair one side knows why.
+    causes = fn -> beams |> Enum.flat_map(&told/1) |> MapSet.new() end
+    expected = MapSet.new(["epmd_filtered", "kept_apart"])
+    Await.until("all is told", causes, &MapSet.subset?(expected, &1), within: 120_000)
+  end
+
+  # The causes that this node told of others.
+  defp told(beam) do
+    for line <- Lan.lines(beam, :warning),
+        [_, cause] <- [Regex.run(~r/\Ano connection to \S+ \((\w+)\): /, line)],
+        do: cause
   end
 end

@@ -155,6 +155,25 @@ defmodule NativeGossip.Network.DoctorTest do
     assert Mesh.full?(Mesh.seen(beams))
   end
 
+  test "what another doctor answers is not taken for the answer of the host that was asked", %{
+    network: network
+  } do
+    [one, other, third] = for n <- 1..3, do: Lan.host(network, n)
+    [asking | answering] = Enum.map([one, third, one], &doctor/1)
+
+    answers =
+      for doctor <- answering, do: Task.async(fn -> run(doctor, answer: true, seconds: 5) end)
+
+    ask = fn -> run(asking, to: other.address) end
+    answered? = &match?([_, _], &1.facts.to.others)
+    report = Await.until("both others answer", ask, answered?)
+    assert Enum.sort(report.facts.to.others) == [{10, 77, 0, 1}, {10, 77, 0, 3}]
+    assert report.facts.to.arrived == []
+    assert :to_unanswered in for(finding <- report.findings, do: finding.kind)
+    assert Report.text(report) =~ "another doctor answered, at 10.77.0.3"
+    Task.await_many(answers, 120_000)
+  end
+
   test "where stock nodes are, the doctor ends and connects none of them", %{network: network} do
     for {secret, number} <- [{nil, 1}, {"a secret", 2}] do
       host = Lan.host(network, number)

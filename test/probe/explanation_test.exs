@@ -75,7 +75,8 @@ defmodule NativeGossip.Probe.ExplanationTest do
        ~S|the node that answers at 10.0.0.6:40001 is "c@10.0.0.6\n[error]"|},
     kept_apart:
       {%{},
-       "it answers at 10.0.0.6:40001, and global disconnects the two to prevent overlapping partitions"},
+       "it answers at 10.0.0.6:40001, and this node disconnects it again and again, as global does to prevent " <>
+         "overlapping partitions"},
     cookie:
       {%{},
        "it answers at 10.0.0.6:40001 up to the cookie's challenge, and yet there is no connection"},

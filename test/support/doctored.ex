@@ -67,7 +67,15 @@ defmodule NativeGossip.Test.Doctored do
       end
 
     Map.merge(
-      %{name: name, packets: 2, interfaces: ["eth0"], source: source, here?: false},
+      %{
+        name: name,
+        packets: 2,
+        received: 2,
+        missing: 0,
+        interfaces: ["eth0"],
+        source: source,
+        here?: false
+      },
       Map.new(changes)
     )
   end

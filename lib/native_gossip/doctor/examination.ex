@@ -5,8 +5,8 @@ defmodule NativeGossip.Doctor.Examination do
 
   import NativeGossip.Events.Words
 
-  alias NativeGossip.Doctor.{Ear, Exchange, Facts, Host, Listener}
-  alias NativeGossip.{Options, Topologies}
+  alias NativeGossip.Doctor.{Ear, Exchange, Facts, Host, Listener, Running}
+  alias NativeGossip.Options
   alias NativeGossip.Options.Address
   alias NativeGossip.Probe.Outside
 
@@ -44,6 +44,7 @@ defmodule NativeGossip.Doctor.Examination do
       {told, heard, answered} = listen(opened, options, asked, host.addresses)
       sources = sources(told.nodes, heard, options)
       nodes = nodes(told.nodes, sources, host)
+      running = Running.of(topology)
 
       %Facts{
         topology: topology,
@@ -58,9 +59,10 @@ defmodule NativeGossip.Doctor.Examination do
         refusals: without_doctors(told.refusals, heard),
         untaken: untaken(heard, sources),
         clocks: clocks(told, bound, progress),
-        shared: told.shared
+        shared: told.shared,
+        silent: silent(running, told.nodes)
       }
-      |> probed(asked, host)
+      |> probed(asked, host, running)
     after
       for {_interface, {:ok, ear}} <- opened, do: Ear.close(ear)
     end
@@ -181,16 +183,10 @@ defmodule NativeGossip.Doctor.Examination do
     # The first of several.
     sources = sources |> Enum.reverse() |> Map.new()
 
-    for {name, {packets, interfaces}} <- Enum.sort(names) do
+    for {name, heard} <- Enum.sort_by(names, &elem(&1, 0)) do
       source = sources[name]
-
-      %{
-        name: name,
-        packets: packets,
-        interfaces: Enum.sort(interfaces),
-        source: source,
-        here?: here?(name, source, host)
-      }
+      more = %{name: name, source: source, here?: here?(name, source, host)}
+      heard |> Map.update!(:interfaces, &Enum.sort/1) |> Map.merge(more)
     end
   end
 
@@ -223,19 +219,19 @@ defmodule NativeGossip.Doctor.Examination do
     for {node, off_ms} <- Enum.sort(clocks), do: %{node: node, off_ms: off_ms}
   end
 
-  defp probed(facts, %{probe: false}, _host), do: facts
-
-  defp probed(%{nodes: nodes} = facts, %{progress: progress}, host) do
-    progress.("probing #{min(length(nodes), Host.max_probes())} nodes and the epmd of this host")
-    others = Enum.reject(nodes, &(&1.name == Atom.to_string(node())))
-    probes = Host.probe(others, own_address(facts, host), &failed?(&1, facts))
-    %{facts | probes: probes, epmd: Host.epmd(Outside.new())}
+  defp silent(running, heard) do
+    for %{name: name} = peer <- Running.silent(running), not is_map_key(heard, name) do
+      %{name: name, heard_ms: peer.heard_ms, source: peer.address}
+    end
   end
 
-  # The topology runs here, has heard the node for some seconds, and is not connected to it.
-  defp failed?(node, %{topology: topology}) do
-    runs? = Enum.any?(Topologies.all(), fn {name, _, _} -> name == topology end)
-    Node.alive?() and runs? and node not in Node.list(:connected)
+  defp probed(facts, %{probe: false}, _host, _running), do: facts
+
+  defp probed(%{nodes: nodes} = facts, %{progress: progress}, host, running) do
+    progress.("probing #{min(length(nodes), Host.max_probes())} nodes and the epmd of this host")
+    others = Enum.reject(nodes, &(&1.name == Atom.to_string(node())))
+    probes = Host.probe(others, own_address(facts, host), &Running.attempts(running, &1))
+    %{facts | probes: probes, epmd: Host.epmd(Outside.new())}
   end
 
   defp own_address(%{interfaces: [%{address: address} | _]}, _host), do: address

@@ -16,11 +16,16 @@ defmodule NativeGossip.Doctor.Exchange do
   # What a packet of a doctor is: an echo (0) of no concern here, a question by the group or by unicast, or an answer.
   @by_group 1
   @by_unicast 2
-  @answers %{3 => [:multicast], 4 => [:unicast], 5 => [:unicast, :multicast]}
+  @to_group 3
+  @to_unicast 4
+  @to_both 5
 
   # How often is asked, and the time for an answer in ms. Packets are lost, and a switch may learn from the first.
   @rounds 4
   @patience 500
+
+  # Questions by unicast, to see how many are lost. A host that is well answers them all.
+  @samples 20
 
   # Tags that are remembered while answering.
   @max_tags 1_000
@@ -38,13 +43,16 @@ defmodule NativeGossip.Doctor.Exchange do
 
       try do
         _ = :socket.setopt(socket, hops(family), options.multicast_ttl)
-        {sent, arrived} = rounds(asked, interfaces, address, @rounds, {:ok, []})
-        %{host: host, address: address, sent: sent, arrived: arrived}
+        {sent, answers} = rounds(asked, interfaces, address, @rounds, {:ok, []})
+        {arrived, others} = judged(answers, address)
+        lost = if :unicast in arrived, do: lost(asked, address)
+        %{host: host, address: address, sent: sent, arrived: arrived, others: others, lost: lost}
       after
         :socket.close(socket)
       end
     else
-      {:error, reason} -> %{host: host, address: nil, sent: {:error, reason}, arrived: []}
+      {:error, reason} ->
+        %{host: host, address: nil, sent: {:error, reason}, arrived: [], others: [], lost: nil}
     end
   end
 
@@ -56,16 +64,64 @@ defmodule NativeGossip.Doctor.Exchange do
 
   defp rounds(_asked, _interfaces, _address, 0, outcome), do: outcome
 
-  defp rounds(%{options: options} = asked, interfaces, address, left, {_sent, arrived}) do
+  defp rounds(%{options: options} = asked, interfaces, address, left, {_sent, answers}) do
     Enum.each(interfaces, &to_group(asked, &1))
     # By the group first: the answer to the other says whether it came.
     sent = transmit(asked, @by_unicast, target(address, options.port, 0))
     deadline = System.monotonic_time(:millisecond) + @patience
-    arrived = Enum.uniq(arrived ++ answers(asked, deadline))
+    answers = Enum.uniq(answers ++ answers(asked, deadline))
 
-    if length(arrived) == 2,
-      do: {:ok, arrived},
-      else: rounds(asked, interfaces, address, left - 1, {sent, arrived})
+    if match?({[_, _], _}, judged(answers, address)),
+      do: {:ok, answers},
+      else: rounds(asked, interfaces, address, left - 1, {sent, answers})
+  end
+
+  # Whoever answers the question to the host alone is there, whatever address it answers from. The one to the group is
+  # answered by each doctor that it comes to, of which the one that was asked is of concern.
+  defp judged(answers, address) do
+    there = for {kind, source} when kind in [@to_unicast, @to_both] <- answers, do: source
+
+    multicast? = fn {kind, source} ->
+      kind == @to_both or (kind == @to_group and source in [address | there])
+    end
+
+    ways = [unicast: there != [], multicast: Enum.any?(answers, multicast?)]
+    others = for {@to_group, source} <- answers, source not in [address | there], do: source
+    {for({way, true} <- ways, do: way), Enum.uniq(others)}
+  end
+
+  # Of questions by unicast, each with a tag of its own, how many before the last one that was answered were not: a
+  # doctor that ends meanwhile loses nothing. The time is long enough for a host whose address has to be found anew.
+  defp lost(%{options: options} = asked, address) do
+    tags = for _ <- 1..@samples, do: :crypto.strong_rand_bytes(16)
+
+    # One that cannot be sent is not answered either.
+    Enum.each(tags, fn tag ->
+      transmit(%{asked | tag: tag}, @by_unicast, target(address, options.port, 0))
+    end)
+
+    deadline = System.monotonic_time(:millisecond) + @patience
+    unanswered = unanswered(asked.socket, MapSet.new(tags), deadline)
+
+    case tags |> Enum.reverse() |> Enum.drop_while(&(&1 in unanswered)) do
+      [] -> nil
+      until_last -> {Enum.count(until_last, &(&1 in unanswered)), length(until_last)}
+    end
+  end
+
+  defp unanswered(socket, tags, deadline) do
+    with true <- MapSet.size(tags) > 0,
+         {:ok, _source, packet} <- Ear.receive_until(socket, deadline) do
+      tags =
+        case Ear.read(packet) do
+          {tag, kind} when kind in [@to_unicast, @to_both] -> MapSet.delete(tags, tag)
+          _ -> tags
+        end
+
+      unanswered(socket, tags, deadline)
+    else
+      _all_or_over -> tags
+    end
   end
 
   defp to_group(%{socket: socket, options: options} = asked, %{index: index, address: address}) do
@@ -88,17 +144,15 @@ defmodule NativeGossip.Doctor.Exchange do
   defp target(address, port, _scope), do: %{family: :inet, addr: address, port: port}
 
   defp answers(%{socket: socket, tag: tag} = asked, deadline) do
-    case Ear.receive_until(socket, deadline) do
-      {:ok, _source, packet} ->
-        case Ear.read(packet) do
-          # There is nothing more to wait for.
-          {^tag, 5} -> @answers[5]
-          {^tag, kind} -> Map.get(@answers, kind, []) ++ answers(asked, deadline)
-          _ -> answers(asked, deadline)
-        end
-
-      :over ->
-        []
+    with {:ok, source, packet} <- Ear.receive_until(socket, deadline) do
+      case Ear.read(packet) do
+        # There is nothing more to wait for.
+        {^tag, @to_both} -> [{@to_both, source.addr}]
+        {^tag, kind} -> [{kind, source.addr} | answers(asked, deadline)]
+        _ -> answers(asked, deadline)
+      end
+    else
+      :over -> []
     end
   end
 
@@ -145,8 +199,15 @@ defmodule NativeGossip.Doctor.Exchange do
     end
   end
 
-  defp answer(tags, tag, @by_unicast), do: if(:ets.member(tags, {tag, @by_group}), do: 5, else: 4)
-  defp answer(tags, tag, @by_group), do: if(:ets.member(tags, {tag, @by_unicast}), do: 5, else: 3)
+  defp answer(tags, tag, kind) do
+    came? = fn kind -> :ets.member(tags, {tag, kind}) end
+
+    cond do
+      came?.(@by_group) and came?.(@by_unicast) -> @to_both
+      kind == @by_group -> @to_group
+      true -> @to_unicast
+    end
+  end
 
   @doc "Whom it answered."
   @spec stop_answering(answerer) :: [:inet.ip_address()]

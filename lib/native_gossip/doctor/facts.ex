@@ -22,6 +22,7 @@ defmodule NativeGossip.Doctor.Facts do
                 untaken: [],
                 clocks: [],
                 shared: [],
+                silent: [],
                 probes: []
               ]
 
@@ -41,13 +42,25 @@ defmodule NativeGossip.Doctor.Facts do
 
   @type echo :: :heard | :unheard | {:unsent, reason :: atom} | :untested
 
-  @typedoc "A node that was heard; `source` is where from, as far as known, and `here?` whether that is this host."
+  @typedoc """
+  A node that was heard; `source` is where from, as far as known, and `here?` whether that is this host. Of its
+  heartbeats `received` came, by one way or several, and `missing` did not, by the numbers of those that did: none where
+  it does not sign.
+  """
   @type heard :: %{
           name: String.t(),
           packets: pos_integer,
+          received: pos_integer,
+          missing: non_neg_integer,
           interfaces: [String.t()],
           source: :inet.ip_address() | nil,
           here?: boolean
+        }
+
+  @type silent :: %{
+          name: String.t(),
+          heard_ms: non_neg_integer,
+          source: :inet.ip_address() | nil
         }
 
   @type refusal :: %{
@@ -57,12 +70,18 @@ defmodule NativeGossip.Doctor.Facts do
           interface: String.t() | nil
         }
 
-  @typedoc "What was sent to one host beside the group, and which ways it came to a doctor that answers there."
+  @typedoc """
+  What was sent to one host beside the group, and which ways it came to a doctor that answers there. Other
+  doctors that answered are `others`. `lost` is how many of so many further questions were not answered; nil where none
+  was.
+  """
   @type to :: %{
           host: String.t(),
           address: :inet.ip_address() | nil,
           sent: :ok | {:error, atom},
-          arrived: [:unicast | :multicast]
+          arrived: [:unicast | :multicast],
+          others: [:inet.ip_address()],
+          lost: {non_neg_integer, of :: pos_integer} | nil
         }
 
   @typedoc """
@@ -73,6 +92,7 @@ defmodule NativeGossip.Doctor.Facts do
     * `untaken`: addresses from which packets came, of which none was taken;
     * `clocks`: nodes whose clocks differ from this one's, and by how much;
     * `shared`: names that two BEAMs have;
+    * `silent`: nodes that the topology which runs in this BEAM is connected to, heard, and does not hear any more;
     * `probes`: of nodes that were heard;
     * `answered`: the doctors that were answered, nil where none was to be.
   """
@@ -97,6 +117,7 @@ defmodule NativeGossip.Doctor.Facts do
           untaken: [:inet.ip_address()],
           clocks: [%{node: String.t(), off_ms: integer}],
           shared: [String.t()],
+          silent: [silent],
           probes: [Probe.Result.t()],
           to: to | nil,
           answered: [:inet.ip_address()] | nil

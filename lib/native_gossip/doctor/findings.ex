@@ -22,7 +22,12 @@ defmodule NativeGossip.Doctor.Findings do
         Enum.flat_map(facts.interfaces, &interface(&1, facts)) ++
         clocks(facts) ++
         Enum.flat_map(facts.refusals, &refusal(&1, facts)) ++
-        names(facts) ++ epmd(facts) ++ unconnectable(facts) ++ to(facts)
+        names(facts) ++
+        lossy(facts) ++
+        epmd(facts) ++
+        unconnectable(facts) ++
+        silent(facts) ++
+        hidden(facts) ++ to(facts)
 
     # Of one kind: in the order of above.
     place = fn %{kind: kind} -> Enum.find_index(Kind.all(), &(&1 == kind)) end
@@ -174,6 +179,39 @@ defmodule NativeGossip.Doctor.Findings do
   defp side(off) when off < 0, do: "behind"
   defp side(_off), do: "ahead of"
 
+  # Loss.
+
+  # Packets, and percent of all, that have to be lost before it is a finding: a queue may overflow now and then.
+  @lost 3
+  @lossy 10
+
+  defp lossy(facts) do
+    nodes =
+      for %{missing: missing, received: received} = node <- nodes_elsewhere(facts),
+          lossy?(missing, received + missing),
+          do: {missing, "#{quoted(node.name)} (#{missing} of #{received + missing})"}
+
+    # The worst first.
+    nodes = nodes |> Enum.sort(:desc) |> Enum.map(&elem(&1, 1))
+
+    heard =
+      if nodes == [],
+        do: [],
+        else: [finding(:lossy, "heartbeats do not come: #{first(nodes, @shown, & &1)}")]
+
+    heard ++ unanswered(facts.to)
+  end
+
+  defp unanswered(%{lost: {lost, of}, host: host}) do
+    if lossy?(lost, of),
+      do: [finding(:lossy, "the doctor at #{host} answers #{of - lost} of #{of} questions")],
+      else: []
+  end
+
+  defp unanswered(_to), do: []
+
+  defp lossy?(lost, of), do: lost >= @lost and 100 * lost >= @lossy * of
+
   # Connecting.
 
   defp epmd(%{epmd: {:absent, port}}),
@@ -195,6 +233,27 @@ defmodule NativeGossip.Doctor.Findings do
         not beyond_us?(cause, facts) do
       seen = "no connection to #{inspect(result.node)} (#{cause}): #{Explanation.seen(result)}"
       finding(:unconnectable, seen, cause: cause, remedy: Probe.Cause.remedy(cause))
+    end
+  end
+
+  defp silent(facts) do
+    for %{name: name, heard_ms: ms} = node <- facts.silent do
+      from = if node.source, do: " from #{address(node.source)}", else: ""
+
+      finding(
+        :fell_silent,
+        "#{quoted(name)} is connected, and was heard last #{span(ms)} ago#{from}"
+      )
+    end
+  end
+
+  defp hidden(facts) do
+    hidden = for %{facts: %{published?: false}, node: node} <- facts.probes, do: inspect(node)
+
+    case hidden do
+      [] -> []
+      [node] -> [finding(:hidden, "#{node} is a hidden node")]
+      nodes -> [finding(:hidden, "hidden nodes are heard: #{first(nodes, @shown, & &1)}")]
     end
   end
 
@@ -254,6 +313,7 @@ defmodule NativeGossip.Doctor.Findings do
     :unsigned,
     :other_cluster,
     :filtered,
+    :fell_silent,
     :multicast_lost
   ]
 

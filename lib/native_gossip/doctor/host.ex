@@ -51,18 +51,22 @@ defmodule NativeGossip.Doctor.Host do
   def epmd(_outside), do: nil
 
   @doc """
-  Probes nodes that were heard. `failed?` says of which an attempt to connect is known to have failed.
+  Probes nodes that were heard. `attempts` says what is known of the attempts to connect to one
+  (`NativeGossip.Doctor.Running.attempts/2`).
 
   A BEAM without a name has none that is long or short: it takes one of the form that the node has.
   """
-  @spec probe([Facts.heard()], own :: :inet.ip_address(), failed? :: (node -> boolean)) ::
-          [Probe.Result.t()]
-  def probe(nodes, own, failed?) do
+  @spec probe(
+          [Facts.heard()],
+          own :: :inet.ip_address(),
+          attempts :: (node -> :kept_apart | :failed | :unknown)
+        ) :: [Probe.Result.t()]
+  def probe(nodes, own, attempts) do
     nodes
     # The same each time, and those of other hosts first.
     |> Enum.sort_by(&{&1.here?, &1.name})
     |> Enum.take(@max_probes)
-    |> Task.async_stream(&probe_one(&1, own, failed?),
+    |> Task.async_stream(&probe_one(&1, own, attempts),
       max_concurrency: @at_once,
       timeout: @patience,
       on_timeout: :kill_task
@@ -73,13 +77,22 @@ defmodule NativeGossip.Doctor.Host do
     end)
   end
 
-  defp probe_one(%{name: name, source: source}, own, failed?) do
+  defp probe_one(%{name: name, source: source}, own, attempts) do
     # At most @max_probes names become atoms.
     node = String.to_atom(name)
-    connect = if failed?.(node), do: :failed, else: :untried
     outside = if Node.alive?(), do: [], else: nameless(name, own)
-    Probe.run(node, connect: connect, heard_from: of_host(source), outside: outside)
+    options = [heard_from: of_host(source), outside: outside]
+
+    case attempts.(node) do
+      :unknown -> Probe.run(node, options)
+      :failed -> Probe.run(node, [connect: :failed] ++ options)
+      :kept_apart -> apart(Probe.run(node, [disconnected_by: :global] ++ options))
+    end
   end
+
+  # It may be connected for a moment.
+  defp apart(%{cause: :connected} = result), do: %{result | cause: :kept_apart}
+  defp apart(result), do: result
 
   # To a link-local address no name leads.
   defp of_host({first, _, _, _, _, _, _, _}) when first in 0xFE80..0xFEBF, do: nil

@@ -65,6 +65,12 @@ defmodule NativeGossip.Doctor.Kind do
       expected: "all names are long (app@10.0.0.5, app@host.lan), or all are short (app@host)",
       remedy: "Start all nodes with --name, or all with --sname"
     ],
+    lossy: [
+      expected: "what is sent arrives",
+      remedy:
+        "Look for a bad cable, a full queue or weak radio between the two (ip -s link, ethtool -S, ping): nodes " <>
+          "meet nevertheless, and later"
+    ],
     epmd: [
       expected: "epmd runs where a node with a name does",
       remedy: "Start a node with a name, which starts it, or epmd -daemon"
@@ -89,6 +95,18 @@ defmodule NativeGossip.Doctor.Kind do
       expected: "what comes by multicast comes by unicast too",
       remedy:
         "Let UDP to the port through to single hosts too: seeds need it. Without seeds nothing is to be done"
+    ],
+    fell_silent: [
+      expected: "a node that is connected is heard",
+      remedy:
+        "See there whether its process is stopped (kill -CONT) and its strategy runs; and on the way from it, a " <>
+          "firewall, or a switch that forgets who wants the group (a querier is needed)"
+    ],
+    hidden: [
+      expected: "the nodes of a cluster are no hidden ones",
+      remedy:
+        "Node.list/0 does not name it, and Node.list(:connected) does. Start it without -hidden; if it is meant to " <>
+          "be hidden, nothing is to be done"
     ],
     to_unanswered: [
       expected: "the doctor at the other host answers",

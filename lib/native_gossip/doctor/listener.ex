@@ -16,10 +16,18 @@ defmodule NativeGossip.Doctor.Listener do
   @type told :: %{
           joined: [map],
           faults: [Events.Fault.t()],
-          nodes: %{String.t() => {pos_integer, [String.t()]}},
+          nodes: %{String.t() => heard},
           refusals: [NativeGossip.Doctor.Facts.refusal()],
           clocks: %{String.t() => integer},
           shared: [String.t()]
+        }
+
+  @typedoc "As in `NativeGossip.Doctor.Facts`."
+  @type heard :: %{
+          packets: pos_integer,
+          interfaces: [String.t()],
+          received: pos_integer,
+          missing: non_neg_integer
         }
 
   @nothing %{joined: [], faults: [], nodes: %{}, refusals: [], clocks: %{}, shared: []}
@@ -42,11 +50,17 @@ defmodule NativeGossip.Doctor.Listener do
       else: %{told | refusals: counted(told.refusals, Native.counters(loop))}
   end
 
-  defp note({:heartbeat_received, %{node: node, interface: interface}}, %{nodes: nodes} = told)
+  defp note({:heartbeat_received, %{node: node} = fields}, %{nodes: nodes} = told)
        when is_map_key(nodes, node) or map_size(nodes) < @max_names do
-    {packets, interfaces} = Map.get(nodes, node, {0, []})
-    interfaces = Enum.uniq(List.wrap(interface) ++ interfaces)
-    put_in(told.nodes[node], {packets + 1, interfaces})
+    heard = Map.get(nodes, node, %{packets: 0, interfaces: []})
+
+    put_in(told.nodes[node], %{
+      packets: heard.packets + 1,
+      interfaces: Enum.uniq(List.wrap(fields.interface) ++ heard.interfaces),
+      missing: fields.lost || 0,
+      # Without those that came by several ways.
+      received: fields.taken || heard.packets + 1
+    })
   end
 
   defp note({:packets_refused, refusal}, told), do: update_in(told.refusals, &[refusal | &1])

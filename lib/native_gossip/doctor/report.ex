@@ -67,7 +67,8 @@ defmodule NativeGossip.Doctor.Report do
 
   defp heard(node) do
     by = if node.interfaces == [], do: "", else: " on #{Enum.join(node.interfaces, ", ")}"
-    "heard #{inspect(node.name)}#{place(node)}#{by}: #{packets(node.packets)}"
+    missing = if node.missing > 0, do: ", #{node.missing} missing", else: ""
+    "heard #{inspect(node.name)}#{place(node)}#{by}: #{packets(node.packets)}#{missing}"
   end
 
   defp place(%{here?: true}), do: " of this host"
@@ -99,13 +100,17 @@ defmodule NativeGossip.Doctor.Report do
     probed ++ epmd ++ to ++ answered
   end
 
-  defp to(%{host: host, arrived: arrived}) do
+  defp to(%{host: host, arrived: arrived, others: others, lost: lost}) do
     came =
       for way <- [:unicast, :multicast],
           do: "#{way} #{if way in arrived, do: "arrived", else: "NOT answered"}"
 
-    "asked the doctor at #{host}: #{Enum.join(came, ", ")}"
+    others = for other <- others, do: "another doctor answered, at #{address(other)}"
+    "asked the doctor at #{host}: #{Enum.join(came ++ answered_of(lost) ++ others, ", ")}"
   end
+
+  defp answered_of(nil), do: []
+  defp answered_of({lost, of}), do: ["#{of - lost} of #{of} questions answered"]
 
   defp answered([]), do: "answered no doctor"
   defp answered(doctors), do: "answered the doctor at #{Enum.map_join(doctors, ", ", &address/1)}"

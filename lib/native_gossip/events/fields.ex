@@ -25,6 +25,10 @@ defmodule NativeGossip.Events.Fields do
     interface:
       "of a packet the name of the interface that it came by, or nil where the system does not tell; else " <>
         "a map of the interface's `name`, `index` and `address`",
+    taken:
+      "how many of its heartbeats were taken since it was heard first, or nil where it does not sign",
+    lost:
+      "how many of them did not come meanwhile, by their numbers, or nil where it does not sign",
     cause: "of a refusal, as in `NativeGossip.counters/1`",
     source: "where the last of the packets came from, `{address, port}`",
     group: "the address of the multicast group",

@@ -127,8 +127,8 @@ defmodule NativeGossip.Probe.Cause do
     ],
     kept_apart: [
       meaning:
-        "the node answers, and global disconnects the two to prevent overlapping partitions (told where the caller " <>
-          "of the probe knows of it, and not in the log)",
+        "the node answers, and this one disconnects it again and again: global, to prevent overlapping partitions, " <>
+          "or a call of Node.disconnect/1",
       remedy:
         "Find the pair of nodes that do not reach each other, which the log of global names, and mend their network"
     ],

@@ -124,8 +124,14 @@ defmodule NativeGossip.Probe.Explanation do
   defp seen(:other_node, _node, facts),
     do: "the node that answers at #{its_port(facts)} is #{quoted(facts.answered_as)}"
 
+  defp seen(:kept_apart, _node, %{port: nil}),
+    do:
+      "it is connected at times, and this node disconnects it again and again, as global does to prevent " <>
+        "overlapping partitions"
+
   defp seen(:kept_apart, _node, facts) do
-    "it answers at #{its_port(facts)}, and global disconnects the two to prevent overlapping partitions"
+    "it answers at #{its_port(facts)}, and this node disconnects it again and again, as global does to prevent " <>
+      "overlapping partitions"
   end
 
   defp seen(:cookie, _node, facts) do

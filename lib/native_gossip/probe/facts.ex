@@ -20,6 +20,7 @@ defmodule NativeGossip.Probe.Facts do
                 :port,
                 :status,
                 :answered_as,
+                :published?,
                 :obstacle,
                 :reason,
                 addresses: [],
@@ -35,6 +36,7 @@ defmodule NativeGossip.Probe.Facts do
     * `epmd_module`: what was asked instead of epmd;
     * `registered`: up to 8 names that the epmd knows, where it does not know this one;
     * `status`: the node's word in the handshake; `answered_as`: the name that it gave;
+    * `published?`: false of a hidden node, which `Node.list/0` does not name;
     * `obstacle`: what was found at the address to which the name leads, where that is the wrong one;
     * `reason`: the system's word for what failed.
   """
@@ -52,6 +54,7 @@ defmodule NativeGossip.Probe.Facts do
           registered: [String.t()],
           status: String.t() | nil,
           answered_as: String.t() | nil,
+          published?: boolean | nil,
           obstacle: Cause.t() | nil,
           reason: term
         }

@@ -45,6 +45,9 @@ defmodule NativeGossip.Probe.Handshake do
   ]
   @sum Enum.reduce(@flags, 0, fn {_name, flag}, sum -> sum ||| flag end)
 
+  # DFLAG_PUBLISHED, which a node has that was not started as a hidden one.
+  @published 0x01
+
   # The characters of a node's name. In UTF-8 each has up to four bytes.
   @max_name 255
   @max_packet 1_100
@@ -53,7 +56,7 @@ defmodule NativeGossip.Probe.Handshake do
   @alert <<21, 3>>
 
   @type found ::
-          {:challenged, name :: String.t()}
+          {:challenged, name :: String.t(), published? :: boolean}
           | {:status, String.t()}
           | :silent
           | :closed
@@ -107,8 +110,8 @@ defmodule NativeGossip.Probe.Handshake do
          {:ok, <<?s, status::binary>>} <- receive_packet(connection),
          {:go_on, _} <- {status(status), status},
          {:ok, challenge} <- challenge(connection),
-         {:ok, name} <- challenger(challenge) do
-      {:challenged, name}
+         {:ok, name, flags} <- challenger(challenge) do
+      {:challenged, name, (flags &&& @published) != 0}
     else
       {:end, status} -> {:status, status}
       {:error, :timeout} -> :silent
@@ -127,18 +130,18 @@ defmodule NativeGossip.Probe.Handshake do
   defp status(status) when status in ["nok", "not_allowed", "alive"], do: :end
   defp status(_other), do: :unknown
 
-  defp challenger(<<?N, _flags::64, _challenge::32, _creation::32, length::16, name::binary>>)
+  defp challenger(<<?N, flags::64, _challenge::32, _creation::32, length::16, name::binary>>)
        when length <= byte_size(name),
-       do: valid(binary_part(name, 0, length))
+       do: valid(binary_part(name, 0, length), flags)
 
-  defp challenger(<<?n, _version::16, _flags::32, _challenge::32, name::binary>>),
-    do: valid(name)
+  defp challenger(<<?n, _version::16, flags::32, _challenge::32, name::binary>>),
+    do: valid(name, flags)
 
   defp challenger(_other), do: :foreign
 
-  defp valid(name) do
+  defp valid(name, flags) do
     if String.valid?(name) and String.length(name) in 1..@max_name,
-      do: {:ok, name},
+      do: {:ok, name, flags},
       else: :foreign
   end
 

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     InterfaceAddress, InterfaceSelector, NodeName, Refusal,
     named::{named, named_with_fields},
+    trust::Loss,
 };
 
 named_with_fields! {
@@ -23,6 +24,8 @@ named_with_fields! {
             node: NodeName,
             /// The name of the interface that it came by, where the system tells.
             interface: Option<String>,
+            /// What its numbers tell of those that did not come; `None` where it does not sign.
+            loss: Option<Loss>,
         } = "heartbeat_received",
         /// Packets were refused.
         PacketsRefused {

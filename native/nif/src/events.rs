@@ -11,7 +11,7 @@ use rustler::{Atom, Encoder, Env, NifMap, NifResult, Term};
 mod keys {
     rustler::atoms! {
         fault, node, interface, cause, packets, source, group, name, index, address, step, code, text,
-        wanted, reason, target, failing, missing, of,
+        wanted, reason, target, failing, taken, lost, missing, of,
         some, off_ms, by_ms
     }
 }
@@ -96,9 +96,11 @@ pub(crate) fn encode<'a>(env: Env<'a>, event: &Event) -> NifResult<Term<'a>> {
     let fields = Fields::new(env);
     let fields = match event {
         Event::HeartbeatSent => fields,
-        Event::HeartbeatReceived { node, interface } => {
-            fields.with(keys::node(), node.as_str()).with(keys::interface(), interface)
-        }
+        Event::HeartbeatReceived { node, interface, loss } => fields
+            .with(keys::node(), node.as_str())
+            .with(keys::interface(), interface)
+            .with(keys::taken(), loss.map(|loss| loss.received))
+            .with(keys::lost(), loss.map(|loss| loss.missing)),
         Event::PacketsRefused { cause, packets, source, interface } => fields
             .named(keys::cause(), cause.name())?
             .with(keys::packets(), packets)

@@ -11,6 +11,7 @@ use self::throttle::{ChangeThrottle, FAULT_INTERVAL, MinuteThrottle, RefusalThro
 use crate::{
     InterfaceAddress, NodeName, Refusal, Time,
     event::{Component, Event, Fault},
+    trust::Loss,
 };
 
 /// What is known of a component that has, or had, a fault.
@@ -76,10 +77,15 @@ impl Alerts {
         }
     }
 
-    pub(crate) fn received(&mut self, node: &NodeName, interface: impl FnOnce() -> Option<String>) {
+    pub(crate) fn received(
+        &mut self,
+        node: &NodeName,
+        interface: impl FnOnce() -> Option<String>,
+        loss: impl FnOnce() -> Option<Loss>,
+    ) {
         if self.debug {
-            let (node, interface) = (node.clone(), interface());
-            self.events.push(Event::HeartbeatReceived { node, interface });
+            let (node, interface, loss) = (node.clone(), interface(), loss());
+            self.events.push(Event::HeartbeatReceived { node, interface, loss });
         }
     }
 

@@ -139,12 +139,12 @@ fn heartbeats_are_told_only_with_debug() {
     let mut told = |debug| {
         alerts.set_debug(debug);
         alerts.sent();
-        alerts.received(&node, || Some("eth0".into()));
+        alerts.received(&node, || Some("eth0".into()), || None);
         alerts.take()
     };
     assert_eq!(told(false), []);
     let interface = Some("eth0".into());
-    let received = Event::HeartbeatReceived { node: node.clone(), interface };
+    let received = Event::HeartbeatReceived { node: node.clone(), interface, loss: None };
     assert_eq!(told(true), [Event::HeartbeatSent, received]);
 }
 

@@ -171,7 +171,7 @@ impl<R: CryptoRng> Node<R> {
                 if matches!(received, Received::Peer(_)) {
                     self.engine.note_path(now.time, node, meta);
                 }
-                self.effects.alerts.received(node, interface);
+                self.effects.alerts.received(node, interface, || self.engine.loss(node));
                 self.seeds.heard(now.time, meta.source.ip());
                 if let Some(group) = &mut self.group {
                     group.heard(now.time, node, self.engine.is_connected(node), meta);

@@ -305,7 +305,7 @@ fn heartbeats_are_events_only_with_debug() {
     host.receive(secs(1), &from(9), "peer@host");
     host.run(secs(2).time);
     let (node, interface) = (name("peer@host"), Some("eth0".into()));
-    let received = Event::HeartbeatReceived { node, interface };
+    let received = Event::HeartbeatReceived { node, interface, loss: None };
     let sent = vec![Event::HeartbeatSent; 4];
     assert_eq!(host.node.take_events(), [vec![received], sent].concat());
 }
