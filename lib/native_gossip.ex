@@ -104,8 +104,8 @@ defmodule NativeGossip do
   What a topology has counted since its strategy started: heartbeats `sent`, packets `received`,
   heartbeats of other nodes (`accepted`) and those of them that are signed with none of our secrets
   (`accepted_unsigned`), copies of them that came by another way (`copied`), peers `announced`, own heartbeats
-  that came back (`echoed`), and packets refused, by cause: `malformed`, `name`, `undecryptable`, `unsealed`,
-  `signature`, `unsigned`, `stale`, `replayed`, `twin`, `cluster`, `filtered`, `over_limit`.
+  that came back (`echoed`), and packets refused, by cause: `malformed`, `doctor`, `name`, `undecryptable`,
+  `unsealed`, `signature`, `unsigned`, `stale`, `replayed`, `twin`, `cluster`, `filtered`, `over_limit`.
 
   Calls no process, and never waits. Raises `ArgumentError` with the topologies that run where the given one
   does not, or runs more than once.

@@ -65,8 +65,9 @@ defmodule NativeGossip.EventsTest do
          }
        },
        ~s|no connection to :"a@10.0.0.5" (epmd_refused): nothing listens at 10.0.0.5:4369, where its | <>
-         "epmd should be. Start epmd there (a node with a name does), see that it listens on this address " <>
-         "and that ERL_EPMD_PORT is the same on all nodes"},
+         "epmd should be, or a firewall rejects it. Start epmd there (a node with a name does), see that no " <>
+         "firewall rejects its port, that it listens on this address and that ERL_EPMD_PORT is the same on all " <>
+         "nodes"},
     clock_off:
       {%{node: "never_an_atom@10.0.0.5", off_ms: -780_000},
        ~s|the clock of :"never_an_atom@10.0.0.5" is 13 min behind this node's; its heartbeats are taken, | <>
@@ -211,7 +212,7 @@ defmodule NativeGossip.EventsTest do
          "is not found. Files often end with a newline; String.trim/1 takes it away, on all nodes"},
     option_warning:
       {%{warning: :secret_documented},
-       "a secret is one that papers show, so everybody knows it. Take one of mix native_gossip.gen.secret; " <>
+       "a secret is one that examples show (README.md, docs), so everybody knows it. Take one of mix native_gossip.gen.secret; " <>
          "with a list as secret it is changed node by node"},
     option_warning:
       {%{warning: :secret_short},
@@ -312,6 +313,7 @@ defmodule NativeGossip.EventsTest do
   test "every cause of a refusal has a meaning, and a warning where something may be wrong" do
     told = [
       {:malformed, :warning, "no heartbeat, or a sealed one"},
+      {:doctor, :info, "the question of a doctor"},
       {:name, :warning, "a name that no node can have"},
       {:undecryptable, :warning, "option secret"},
       {:unsealed, :warning, "option secret"},

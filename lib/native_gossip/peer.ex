@@ -223,6 +223,10 @@ defmodule NativeGossip.Peer do
 
   defp sign(ms), do: if(ms < 0, do: "-", else: "+")
 
+  defimpl String.Chars do
+    defdelegate to_string(peer), to: NativeGossip.Peer, as: :sentence
+  end
+
   defimpl Inspect do
     def inspect(peer, _opts),
       do: "#NativeGossip.Peer<" <> NativeGossip.Peer.sentence(peer) <> ">"

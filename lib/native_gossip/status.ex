@@ -125,6 +125,10 @@ defmodule NativeGossip.Status do
     Plain.term(%{status | incarnation: hex})
   end
 
+  defimpl String.Chars do
+    def to_string(status), do: Enum.join([Text.title(status) | Text.lines(status)], "\n  ")
+  end
+
   defimpl Inspect do
     import Inspect.Algebra
 

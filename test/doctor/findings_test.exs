@@ -59,6 +59,38 @@ defmodule NativeGossip.Doctor.FindingsTest do
     assert kinds(healthy(%{nodes: [rare]})) == []
   end
 
+  test "attempts to connect that are answered late, and what the topology has counted, are loss" do
+    late = %{address: {10, 0, 0, 6}, late: 2, of: 10}
+
+    assert found(healthy(%{late: [late], probes: [probe(:"b@10.0.0.6", :epmd_filtered)]})) ==
+             {:lossy,
+              "of 10 questions to the epmd at 10.0.0.6 2 were answered late, as where packets are lost"}
+
+    assert kinds(healthy(%{late: [%{late | late: 1}]})) == []
+    counted = %{name: "b@10.0.0.6", received: 190, missing: 10}
+
+    assert found(healthy(%{lossy: [counted]})) ==
+             {:lossy, ~s|heartbeats do not come: "b@10.0.0.6" (10 of 200)|}
+  end
+
+  test "a node of this host that hangs is told instead of that nobody is heard" do
+    facts = healthy(%{nodes: [], probes: [], hung: ["a"]})
+    assert kinds(facts) == [:hangs]
+  end
+
+  test "from where a node cannot be connected to is said as far as it is known" do
+    filtered = probe(:"b@10.0.0.6", :port_filtered)
+    words = fn more -> healthy(Map.put(more, :probes, [filtered])) |> found() |> elem(1) end
+    ours = :"a@10.0.0.5"
+
+    assert words.(%{}) =~
+             ~r/\A:"b@10.0.0.6" cannot be connected to from this host \(port_filtered\): /
+
+    assert words.(%{ours: ours}) =~ ~r/\Ano connection to :"b@10.0.0.6" \(/
+    connected = words.(%{ours: ours, connected: [:"b@10.0.0.6"]})
+    assert connected =~ ~r/\A:"b@10.0.0.6" is connected, and could not be from this host \(/
+  end
+
   test "a hidden node is told" do
     hidden = probe(:"b@10.0.0.6", :reachable, published?: false)
     assert found(healthy(%{probes: [hidden]})) == {:hidden, ~s|:"b@10.0.0.6" is a hidden node|}
@@ -144,7 +176,8 @@ defmodule NativeGossip.Doctor.FindingsTest do
       over_limit: :foreign
     }
 
-    assert Enum.sort(Map.keys(expected)) == Enum.sort(Refusal.causes())
+    # Questions of doctors are left out of the facts.
+    assert Enum.sort(Map.keys(expected)) == Enum.sort(Refusal.causes() -- [:doctor])
 
     for {cause, kind} <- expected do
       facts = healthy(%{refusals: [refusal(cause)], options: options(secret?: true)})

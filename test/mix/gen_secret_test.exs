@@ -35,7 +35,7 @@ defmodule NativeGossip.GenSecretTest do
     refute usage =~ secret
 
     indented = for "    " <> line <- String.split(usage, "\n"), do: [line, ?\n]
-    assert {:__block__, _, [_, _]} = Code.string_to_quoted!(IO.iodata_to_binary(indented))
+    assert {:__block__, _, [_, _, _]} = Code.string_to_quoted!(IO.iodata_to_binary(indented))
   end
 
   test "an argument is refused, so that no file is taken for written" do

@@ -234,13 +234,23 @@ defmodule NativeGossip.Network.NamedFaultsTest do
 
     assert peer.loss > 5
 
-    # Without a secret the doctor's own questions tell.
+    # Where too few heartbeats come to tell, questions to epmd do; and where a doctor answers, its answers.
     answering = mix(two)
     answer = Task.async(fn -> doctor(answering, answer: true, seconds: 6) end)
     asked = fn -> doctor(node, to: "10.77.0.2") end
     report = Await.until("the doctor answers", asked, & &1.facts.to.lost)
     assert [%{kind: :lossy} | _] = report.findings
     Task.await(answer, 120_000)
+  end
+
+  test "questions to epmd tell of a lossy link, where nothing is signed", %{network: network} do
+    {[one, two], beams} = pair(network)
+    Mesh.await(beams)
+    for host <- [one, two], do: :ok = Filter.lose_all(host, 30)
+    examined = mix(one)
+    found = fn -> for finding <- doctor(examined, seconds: 2).findings, do: finding.kind end
+    # One of a hundred times a single question of ten is late.
+    Await.until("loss is found first", found, &match?([:lossy | _], &1), within: 60_000)
   end
 
   test "a bridge that forgets, and is asked by no querier", %{network: network} do
@@ -269,13 +279,17 @@ defmodule NativeGossip.Network.NamedFaultsTest do
   end
 
   test "a stopped process that is still connected", %{network: network} do
-    {_, [one, other] = beams} = pair(network)
+    {[_, two], [one, other] = beams} = pair(network)
     Mesh.await(beams)
     System.cmd("kill", ["-STOP", "#{other.os_pid}"])
     silence = fn -> for p <- Beam.call(one, NativeGossip, :peers, [:lan]), do: p.heard_ms end
     Await.until("it is silent", silence, &match?([ms] when ms > 15_000, &1), within: 30_000)
     {peer, _} = named("stopped", {one, other}, one, [], {:fell_silent, nil}, nil)
     assert peer.heard_ms > 15_000
+
+    # A doctor that has not heard it before asks the epmd of its host.
+    assert [%{kind: :hangs, seen: seen} | _] = doctor(mix(two)).findings
+    assert seen =~ ~s("n2" of this host)
     System.cmd("kill", ["-CONT", "#{other.os_pid}"])
     Await.until("it goes on", fn -> doctor(one).findings end, &(&1 == []))
   end

@@ -27,7 +27,7 @@ defmodule NativeGossip.Probe.ExplanationTest do
     name_loopback:
       {%{address: {127, 0, 1, 1}, heard_from: {10, 0, 0, 6}, obstacle: :epmd_refused},
        "its name leads to 127.0.1.1, the loopback of this host, while it is heard from 10.0.0.6, and " <>
-         "there nothing listens at 127.0.1.1:4369, where its epmd should be"},
+         "there nothing listens at 127.0.1.1:4369, where its epmd should be, or a firewall rejects it"},
     name_loopback:
       {%{address: {127, 0, 1, 1}, obstacle: :other_node, answered_as: "b@a"},
        "its name leads to 127.0.1.1, the loopback of this host, and there the node that answers at " <>
@@ -37,7 +37,9 @@ defmodule NativeGossip.Probe.ExplanationTest do
        "its name leads to 10.0.0.6, while it is heard from 10.0.0.7, and there the epmd at " <>
          ~s|10.0.0.6:4369 does not know "b": it names "c"|},
     host_unreachable: {%{reason: :ehostunreach}, "10.0.0.6 cannot be reached: ehostunreach"},
-    epmd_refused: {%{}, "nothing listens at 10.0.0.6:4369, where its epmd should be"},
+    epmd_refused:
+      {%{},
+       "nothing listens at 10.0.0.6:4369, where its epmd should be, or a firewall rejects it"},
     epmd_filtered:
       {%{reason: :timeout}, "nothing comes back from 10.0.0.6:4369, where its epmd should be"},
     epmd_filtered:

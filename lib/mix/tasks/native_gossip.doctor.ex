@@ -52,8 +52,7 @@ defmodule Mix.Tasks.NativeGossip.Doctor do
   @impl true
   def run(arguments) do
     options = parse(arguments)
-    # With config/runtime.exs, where a secret most often is.
-    Mix.Task.run("app.config")
+    configure()
     {:ok, _} = Application.ensure_all_started(:crypto)
 
     report = options |> asked() |> examine()
@@ -62,6 +61,17 @@ defmodule Mix.Tasks.NativeGossip.Doctor do
     IO.puts(if options[:json], do: Report.json(report), else: Report.text(report, terminal?))
     # As Mix has it: the status of the command.
     if report.findings != [], do: exit({:shutdown, 1})
+  end
+
+  # With config/runtime.exs, where a secret most often is: it may need what a node has in its environment.
+  defp configure do
+    Mix.Task.run("app.config")
+  rescue
+    error in [System.EnvError, ArgumentError, RuntimeError] ->
+      Mix.raise(
+        "the configuration of this project fails: #{Exception.message(error)}. Set what a node of it has, as in " <>
+          "GOSSIP_SECRET=… mix native_gossip.doctor"
+      )
   end
 
   defp parse(arguments) do

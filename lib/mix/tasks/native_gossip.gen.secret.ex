@@ -28,6 +28,7 @@ defmodule Mix.Tasks.NativeGossip.Gen.Secret do
     """
     Give it to every node as GOSSIP_SECRET, and read it in config/runtime.exs:
 
+        import Config
         secret = System.fetch_env!("GOSSIP_SECRET")
 
         config :libcluster,

@@ -27,12 +27,11 @@ defmodule NativeGossip.Doctor.Ear do
   @type packets :: %{:inet.ip_address() => [binary]}
 
   @typedoc """
-  What was heard: how many datagrams of other hosts, some of each address, and how many packets of each doctor.
+  What was heard, but for packets of doctors: how many datagrams of other hosts, and some of each address.
   """
   @type heard :: %{
           others: non_neg_integer,
-          packets: packets,
-          doctors: %{{:inet.ip_address(), :inet.port_number()} => pos_integer}
+          packets: packets
         }
 
   @doc "A packet of the doctor, with a tag of 16 bytes by which it is known again."
@@ -163,7 +162,7 @@ defmodule NativeGossip.Doctor.Ear do
   @spec listen(t, own :: [:inet.ip_address()], deadline :: integer, (map, binary -> term)) ::
           heard
   def listen(ear, own, deadline, at_doctor),
-    do: listen(ear, own, deadline, at_doctor, %{others: 0, packets: %{}, doctors: %{}})
+    do: listen(ear, own, deadline, at_doctor, %{others: 0, packets: %{}})
 
   defp listen(ear, own, deadline, at_doctor, heard) do
     case receive_until(ear.socket, deadline) do
@@ -176,19 +175,13 @@ defmodule NativeGossip.Doctor.Ear do
     end
   end
 
-  defp note(heard, %{addr: address, port: port}, packet, own) do
+  defp note(heard, %{addr: address}, packet, own) do
     cond do
-      read(packet) != nil -> update_in(heard.doctors, &count(&1, {address, port}))
+      read(packet) != nil -> heard
       address in own -> update_in(heard.packets, &keep(&1, address, packet))
       true -> %{heard | others: heard.others + 1, packets: keep(heard.packets, address, packet)}
     end
   end
-
-  defp count(doctors, source)
-       when is_map_key(doctors, source) or map_size(doctors) < @max_addresses,
-       do: Map.update(doctors, source, 1, &(&1 + 1))
-
-  defp count(doctors, _source), do: doctors
 
   defp keep(packets, address, packet) do
     case packets do

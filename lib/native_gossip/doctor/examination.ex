@@ -5,7 +5,7 @@ defmodule NativeGossip.Doctor.Examination do
 
   import NativeGossip.Events.Words
 
-  alias NativeGossip.Doctor.{Ear, Exchange, Facts, Host, Listener, Running}
+  alias NativeGossip.Doctor.{Delay, Ear, Exchange, Facts, Host, Listener, Running}
   alias NativeGossip.Options
   alias NativeGossip.Options.Address
   alias NativeGossip.Probe.Outside
@@ -56,11 +56,15 @@ defmodule NativeGossip.Doctor.Examination do
         faults: told.faults,
         interfaces: Enum.zip_with(interfaces, heard, &%{&1 | heard: &2.others}),
         nodes: nodes,
-        refusals: without_doctors(told.refusals, heard),
+        # Questions of doctors, this one's too, are no fault.
+        refusals: Enum.reject(told.refusals, &(&1.cause == :doctor)),
         untaken: untaken(heard, sources),
         clocks: clocks(told, bound, progress),
         shared: told.shared,
-        silent: silent(running, told.nodes)
+        silent: silent(running, told.nodes),
+        lossy:
+          for(peer <- Running.lossy(running), do: Map.take(peer, [:name, :received, :missing])),
+        connected: Node.list(:connected)
       }
       |> probed(asked, host, running)
     after
@@ -150,20 +154,7 @@ defmodule NativeGossip.Doctor.Examination do
     do: Ear.listen(ear, own, deadline, at_doctor)
 
   defp heard({_interface, {:error, _}}, _own, _deadline, _at_doctor),
-    do: %{others: 0, packets: %{}, doctors: %{}}
-
-  # Other doctors' questions are refused as what they are, and are no fault.
-  defp without_doctors(refusals, heard) do
-    doctors = heard |> Enum.map(& &1.doctors) |> Enum.reduce(%{}, &Map.merge/2)
-
-    Enum.flat_map(refusals, fn %{source: source, packets: packets} = refusal ->
-      case packets - Enum.sum(Map.values(doctors)) do
-        _ when not is_map_key(doctors, source) -> [refusal]
-        left when left > 0 -> [%{refusal | packets: left, source: nil}]
-        _ -> []
-      end
-    end)
-  end
+    do: %{others: 0, packets: %{}}
 
   defp untaken(heard, sources) do
     addresses = Enum.flat_map(heard, &Map.keys(&1.packets))
@@ -231,7 +222,11 @@ defmodule NativeGossip.Doctor.Examination do
     progress.("probing #{min(length(nodes), Host.max_probes())} nodes and the epmd of this host")
     others = Enum.reject(nodes, &(&1.name == Atom.to_string(node())))
     probes = Host.probe(others, own_address(facts, host), &Running.attempts(running, &1))
-    %{facts | probes: probes, epmd: Host.epmd(Outside.new())}
+    outside = Outside.new()
+    elsewhere = for %{here?: false, source: source} when source != nil <- nodes, do: source
+    late = elsewhere |> Enum.uniq() |> Enum.take(Host.max_probes()) |> Delay.late(outside)
+    hung = if Enum.any?(nodes, & &1.here?), do: [], else: Host.hung(outside)
+    %{facts | probes: probes, epmd: Host.epmd(outside), late: late, hung: hung}
   end
 
   defp own_address(%{interfaces: [%{address: address} | _]}, _host), do: address

@@ -23,6 +23,10 @@ defmodule NativeGossip.Doctor.Facts do
                 clocks: [],
                 shared: [],
                 silent: [],
+                lossy: [],
+                late: [],
+                hung: [],
+                connected: [],
                 probes: []
               ]
 
@@ -93,6 +97,9 @@ defmodule NativeGossip.Doctor.Facts do
     * `clocks`: nodes whose clocks differ from this one's, and by how much;
     * `shared`: names that two BEAMs have;
     * `silent`: nodes that the topology which runs in this BEAM is connected to, heard, and does not hear any more;
+    * `lossy`: its peers many of whose heartbeats did not come; `late`: hosts whose epmd answers late;
+    * `hung`: names of nodes of this host that say nothing, where none of this host is heard;
+    * `connected`: the nodes to which this one is connected;
     * `probes`: of nodes that were heard;
     * `answered`: the doctors that were answered, nil where none was to be.
   """
@@ -118,8 +125,16 @@ defmodule NativeGossip.Doctor.Facts do
           clocks: [%{node: String.t(), off_ms: integer}],
           shared: [String.t()],
           silent: [silent],
+          lossy: [%{name: String.t(), received: non_neg_integer, missing: pos_integer}],
+          late: [NativeGossip.Doctor.Delay.t()],
+          hung: [String.t()],
+          connected: [node],
           probes: [Probe.Result.t()],
           to: to | nil,
           answered: [:inet.ip_address()] | nil
         }
+
+  @doc "The nodes of other hosts."
+  @spec elsewhere(t) :: [heard]
+  def elsewhere(facts), do: Enum.reject(facts.nodes, & &1.here?)
 end

@@ -18,4 +18,16 @@ defmodule NativeGossip.Doctor.Finding do
           expected: String.t(),
           remedy: String.t()
         }
+
+  @doc "A finding with the words of its kind; `more` may have a `cause`, and a `remedy` of its own."
+  @spec new(Kind.t(), seen :: String.t(), keyword) :: t
+  def new(kind, seen, more \\ []) do
+    %__MODULE__{
+      kind: kind,
+      cause: more[:cause],
+      seen: seen,
+      expected: Kind.expected(kind),
+      remedy: more[:remedy] || Kind.remedy(kind)
+    }
+  end
 end

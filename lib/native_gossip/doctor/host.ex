@@ -5,11 +5,14 @@ defmodule NativeGossip.Doctor.Host do
 
   alias NativeGossip.Doctor.Facts
   alias NativeGossip.Probe
-  alias NativeGossip.Probe.{Epmd, Outside}
+  alias NativeGossip.Probe.{Epmd, Handshake, Outside}
 
   # Nodes that are probed, and at once: of a large cluster a few tell what is wrong with all of them.
   @max_probes 16
   @at_once 8
+
+  # In ms, of what is asked of this host.
+  @step 2_000
 
   # In ms: of a probe seven steps of two seconds, and some more.
   @patience 15_000
@@ -39,16 +42,38 @@ defmodule NativeGossip.Doctor.Host do
   @doc "Whether an epmd runs here; nil where nodes of this BEAM's kind need none."
   @spec epmd(Outside.t()) :: nil | :runs | {:absent, :inet.port_number()}
   def epmd(%{epmd: nil, epmd_port: port} = outside) do
-    loopback =
-      if match?({:inet6, _}, outside.carrier), do: {0, 0, 0, 0, 0, 0, 0, 1}, else: {127, 0, 0, 1}
-
-    case Epmd.port(outside, loopback, "native_gossip_doctor", 2_000) do
+    case Epmd.port(outside, loopback(outside), "native_gossip_doctor", @step) do
       {:error, :refused, _} -> {:absent, port}
       _ -> :runs
     end
   end
 
   def epmd(_outside), do: nil
+
+  defp loopback(%{carrier: {:inet6, _}}), do: {0, 0, 0, 0, 0, 0, 0, 1}
+  defp loopback(_outside), do: {127, 0, 0, 1}
+
+  @doc """
+  Names of nodes that the epmd of this host knows and that take a connection and say nothing, as one does that is stopped.
+  """
+  @spec hung(Outside.t()) :: [String.t()]
+  def hung(%{epmd: nil} = outside) do
+    {:ok, short} = :inet.gethostname()
+    outside = %{outside | ours: outside.ours || ours(short)}
+    for name <- Epmd.names(outside, loopback(outside), @step), hung?(outside, name), do: name
+  end
+
+  def hung(_outside), do: []
+
+  defp hung?(outside, name) do
+    case Epmd.port(outside, loopback(outside), name, @step) do
+      {:registered, %{port: port, version: version}} ->
+        Handshake.run(outside, {loopback(outside), port}, version, @step) == :silent
+
+      _ ->
+        false
+    end
+  end
 
   @doc """
   Probes nodes that were heard. `attempts` says what is known of the attempts to connect to one
@@ -80,19 +105,16 @@ defmodule NativeGossip.Doctor.Host do
   defp probe_one(%{name: name, source: source}, own, attempts) do
     # At most @max_probes names become atoms.
     node = String.to_atom(name)
-    outside = if Node.alive?(), do: [], else: nameless(name, own)
+    # That a node is connected does not say that this host could connect to it.
+    outside = [connected: []] ++ if(Node.alive?(), do: [], else: nameless(name, own))
     options = [heard_from: of_host(source), outside: outside]
 
     case attempts.(node) do
       :unknown -> Probe.run(node, options)
       :failed -> Probe.run(node, [connect: :failed] ++ options)
-      :kept_apart -> apart(Probe.run(node, [disconnected_by: :global] ++ options))
+      :kept_apart -> Probe.run(node, [disconnected_by: :global] ++ options)
     end
   end
-
-  # It may be connected for a moment.
-  defp apart(%{cause: :connected} = result), do: %{result | cause: :kept_apart}
-  defp apart(result), do: result
 
   # To a link-local address no name leads.
   defp of_host({first, _, _, _, _, _, _, _}) when first in 0xFE80..0xFEBF, do: nil

@@ -1,4 +1,6 @@
 defmodule NativeGossip.Doctor.Kind do
+  alias NativeGossip.Probe.Cause
+
   # The one table of findings, the surest first: what is seen of this host before what is concluded of others.
   @table [
     socket: [
@@ -75,6 +77,10 @@ defmodule NativeGossip.Doctor.Kind do
       expected: "epmd runs where a node with a name does",
       remedy: "Start a node with a name, which starts it, or epmd -daemon"
     ],
+    hangs: [
+      expected: "a node that epmd names answers",
+      remedy: Cause.remedy(:silent)
+    ],
     unconnectable: [
       expected: "a node that is heard can be connected to",
       remedy: "See `NativeGossip.Probe.Cause`"
@@ -119,7 +125,7 @@ defmodule NativeGossip.Doctor.Kind do
       remedy:
         "See that one runs, has a name, and has the same options port and multicast_addr; that UDP to the port is " <>
           "let through between the hosts; that both are on one network; and that its switch has a querier, where " <>
-          "it has IGMP snooping. From here these cannot be told apart: mix native_gossip.doctor --to HOST can"
+          "it has IGMP snooping"
     ]
   ]
 

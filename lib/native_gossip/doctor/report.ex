@@ -7,7 +7,6 @@ defmodule NativeGossip.Doctor.Report do
 
   alias NativeGossip.Doctor.{Facts, Finding}
   alias NativeGossip.Json
-  alias NativeGossip.Probe.Cause
 
   @enforce_keys [:facts, :findings]
   defstruct @enforce_keys
@@ -16,6 +15,9 @@ defmodule NativeGossip.Doctor.Report do
 
   # Nodes that are listed one by one.
   @max_nodes 20
+
+  # What a probe finds of a node that answers as far as a probe goes.
+  @answering [:reachable, :connected, :cookie, :kept_apart]
 
   # Addresses of a list that are written out.
   @shown 3
@@ -87,12 +89,14 @@ defmodule NativeGossip.Doctor.Report do
     do: ["nothing is taken from #{first(addresses, @shown, &address/1)}"]
 
   defp asked(%{probes: probes} = facts) do
-    reached = Enum.count(probes, &Cause.none?(&1.cause))
+    answering = Enum.count(probes, &(&1.cause in @answering))
 
     probed =
       if probes == [],
         do: [],
-        else: ["#{reached} of #{length(probes)} nodes that were probed can be reached"]
+        else: [
+          "#{answering} of #{several(length(probes), "node")} that were probed answered, up to the cookie's challenge"
+        ]
 
     to = if facts.to, do: [to(facts.to)], else: []
     answered = if facts.answered, do: [answered(facts.answered)], else: []
@@ -133,13 +137,24 @@ defmodule NativeGossip.Doctor.Report do
   end
 
   defp found([], %{nodes: nodes}),
-    do: [:green, "Nothing wrong found, #{several(length(nodes), "node")} heard.", :reset]
+    do: [
+      :green,
+      "Nothing wrong found, #{several(length(nodes), "node")} heard#{here(nodes)}.",
+      :reset
+    ]
 
   defp found(findings, _facts) do
     [
       [:red, several(length(findings), "finding"), ", the surest first:", :reset, "\n"],
       findings |> Enum.with_index(1) |> Enum.map(&finding/1)
     ]
+  end
+
+  defp here(nodes) do
+    case Enum.count(nodes, & &1.here?) do
+      0 -> ""
+      count -> ", #{count} of this host"
+    end
   end
 
   defp finding({finding, number}) do

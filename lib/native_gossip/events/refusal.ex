@@ -9,6 +9,7 @@ defmodule NativeGossip.Events.Refusal do
       {:warning,
        "it is no heartbeat, or a sealed one while this node has no secret. Give both nodes the same " <>
          "(option secret), or keep other senders away from this group and port"},
+    doctor: {:info, "it is the question of a doctor (NativeGossip.Doctor), and no fault"},
     name: {:warning, "it names a node by a name that no node can have. See what sends it"},
     undecryptable:
       {:warning,

@@ -16,7 +16,7 @@ defmodule NativeGossip.Options.Secret do
   # secret has to be beyond trying out: sixteen random bytes are 128 bits. Of letters a person needs more.
   @short 16
 
-  # What papers show, and somebody copies: the stock strategy's, and those of README.md and docs/.
+  # What examples show, and somebody copies: the stock strategy's, and those of README.md and docs/.
   @documented ~w(somepassword choose-one choose-another old new)
 
   @impl true

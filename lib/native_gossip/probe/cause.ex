@@ -43,7 +43,7 @@ defmodule NativeGossip.Probe.Cause do
     epmd_refused: [
       meaning: "nothing listens where the host's epmd should be, or a firewall rejects it",
       remedy:
-        "Start epmd there (a node with a name does), see that it listens on this address and that ERL_EPMD_PORT is the same on all nodes"
+        "Start epmd there (a node with a name does), see that no firewall rejects its port, that it listens on this address and that ERL_EPMD_PORT is the same on all nodes"
     ],
     epmd_filtered: [
       meaning: "the way to the host's epmd is blocked: nothing comes back",

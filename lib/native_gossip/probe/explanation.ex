@@ -60,7 +60,7 @@ defmodule NativeGossip.Probe.Explanation do
     do: "#{address(facts.address)} cannot be reached: #{reason(facts.reason)}"
 
   defp seen(:epmd_refused, _node, facts),
-    do: "nothing listens at #{epmd(facts)}, where its epmd should be"
+    do: "nothing listens at #{epmd(facts)}, where its epmd should be, or a firewall rejects it"
 
   defp seen(:epmd_filtered, _node, facts) do
     "nothing comes back from #{epmd(facts)}, where its epmd should be" <>
@@ -123,11 +123,6 @@ defmodule NativeGossip.Probe.Explanation do
 
   defp seen(:other_node, _node, facts),
     do: "the node that answers at #{its_port(facts)} is #{quoted(facts.answered_as)}"
-
-  defp seen(:kept_apart, _node, %{port: nil}),
-    do:
-      "it is connected at times, and this node disconnects it again and again, as global does to prevent " <>
-        "overlapping partitions"
 
   defp seen(:kept_apart, _node, facts) do
     "it answers at #{its_port(facts)}, and this node disconnects it again and again, as global does to prevent " <>

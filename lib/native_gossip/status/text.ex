@@ -24,7 +24,7 @@ defmodule NativeGossip.Status.Text do
   defp name(topology) when is_atom(topology), do: to_string(topology)
   defp name(topology), do: inspect(topology)
 
-  defp peers([]), do: ["no peers"]
+  defp peers([]), do: ["no peer heard"]
 
   defp peers([{state, count} | rest]) do
     first = "#{several(count, "peer")} #{Peer.state_word(state)}"

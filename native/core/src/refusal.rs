@@ -11,6 +11,8 @@ named! {
     Refusal {
         /// Not a heartbeat: another prelude, another term, bytes left over, noise.
         Malformed = "malformed",
+        /// No heartbeat, but a packet by which a doctor looks at the network.
+        Doctor = "doctor",
         /// A heartbeat whose `node` is an atom under which no node can start.
         Name = "name",
         /// None of our secrets opens it.

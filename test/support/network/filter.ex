@@ -23,6 +23,17 @@ defmodule NativeGossip.Test.Network.Filter do
     ])
   end
 
+  @doc "The host loses so many in a hundred of all packets that reach it from others."
+  @spec lose_all(Host.t(), 1..99) :: :ok
+  def lose_all(host, percent) do
+    Namespace.run(host.enter, [
+      "nft",
+      "add table inet loss; " <>
+        "add chain inet loss input { type filter hook input priority 0; }; " <>
+        "add rule inet loss input iifname != lo numgen random mod 100 < #{percent} drop"
+    ])
+  end
+
   @doc "No other host can connect to this one by TCP: it is told so at once. It can connect to others."
   @spec refuse_connections(Host.t()) :: :ok
   def refuse_connections(host) do

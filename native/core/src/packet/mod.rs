@@ -24,6 +24,10 @@ use crate::{NodeName, Refusal, WallTime};
 /// What every heartbeat begins with.
 const PRELUDE: &[u8] = b"heartbeat::";
 
+/// What a packet of `NativeGossip.Doctor` begins with, which Elixir makes: a map without a node, so that no
+/// strategy takes it for a heartbeat.
+const DOCTORS: &[u8] = b"heartbeat::\x83t\0\0\0\x01m\0\0\0\x14native_gossip_doctor";
+
 /// What a packet says, once all that is in it has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
@@ -68,7 +72,11 @@ impl<'a> Packet<'a> {
     /// for nothing: its fields may be anywhere.
     pub(crate) fn read(opened: &'a Opened<'a>, keyring: &Keyring) -> Result<Self, Refusal> {
         let read = heartbeat::read(&opened.plaintext);
-        let (name, tail) = read.map_err(|Malformed| Refusal::Malformed)?;
+        let (name, tail) =
+            read.map_err(|Malformed| match opened.plaintext.strip_prefix(DOCTORS) {
+                Some(_) => Refusal::Doctor,
+                None => Refusal::Malformed,
+            })?;
         let unsigned = Self { opened, name, trailer: None, mac: None, signer: None };
         Ok(match tail {
             Tail::Nothing | Tail::Later(None) => unsigned,

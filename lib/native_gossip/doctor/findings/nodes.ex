@@ -1,0 +1,129 @@
+defmodule NativeGossip.Doctor.Findings.Nodes do
+  @moduledoc """
+  What is wrong with the nodes that are heard, or should be.
+  """
+
+  import NativeGossip.Events.Words
+
+  alias NativeGossip.Doctor.{Facts, Finding}
+  alias NativeGossip.Probe
+  alias NativeGossip.Probe.Explanation
+
+  # Names of a list that are written out.
+  @shown 3
+
+  @doc "Findings of nodes that were heard, or should be: their names, connecting, silence."
+  @spec of(Facts.t()) :: [Finding.t()]
+  def of(facts) do
+    names(facts) ++
+      epmd(facts) ++ unconnectable(facts) ++ silent(facts) ++ hung(facts) ++ hidden(facts)
+  end
+
+  @doc "Findings of clocks."
+  @spec clocks(Facts.t()) :: [Finding.t()]
+  def clocks(facts) do
+    for %{node: node, off_ms: off} <- facts.clocks do
+      Finding.new(:clock, "the clock of #{inspect(node)} is #{span(off)} #{side(off)} this one's")
+    end
+  end
+
+  defp names(facts) do
+    shared =
+      for name <- facts.shared,
+          do: Finding.new(:name_shared, "two BEAMs speak as #{inspect(name)}")
+
+    shared ++ forms(Enum.split_with(facts.nodes, &long?(&1.name)))
+  end
+
+  defp forms({[], _}), do: []
+  defp forms({_, []}), do: []
+
+  defp forms({long, short}) do
+    [
+      Finding.new(
+        :name_forms,
+        "long names are heard (#{named(long)}) and short ones (#{named(short)})"
+      )
+    ]
+  end
+
+  defp side(off) when off < 0, do: "behind"
+  defp side(_off), do: "ahead of"
+
+  defp epmd(%{epmd: {:absent, port}}),
+    do: [Finding.new(:epmd, "no epmd runs on this host: nothing listens at port #{port}")]
+
+  defp epmd(_facts), do: []
+
+  # What is no cause, or is said by another finding: busy ends by itself.
+  @unsaid [:connected, :reachable, :own_name, :not_alive, :busy, :probe_failed]
+
+  defp unconnectable(facts) do
+    mixed? = forms(Enum.split_with(facts.nodes, &long?(&1.name))) != []
+
+    for %{cause: cause} = result <- facts.probes,
+        cause not in @unsaid,
+        not (mixed? and cause == :name_form),
+        not (match?({:absent, _}, facts.epmd) and cause == :epmd_refused and
+               here?(result, facts)),
+        not beyond_us?(cause, facts) do
+      seen = "#{attempt(result.node, facts)} (#{cause}): #{Explanation.seen(result)}"
+      Finding.new(:unconnectable, seen, cause: cause, remedy: Probe.Cause.remedy(cause))
+    end
+  end
+
+  defp attempt(node, %{ours: nil}),
+    do: "#{inspect(node)} cannot be connected to from this host"
+
+  defp attempt(node, facts) do
+    if node in facts.connected,
+      do: "#{inspect(node)} is connected, and could not be from this host",
+      else: "no connection to #{inspect(node)}"
+  end
+
+  defp silent(facts) do
+    for %{name: name, heard_ms: ms} = node <- facts.silent do
+      from = if node.source, do: " from #{address(node.source)}", else: ""
+
+      Finding.new(
+        :fell_silent,
+        "#{inspect(name)} is connected, and was heard last #{span(ms)} ago#{from}"
+      )
+    end
+  end
+
+  defp hung(facts) do
+    for name <- facts.hung do
+      Finding.new(
+        :hangs,
+        "the node #{inspect(name)} of this host, which epmd names, takes a connection and says nothing"
+      )
+    end
+  end
+
+  defp hidden(facts) do
+    hidden = for %{facts: %{published?: false}, node: node} <- facts.probes, do: inspect(node)
+
+    case hidden do
+      [] -> []
+      [node] -> [Finding.new(:hidden, "#{node} is a hidden node")]
+      nodes -> [Finding.new(:hidden, "hidden nodes are heard: #{first(nodes, @shown, & &1)}")]
+    end
+  end
+
+  defp here?(%{node: node}, facts) do
+    name = Atom.to_string(node)
+    Enum.any?(facts.nodes, &(&1.name == name and &1.here?))
+  end
+
+  # A BEAM without a name has not the flags of a node: whether a node should speak TLS is not known to it.
+  defp beyond_us?(cause, %{ours: nil}), do: cause in [:tls_there, :tls_both]
+  defp beyond_us?(cause, _facts), do: cause == :tls_both
+
+  defp named(nodes), do: first(nodes, @shown, &inspect(&1.name))
+
+  defp long?(name) do
+    [_ | host] = String.split(name, "@", parts: 2)
+    Enum.any?(host, &Probe.long?/1)
+  end
+end
