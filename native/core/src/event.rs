@@ -219,7 +219,8 @@ impl Fault {
     }
 
     /// Whether this is worth another line where the other, of the same component, was told and is
-    /// not over. Where many fail alike only the number changes, and twice as many are news.
+    /// not over. Where many fail alike only the number changes, and twice as many are news. An interface
+    /// that has another address or index, as each time that it comes, is the same one by its name.
     pub(crate) fn is_news_after(&self, told: &Self) -> bool {
         match (self, told) {
             (Self::Seeds { failing, .. }, Self::Seeds { failing: told, .. }) => {
@@ -228,6 +229,9 @@ impl Fault {
             (Self::JoinLimit { missing, .. }, Self::JoinLimit { missing: told, .. }) => {
                 *missing >= told.saturating_mul(2)
             }
+            (Self::SendBy { error, .. }, Self::SendBy { error: told, .. })
+            | (Self::Join { error, .. }, Self::Join { error: told, .. }) => error != told,
+            (Self::NoEcho { .. }, Self::NoEcho { .. }) => false,
             _ => self != told,
         }
     }
