@@ -35,14 +35,14 @@ named_with_fields! {
             /// The name of the interface that it came by, where the system tells.
             interface: Option<String>,
         } = "packets_refused",
-        /// The group is heard on this interface from now on.
+        /// The group is heard on this interface. Where it comes and goes, when that has lasted.
         GroupJoined(IpAddr, InterfaceAddress) = "group_joined",
         /// The group is heard no more on this interface, which has gone, changed, or is not meant, or
         /// where it cannot be rejoined.
         GroupLeft(IpAddr, InterfaceAddress) = "group_left",
         /// Peers that are connected were not heard on this interface for long: the group was rejoined.
         PeersSilent(IpAddr, InterfaceAddress) = "peers_silent",
-        /// A peer is connected that was not.
+        /// A peer is connected that was not. More and more rarely, where its connections end all day.
         PeerConnected(NodeName) = "peer_connected",
         /// A first attempt to connect to a peer has failed. Others follow, and are no events.
         PeerUnreachable(NodeName) = "peer_unreachable",
@@ -78,7 +78,7 @@ named_with_fields! {
         NameShared(NodeName) = "name_shared",
         /// Something does not work until the fault is cleared.
         FaultRaised(Fault) = "fault_raised",
-        /// What the fault kept from working works again.
+        /// What the fault kept from working works again. Where it comes and goes, when that has lasted.
         FaultCleared(Fault) = "fault_cleared",
     }
 }
