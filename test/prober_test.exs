@@ -118,6 +118,50 @@ defmodule NativeGossip.ProberTest do
     assert lines == [1, 0, 1, 0, 1]
   end
 
+  # Attempts come every 30 s. Probes come in pauses, and take the cause that is next.
+  defp day(prober, clock, causes, at_each \\ fn -> :ok end) do
+    log(fn ->
+      for _ <- 1..2880, reduce: causes do
+        [cause | others] = causes ->
+          pass(clock, 30_000)
+          at_each.()
+          fail(prober, @b)
+
+          if :sys.get_state(prober).running do
+            answer(prober, cause)
+            others ++ [cause]
+          else
+            causes
+          end
+      end
+    end)
+  end
+
+  defp lines(log), do: length(String.split(log, "no connection to")) - 1
+
+  test "of a day there is one line about a node whose cause stays, and 12 at most if it changes at each probe",
+       %{
+         prober: prober,
+         clock: clock
+       } do
+    assert lines(day(prober, clock, [:epmd_silent])) == 1
+    changing = day(prober, clock, [:epmd_refused, :epmd_silent])
+    assert lines(changing) in 8..12
+  end
+
+  test "a node that is connected and cut off all day has 12 lines at most", %{
+    prober: prober,
+    clock: clock
+  } do
+    # Two failures have it probed.
+    cut_off = fn ->
+      :ok = Prober.connected(prober, @b)
+      fail(prober, @b)
+    end
+
+    assert lines(day(prober, clock, [:epmd_silent], cut_off)) in 5..12
+  end
+
   test "the same cause after a connection is told again after half an hour", %{
     prober: prober,
     clock: clock

@@ -26,7 +26,8 @@ defmodule NativeGossip.Events do
       level: :info,
       fields: ~w(group interface heartbeat_form)a,
       telemetry: [:group, :joined],
-      doc: "the group is heard on an interface from now on"
+      doc:
+        "the group is heard on an interface; where it comes and goes, when that has lasted for a while"
     ],
     broadcast_chosen: [
       level: :info,
@@ -52,7 +53,8 @@ defmodule NativeGossip.Events do
       level: :info,
       fields: ~w(node)a,
       telemetry: [:peer, :connected],
-      doc: "a node is connected that was not"
+      doc:
+        "a node is connected that was not; more and more rarely where its connections end all day"
     ],
     peer_unreachable: [
       level: :warning,
@@ -111,7 +113,7 @@ defmodule NativeGossip.Events do
       fields: [:fault],
       may_have: @of_faults,
       telemetry: [:fault, :cleared],
-      doc: "what did not work does"
+      doc: "what did not work does; where it comes and goes, when that has lasted for a while"
     ],
     node_unnamed: [
       level: :warning,

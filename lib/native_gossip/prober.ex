@@ -1,7 +1,7 @@
 defmodule NativeGossip.Prober do
   @moduledoc """
   Has nodes probed whose connection attempts fail, or which this node itself disconnects again and again, rarely, and
-  tells their cause once.
+  tells their cause once, and again when it changes: of one node 12 times a day at most.
 
   It belongs to a strategy, which tells it of each attempt that failed, and of each node that was connected, or
   disconnected by this one. It has no timers: a probe is made when an attempt fails and one is due, so all ends with
@@ -48,6 +48,12 @@ defmodule NativeGossip.Prober do
   # In ms, before the same cause is told again of a node that was connected since: it may be connected and cut off
   # all day.
   @told_again 1_800_000
+
+  # A cause that changes at each probe, as behind a loose cable, is not to fill the log: three lines about a node at
+  # once, then pauses of 1, 4, 16, 64 minutes and four hours. That makes 12 lines a day of the 100 probes. In ms,
+  # the first pause and the longest; after as long without a failure the next line is the first again.
+  @lines_at_once 3
+  @line_pauses {60_000, 14_400_000}
 
   @enforce_keys [:topology]
   defstruct @enforce_keys ++
@@ -220,8 +226,11 @@ defmodule NativeGossip.Prober do
   end
 
   # What fails again after half an hour is a new matter: its cause is not waited for.
-  defp reschedule(%{troubled_at: at} = peer, prober, now) when now - at >= @told_again,
-    do: Map.merge(peer, first_schedule(prober, now))
+  defp reschedule(%{troubled_at: at} = peer, prober, now) when now - at >= @told_again do
+    {_, longest} = @line_pauses
+    told = if now - at >= longest, do: peer.told && %{peer.told | lines: 0}, else: peer.told
+    Map.merge(%{peer | told: told}, first_schedule(prober, now))
+  end
 
   defp reschedule(peer, _prober, _now), do: peer
 
@@ -294,17 +303,33 @@ defmodule NativeGossip.Prober do
   defp hold(peer, prober, result),
     do: tell_change(%{peer | doubt: nil, last: result}, prober, result)
 
-  # What is told again after a connection is the same cause; nothing else is told twice.
-  defp tell_change(%{told: %{cause: cause} = told} = peer, prober, %{cause: cause} = result) do
-    if told.connected_since? and prober.now.() - told.at >= @told_again,
-      do: tell(peer, prober, result),
-      else: peer
+  # What is told again after a connection is the same cause; nothing else is told twice. What may not be told yet
+  # is found by a later probe too, if it lasts.
+  defp tell_change(%{told: nil} = peer, prober, result), do: tell(peer, prober, result)
+
+  defp tell_change(%{told: told} = peer, prober, result) do
+    pause = line_pause(told.lines)
+    waited = prober.now.() - told.at
+
+    tell? =
+      if told.cause == result.cause,
+        do: told.connected_since? and waited >= max(@told_again, pause),
+        else: waited >= pause
+
+    if tell?, do: tell(peer, prober, result), else: peer
   end
 
-  defp tell_change(peer, prober, result), do: tell(peer, prober, result)
+  defp line_pause(lines) when lines < @lines_at_once, do: 0
+
+  defp line_pause(lines) do
+    {first, longest} = @line_pauses
+    # The longest is reached long before 4 to the power of 9.
+    min(first * 4 ** min(lines - @lines_at_once, 9), longest)
+  end
 
   defp tell(peer, prober, %{cause: cause} = result) do
     Events.emit(prober.topology, {:connect_failed, %{node: result.node, probe: result}})
-    %{peer | told: %{cause: cause, at: prober.now.(), connected_since?: false}}
+    lines = if peer.told, do: peer.told.lines + 1, else: 1
+    %{peer | told: %{cause: cause, at: prober.now.(), lines: lines, connected_since?: false}}
   end
 end

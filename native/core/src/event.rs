@@ -38,14 +38,14 @@ named_with_fields! {
             /// The name of the interface that it came by, where the system tells.
             interface: Option<String>,
         } = "packets_refused",
-        /// The group is heard on this interface from now on.
+        /// The group is heard on this interface. Where it comes and goes, when that has lasted.
         GroupJoined(IpAddr, InterfaceAddress) = "group_joined",
         /// The group is heard no more on this interface, which has gone, changed, or is not meant, or
         /// where it cannot be rejoined.
         GroupLeft(IpAddr, InterfaceAddress) = "group_left",
         /// Peers that are connected were not heard on this interface for long: the group was rejoined.
         PeersSilent(IpAddr, InterfaceAddress) = "peers_silent",
-        /// A peer is connected that was not.
+        /// A peer is connected that was not. More and more rarely, where its connections end all day.
         PeerConnected(NodeName) = "peer_connected",
         /// A first attempt to connect to a peer has failed. Others follow, and are no events.
         PeerUnreachable(NodeName) = "peer_unreachable",
@@ -81,7 +81,7 @@ named_with_fields! {
         NameShared(NodeName) = "name_shared",
         /// Something does not work until the fault is cleared.
         FaultRaised(Fault) = "fault_raised",
-        /// What the fault kept from working works again.
+        /// What the fault kept from working works again. Where it comes and goes, when that has lasted.
         FaultCleared(Fault) = "fault_cleared",
     }
 }
@@ -222,7 +222,8 @@ impl Fault {
     }
 
     /// Whether this is worth another line where the other, of the same component, was told and is
-    /// not over. Where many fail alike only the number changes, and twice as many are news.
+    /// not over. Where many fail alike only the number changes, and twice as many are news. An interface
+    /// that has another address or index, as each time that it comes, is the same one by its name.
     pub(crate) fn is_news_after(&self, told: &Self) -> bool {
         match (self, told) {
             (Self::Seeds { failing, .. }, Self::Seeds { failing: told, .. }) => {
@@ -231,6 +232,9 @@ impl Fault {
             (Self::JoinLimit { missing, .. }, Self::JoinLimit { missing: told, .. }) => {
                 *missing >= told.saturating_mul(2)
             }
+            (Self::SendBy { error, .. }, Self::SendBy { error: told, .. })
+            | (Self::Join { error, .. }, Self::Join { error: told, .. }) => error != told,
+            (Self::NoEcho { .. }, Self::NoEcho { .. }) => false,
             _ => self != told,
         }
     }

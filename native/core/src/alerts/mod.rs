@@ -7,7 +7,8 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use self::throttle::{ChangeThrottle, FAULT_INTERVAL, MinuteThrottle, RefusalThrottle};
+pub(crate) use self::throttle::Repeats;
+use self::throttle::{ChangeThrottle, FAULT_INTERVAL, MinuteThrottle, REMEMBERED, RefusalThrottle};
 use crate::{
     InterfaceAddress, NodeName, Refusal, Time,
     event::{Component, Event, Fault},
@@ -22,9 +23,12 @@ struct FaultRecord {
     /// Since when it is there, whatever its cause.
     since: Time,
     is_cleared: bool,
-    /// Whether this time of it was logged.
+    /// Whether the log says that it is there.
     is_logged: bool,
     logged_at: Time,
+    /// Since when it is over, where the log does not say so yet.
+    over_since: Option<Time>,
+    repeats: Repeats,
 }
 
 /// The events that wait to be told, and what has been told.
@@ -127,48 +131,64 @@ impl Alerts {
         group: IpAddr,
         interface: &InterfaceAddress,
     ) {
-        if self.changes.take(now, &interface.name) {
-            self.events.push(event(group, interface.clone()));
-        }
+        let event = event(group, interface.clone());
+        self.events.extend(self.changes.note(now, &interface.name, event));
     }
 
     /// A component has this fault now.
     pub(crate) fn raise(&mut self, now: Time, fault: Fault) {
-        let component = fault.component();
-        let Some(record) = self.records.get_mut(&component) else {
-            self.events.push(Event::FaultRaised(fault.clone()));
-            let (is_cleared, is_logged) = (false, true);
-            let record = FaultRecord { fault, since: now, is_cleared, is_logged, logged_at: now };
-            self.records.insert(component, record);
-            return;
-        };
-        let may_log = now >= record.logged_at + FAULT_INTERVAL;
-        if !record.is_cleared
-            && record.is_logged
-            && (!fault.is_news_after(&record.fault) || !may_log)
-        {
+        let record = self.records.entry(fault.component()).or_insert_with(|| FaultRecord {
+            fault: fault.clone(),
+            since: now,
+            is_cleared: true,
+            is_logged: false,
+            logged_at: Time::ZERO,
+            over_since: None,
+            repeats: Repeats::default(),
+        });
+        record.repeats.see(now);
+        if std::mem::take(&mut record.is_cleared) {
+            record.since = now;
+        }
+        record.over_since = None;
+        if record.is_logged && !fault.is_news_after(&record.fault) {
             return;
         }
-        *record = FaultRecord {
-            fault,
-            since: if record.is_cleared { now } else { record.since },
-            is_cleared: false,
-            is_logged: may_log,
-            logged_at: record.logged_at,
-        };
+        let may_log = record.repeats.is_unlogged()
+            || now >= record.logged_at + FAULT_INTERVAL
+                && (now >= record.logged_at + record.repeats.pause()
+                    || !record.is_logged && now >= record.since + record.repeats.long());
+        if may_log || !record.is_logged {
+            record.fault = fault;
+        }
         if may_log {
-            record.logged_at = now;
+            (record.is_logged, record.logged_at) = (true, now);
+            record.repeats.log();
             self.events.push(Event::FaultRaised(record.fault.clone()));
         }
     }
 
-    /// A component has no fault. That is told where it was told that it has one.
+    /// A component has no fault. That is told where it was told that it has one: at once at first, and
+    /// of what comes and goes when it [lasts](Self::tell_lasting).
     pub(crate) fn clear(&mut self, component: &Component) {
         if let Some(record) = self.records.get_mut(component)
             && !record.is_cleared
         {
             record.is_cleared = true;
-            if record.is_logged {
+            if record.is_logged && record.repeats.pause().is_zero() {
+                record.is_logged = false;
+                self.events.push(Event::FaultCleared(record.fault.clone()));
+            }
+        }
+    }
+
+    /// Tells what has come and gone, and is over now for longer than it used to be.
+    pub(crate) fn tell_lasting(&mut self, now: Time) {
+        self.events.extend(self.changes.lasting(now));
+        for record in self.records.values_mut().filter(|r| r.is_cleared && r.is_logged) {
+            let over_since = *record.over_since.get_or_insert(now);
+            if now >= over_since + record.repeats.pause() {
+                record.is_logged = false;
                 self.events.push(Event::FaultCleared(record.fault.clone()));
             }
         }
@@ -203,13 +223,22 @@ impl Alerts {
         }
     }
 
-    /// Components that are no more have no fault either. When they spoke last is not forgotten at
-    /// once.
+    /// Components that are no more have no fault either, and no end of it is told. What was said of them
+    /// is kept in mind for a while: they may come and go.
     pub(crate) fn forget(&mut self, now: Time, is_gone: impl Fn(&Component) -> bool) {
         self.records.retain(|component, record| {
-            record.is_cleared |= is_gone(component);
-            !record.is_cleared || now < record.logged_at + FAULT_INTERVAL
+            if is_gone(component) {
+                (record.is_cleared, record.is_logged) = (true, false);
+            }
+            !record.is_cleared || record.is_logged || !record.repeats.is_forgotten(now)
         });
+        while self.records.len() > REMEMBERED {
+            let over = self.records.iter().filter(|(_, record)| record.is_cleared);
+            let oldest = over.min_by_key(|(_, record)| record.repeats.seen_at());
+            let Some((component, _)) = oldest else { return };
+            let component = component.clone();
+            self.records.remove(&component);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::*;
+use super::{throttle::CALM, *};
 use crate::{
     InterfaceSelector,
     event::{MissingReason, SocketStep, SystemError},
@@ -90,7 +90,7 @@ fn a_component_that_goes_and_comes_back_with_a_fault_is_told_of_once_a_minute_to
     assert_eq!(alerts.take(), [Event::FaultRaised(fault()), Event::FaultRaised(fault())]);
     alerts.forget(secs(119), |_| false);
     assert_eq!(alerts.records.len(), 1);
-    alerts.forget(secs(120), |_| false);
+    alerts.forget(secs(119) + CALM, |_| false);
     assert!(alerts.records.is_empty());
 }
 
@@ -179,4 +179,87 @@ fn a_connected_peer_may_be_told_later_and_whatever_else_may_not() {
     assert!(!alerts.are_pressing());
     alerts.unreachable(secs(0), &node);
     assert!(alerts.are_pressing());
+}
+
+/// The lines of a day in which a fault comes and goes, after these times.
+fn lines_of_a_day(there_for: u64, away_for: u64) -> Vec<(u64, bool)> {
+    let mut alerts = Alerts::default();
+    let mut lines = Vec::new();
+    for s in 0..86_400 {
+        match s % (there_for + away_for) < there_for {
+            true => alerts.raise(secs(s), fault()),
+            false => alerts.clear(&Component::Socket),
+        }
+        alerts.tell_lasting(secs(s));
+        let is_raised = |event| matches!(event, Event::FaultRaised(_));
+        lines.extend(alerts.take().into_iter().map(|event| (s, is_raised(event))));
+    }
+    lines
+}
+
+#[test]
+fn of_a_fault_that_comes_and_goes_all_day_the_last_line_says_that_it_is_there() {
+    let of = [(0, true), (3, false), (60, true), (63, false), (120, true)];
+    assert_eq!(lines_of_a_day(3, 3), of);
+}
+
+#[test]
+fn a_fault_that_comes_every_few_minutes_or_hours_is_told_some_times_a_day() {
+    for (there_for, away_for) in
+        [(60, 60), (300, 300), (600, 1200), (1800, 1800), (60, 7200), (7200, 60)]
+    {
+        let lines = lines_of_a_day(there_for, away_for);
+        assert!((2..=30).contains(&lines.len()), "{there_for} and {away_for}: {lines:?}");
+        assert_eq!(lines.first(), Some(&(0, true)));
+    }
+}
+
+#[test]
+fn causes_that_take_turns_all_day_are_told_some_times_a_day() {
+    let mut alerts = Alerts::default();
+    for s in 0..86_400 {
+        alerts.raise(secs(s), fault_of(["no route", "not permitted"][(s / 60 % 2) as usize]));
+    }
+    assert!((5..=20).contains(&alerts.take().len()));
+}
+
+/// A day of a fault whose component comes and goes.
+fn after_a_day_of_coming_and_going() -> Alerts {
+    let mut alerts = Alerts::default();
+    for s in 0..86_400 {
+        alerts.raise(secs(s), fault());
+        if s % 10 == 9 {
+            alerts.forget(secs(s), |component| *component == Component::Socket);
+        }
+    }
+    let lines = alerts.take().len();
+    assert!((5..=20).contains(&lines), "{lines}");
+    alerts
+}
+
+#[test]
+fn a_fault_that_stays_after_a_day_of_coming_and_going_is_told_within_half_an_hour() {
+    let mut alerts = after_a_day_of_coming_and_going();
+    for s in 86_400..86_400 + 1801 {
+        alerts.raise(secs(s), fault());
+    }
+    assert_eq!(alerts.take(), [Event::FaultRaised(fault())]);
+}
+
+#[test]
+fn a_fault_of_something_else_is_told_at_once_whatever_came_and_went_all_day() {
+    let mut alerts = after_a_day_of_coming_and_going();
+    alerts.raise(secs(86_400), missing("a"));
+    assert_eq!(alerts.take(), [Event::FaultRaised(missing("a"))]);
+}
+
+#[test]
+fn components_that_come_once_take_little_memory() {
+    let mut alerts = Alerts::default();
+    for n in 0..1000 {
+        alerts.raise(secs(n), missing(&format!("eth{n}")));
+        alerts.forget(secs(n), |_| true);
+    }
+    assert_eq!(alerts.take().len(), 1000);
+    assert_eq!(alerts.records.len(), REMEMBERED);
 }

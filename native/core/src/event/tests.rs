@@ -59,3 +59,18 @@ fn faults_of_different_kinds_are_of_different_components() {
 fn an_error_of_the_system_is_shown_in_its_own_words() {
     assert_eq!(error().to_string(), "not permitted");
 }
+
+#[test]
+fn the_same_error_of_an_interface_is_no_news_where_its_index_and_address_are_others() {
+    let other = || interface("eth0", 7, [10, 0, 0, 9]);
+    let (group, target) = (GROUP, target());
+    let join = |interface, error| Fault::Join { group, interface, error };
+    let send = |interface, error| Fault::SendBy { target, interface, error };
+    let unlike = || SystemError { code: Some(1), text: "another".into() };
+    assert!(!join(other(), error()).is_news_after(&join(eth0(), error())));
+    assert!(!send(other(), error()).is_news_after(&send(eth0(), error())));
+    assert!(join(other(), unlike()).is_news_after(&join(eth0(), error())));
+    assert!(send(other(), unlike()).is_news_after(&send(eth0(), error())));
+    let no_echo = |interface| Fault::NoEcho { group, interface };
+    assert!(!no_echo(other()).is_news_after(&no_echo(eth0())));
+}

@@ -116,6 +116,7 @@ impl<R: CryptoRng> Node<R> {
 
     /// Does what is due: opens the socket, follows the interfaces, sends.
     pub fn advance(&mut self, now: Now, network: &mut impl Network) {
+        self.effects.alerts.tell_lasting(now.time);
         self.open(now.time, network);
         if !self.socket.is_open() {
             return;

@@ -19,7 +19,7 @@ use self::{
     queue::Queue,
     state::{State, Wanted},
 };
-use crate::{NodeName, Refusal, Time, budget::NewNames, pace::Asks};
+use crate::{NodeName, Refusal, Time, alerts::Repeats, budget::NewNames, pace::Asks};
 
 /// A peer that went down is missed for this time: until then it has restarted, or will not soon.
 const MISSING: Duration = Duration::from_secs(60);
@@ -40,7 +40,8 @@ pub enum Report {
     Down,
 }
 
-/// What a report changed, as people see it.
+/// What a report changed, as people see it, where that is to be told: who is connected and cut off all
+/// day is told of in pauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerChange {
     /// It was not connected, and is now.
@@ -57,8 +58,11 @@ struct Peer {
     /// By which way it was heard last, where that is known.
     path: Option<Path>,
     state: State,
-    /// The last attempt failed.
+    /// It was told that it cannot be reached, and not that it is connected since.
     is_unreachable: bool,
+    /// How often each was told.
+    connects: Repeats,
+    failures: Repeats,
     /// When it went down, if it is not connected again.
     missing_since: Option<Time>,
     /// It went down, and was not heard since.
@@ -240,24 +244,26 @@ impl Peers {
         self.end_delays(now);
         let peer = self.table.get_mut(node)?;
         let was_connected = peer.state.is_connected();
-        let was_unreachable = peer.is_unreachable;
         if report == Report::Connected && !was_connected {
             self.connected_at = now;
         }
         let change = match report {
             Report::Connected => {
-                peer.is_unreachable = false;
+                // What was said last must not stay wrong.
+                let was_unreachable = std::mem::take(&mut peer.is_unreachable);
+                let is_told = !was_connected && (was_unreachable || peer.connects.take(now));
                 (peer.missing_since, peer.is_gone) = (None, false);
                 // Who has proved to be a node keeps no other name of its host out.
                 peer.named_by
                     .take()
                     .into_iter()
                     .for_each(|source| self.new_names.give_back(source));
-                (!was_connected).then_some(PeerChange::Connected)
+                is_told.then_some(PeerChange::Connected)
             }
             Report::Unreachable => {
-                peer.is_unreachable = true;
-                (!was_unreachable).then_some(PeerChange::Unreachable)
+                let is_told = !peer.is_unreachable && peer.failures.take(now);
+                peer.is_unreachable |= is_told;
+                is_told.then_some(PeerChange::Unreachable)
             }
             Report::Down => {
                 let is_missed = was_connected && !peer.is_leaving;
@@ -312,6 +318,8 @@ impl Peers {
             path: None,
             state: State::Down,
             is_unreachable: false,
+            connects: Repeats::default(),
+            failures: Repeats::default(),
             missing_since: None,
             is_gone: false,
             is_leaving: false,

@@ -1,4 +1,5 @@
 mod leaving;
+mod news;
 mod turns;
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use native_gossip_core::{Event, Refusal};
 
 use crate::{
-    SEEDS, settled,
+    GAP, SEEDS, settled,
     simulation::{
         errors::EPERM,
         host::{ETH0, Sends},
@@ -47,7 +47,7 @@ fn what_is_refused_is_told_with_its_source_and_after_a_minute_with_its_number() 
 }
 
 #[test]
-fn of_faults_that_come_and_go_one_is_told_in_a_minute_and_its_end() {
+fn of_faults_that_come_and_go_three_are_told_and_then_that_they_are_over_when_that_lasts() {
     for seed in SEEDS {
         let mut mesh = settled(2, seed);
         for _ in 0..100 {
@@ -56,9 +56,13 @@ fn of_faults_that_come_and_go_one_is_told_in_a_minute_and_its_end() {
             mesh.strike(0, |host| host.nics[ETH0].sends = Sends::Work);
             mesh.pass(secs(3));
         }
-        let raised = crate::raised(&mesh, 0).len();
-        assert!((8..=10).contains(&raised), "seed {seed}: {raised}");
-        let cleared = crate::cleared(&mesh, 0).len();
-        assert!(raised - cleared <= 1, "seed {seed}: {cleared}");
+        let told = |mesh: &_| (crate::raised(mesh, 0).len(), crate::cleared(mesh, 0).len());
+        assert_eq!(told(&mesh), (3, 2), "seed {seed}");
+        mesh.pass(secs(70));
+        assert_eq!(told(&mesh), (3, 3), "seed {seed}");
+        // And the next one is told at once.
+        mesh.strike(0, |host| host.nics[ETH0].sends = Sends::Fail(EPERM));
+        mesh.pass(GAP);
+        assert_eq!(told(&mesh), (4, 3), "seed {seed}");
     }
 }

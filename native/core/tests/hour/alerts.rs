@@ -28,6 +28,8 @@ pub(crate) struct Alerts {
     /// The faults that were raised and not cleared, by what has them.
     pub(crate) open: BTreeMap<String, Fault>,
     pub(crate) raised_at: BTreeMap<String, Time>,
+    /// How often each was raised.
+    raised: BTreeMap<String, u32>,
     /// The last events of which there are some in a minute, twice as many.
     recent: BTreeMap<String, VecDeque<Time>>,
     refused: BTreeMap<&'static str, (Time, Duration)>,
@@ -56,6 +58,7 @@ impl Alerts {
                 let raised_at = self.raised_at.insert(component.clone(), now);
                 let is_due = raised_at.is_none_or(|at| now >= at + MINUTE);
                 assert!(is_due, "said too often: {fault:?} by n{node} at {now:?}");
+                *self.raised.entry(component.clone()).or_default() += 1;
                 self.open.insert(component, fault);
             }
             Event::FaultCleared(fault) => {
@@ -65,6 +68,15 @@ impl Alerts {
             Event::HeartbeatSent | Event::HeartbeatReceived { .. } => {
                 unreachable!("n{node} says {event:?} without debug")
             }
+        }
+    }
+
+    /// The longest for which a fault may be over before that is said: of what came twice nothing, then 1, 4,
+    /// 16, 64 and 240 minutes, and a turn of the node.
+    fn held(&self, component: &str) -> Duration {
+        match self.raised.get(component).copied().unwrap_or_default() {
+            0..3 => Duration::ZERO,
+            raised => MINUTE * 4u32.pow((raised - 3).min(4)).min(240) + QUIET,
         }
     }
 
@@ -158,8 +170,10 @@ impl Hour {
         self.check_seeds(node);
         let (now, host) = (self.net.now, self.net.host_of[node]);
         let is_alive = self.is_alive[node];
-        let is_quiet = now >= self.quiet_since(host) + QUIET;
-        for fault in self.alerts[node].open.values() {
+        for (component, fault) in &self.alerts[node].open {
+            let held = self.alerts[node].held(component);
+            let is_quiet_for = |time| now >= self.quiet_since(host) + QUIET + held + time;
+            let is_quiet = is_quiet_for(Duration::ZERO);
             let is_known = self.can_scan(host) && is_quiet;
             let is_over = match fault {
                 Fault::Socket { .. } => self.net.hosts[host].refuses.open.is_none() && is_quiet,
@@ -171,12 +185,12 @@ impl Hour {
                 Fault::JoinLimit { .. } => is_known && is_alive && self.can_join(host),
                 Fault::Seeds { .. } => {
                     let is_sent_to = is_alive && self.net.hosts[host].refuses.send_to.is_none();
-                    is_known && is_sent_to && now >= self.quiet_since(host) + QUIET + REACHED_WITHIN
+                    is_known && is_sent_to && is_quiet_for(REACHED_WITHIN)
                 }
                 Fault::SendTo { .. } => unreachable!("nobody broadcasts"),
                 fault => slot(fault).is_some_and(|slot| {
                     let unhindered = self.healing.ear(node, slot).unhindered;
-                    unhindered.is_some_and(|deaf: Deaf| now > deaf.since + deaf.within)
+                    unhindered.is_some_and(|deaf: Deaf| now > deaf.since + deaf.within + held)
                 }),
             };
             assert!(!is_over, "not cleared: {fault:?} by n{node} at {now:?}");

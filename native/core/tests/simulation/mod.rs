@@ -205,9 +205,14 @@ impl Simulation {
     /// This many datagrams that say nothing come to a node at once, and as many again when it has
     /// taken what it may: of what else comes, most finds no room.
     pub(crate) fn flood(&mut self, n: usize, datagrams: usize) {
+        self.flood_with(n, datagrams, b"noise");
+    }
+
+    /// The same with these bytes.
+    pub(crate) fn flood_with(&mut self, n: usize, datagrams: usize, bytes: &[u8]) {
         let source = SocketAddr::from(([10, 9, 9, 9], PORT));
         let meta = RecvMeta { source, destination: None, interface: None };
-        let arrived = Rc::new(Arrived { from: STRANGER, meta, bytes: Rc::from(&b"noise"[..]) });
+        let arrived = Rc::new(Arrived { from: STRANGER, meta, bytes: Rc::from(bytes) });
         (0..datagrams).for_each(|_| self.socket(n).push(Rc::clone(&arrived)));
         self.receive(n);
         (0..datagrams).for_each(|_| self.socket(n).push(Rc::clone(&arrived)));
