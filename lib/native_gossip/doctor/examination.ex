@@ -62,8 +62,6 @@ defmodule NativeGossip.Doctor.Examination do
         clocks: clocks(told, bound, progress),
         shared: told.shared,
         silent: silent(running, told.nodes),
-        lossy:
-          for(peer <- Running.lossy(running), do: Map.take(peer, [:name, :received, :missing])),
         connected: Node.list(:connected)
       }
       |> probed(asked, host, running)

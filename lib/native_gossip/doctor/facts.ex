@@ -23,7 +23,6 @@ defmodule NativeGossip.Doctor.Facts do
                 clocks: [],
                 shared: [],
                 silent: [],
-                lossy: [],
                 late: [],
                 hung: [],
                 connected: [],
@@ -97,7 +96,7 @@ defmodule NativeGossip.Doctor.Facts do
     * `clocks`: nodes whose clocks differ from this one's, and by how much;
     * `shared`: names that two BEAMs have;
     * `silent`: nodes that the topology which runs in this BEAM is connected to, heard, and does not hear any more;
-    * `lossy`: its peers many of whose heartbeats did not come; `late`: hosts whose epmd answers late;
+    * `late`: hosts whose epmd answers late;
     * `hung`: names of nodes of this host that say nothing, where none of this host is heard;
     * `connected`: the nodes to which this one is connected;
     * `probes`: of nodes that were heard;
@@ -125,7 +124,6 @@ defmodule NativeGossip.Doctor.Facts do
           clocks: [%{node: String.t(), off_ms: integer}],
           shared: [String.t()],
           silent: [silent],
-          lossy: [%{name: String.t(), received: non_neg_integer, missing: pos_integer}],
           late: [NativeGossip.Doctor.Delay.t()],
           hung: [String.t()],
           connected: [node],

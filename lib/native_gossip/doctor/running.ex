@@ -45,17 +45,6 @@ defmodule NativeGossip.Doctor.Running do
   end
 
   @doc """
-  Peers of which at least a twentieth of twenty heartbeats or more did not come, since they were heard first.
-  """
-  @spec lossy(t) :: [Peer.t()]
-  def lossy(running) do
-    Enum.filter(
-      running.peers,
-      &(&1.loss != nil and &1.received + &1.missing >= 20 and &1.loss >= 5)
-    )
-  end
-
-  @doc """
   Nodes that it is connected to, heard, and does not hear any more. One that is not connected has ended, most likely.
   """
   @spec silent(t) :: [Peer.t()]

@@ -20,18 +20,11 @@ defmodule NativeGossip.Doctor.Findings.Loss do
   @doc "Findings of heartbeats, questions to epmd and to a doctor that were lost."
   @spec of(Facts.t()) :: [Finding.t()]
   def of(facts) do
-    heard =
-      for node <- Facts.elsewhere(facts),
-          lossy?(node.missing, node.received + node.missing),
-          do: node
-
-    # Of those that the topology has known for longer, what it has counted.
-    counted = Enum.uniq_by(facts.lossy ++ heard, & &1.name)
-
     # The worst first.
     nodes =
       for %{missing: missing, received: received, name: name} <-
-            Enum.sort_by(counted, &(-&1.missing)),
+            Enum.sort_by(Facts.elsewhere(facts), &(-&1.missing)),
+          lossy?(missing, received + missing),
           do: "#{inspect(name)} (#{missing} of #{received + missing})"
 
     heartbeats =
