@@ -14,48 +14,29 @@ defmodule NativeGossip.Test.Network.Filter do
   them; it may lose those of a strategy and none of TCP or of name resolution.
   """
   @spec lose(Host.t(), 1..99, :inet.port_number()) :: :ok
-  def lose(host, percent, port) do
-    Namespace.run(host.enter, [
-      "nft",
-      "add table inet loss; " <>
-        "add chain inet loss input { type filter hook input priority 0; }; " <>
-        "add rule inet loss input udp dport #{port} numgen random mod 100 < #{percent} drop"
-    ])
-  end
+  def lose(host, percent, port),
+    do: add_rules(host, :loss, input: "udp dport #{port} numgen random mod 100 < #{percent} drop")
 
   @doc "The host loses so many in a hundred of all packets that reach it from others."
   @spec lose_all(Host.t(), 1..99) :: :ok
-  def lose_all(host, percent) do
-    Namespace.run(host.enter, [
-      "nft",
-      "add table inet loss; " <>
-        "add chain inet loss input { type filter hook input priority 0; }; " <>
-        "add rule inet loss input iifname != lo numgen random mod 100 < #{percent} drop"
-    ])
-  end
+  def lose_all(host, percent),
+    do: add_rules(host, :loss, input: "iifname != lo numgen random mod 100 < #{percent} drop")
 
   @doc "No other host can connect to this one by TCP: it is told so at once. It can connect to others."
   @spec refuse_connections(Host.t()) :: :ok
   def refuse_connections(host) do
-    Namespace.run(host.enter, [
-      "nft",
-      "add table inet refuse; " <>
-        "add chain inet refuse input { type filter hook input priority 0; }; " <>
-        "add rule inet refuse input iifname != lo tcp flags & (syn | ack) == syn reject with tcp reset"
-    ])
+    add_rules(host, :refuse,
+      input: "iifname != lo tcp flags & (syn | ack) == syn reject with tcp reset"
+    )
   end
 
   @doc "Nothing passes between two hosts by TCP any more, either way. Heartbeats do."
   @spec block_tcp(Host.t(), Host.t()) :: :ok
   def block_tcp(host, other) do
-    Namespace.run(host.enter, [
-      "nft",
-      "add table inet block; " <>
-        "add chain inet block input { type filter hook input priority 0; }; " <>
-        "add chain inet block output { type filter hook output priority 0; }; " <>
-        "add rule inet block input ip saddr #{other.address} meta l4proto tcp drop; " <>
-        "add rule inet block output ip daddr #{other.address} meta l4proto tcp drop"
-    ])
+    add_rules(host, :block,
+      input: "ip saddr #{other.address} meta l4proto tcp drop",
+      output: "ip daddr #{other.address} meta l4proto tcp drop"
+    )
   end
 
   @doc """
@@ -63,36 +44,19 @@ defmodule NativeGossip.Test.Network.Filter do
   """
   @spec guard_port(Host.t(), :inet.port_number(), String.t() | nil) :: :ok
   def guard_port(host, port, verdict) do
-    rule = if verdict, do: "add rule inet guard input tcp dport #{port} #{verdict}", else: ""
-
-    Namespace.run(host.enter, [
-      "nft",
-      "add table inet guard; delete table inet guard; add table inet guard; " <>
-        "add chain inet guard input { type filter hook input priority 0; }; " <> rule
-    ])
+    Namespace.run(host.enter, ["nft", "add table inet guard; delete table inet guard"])
+    if verdict, do: add_rules(host, :guard, input: "tcp dport #{port} #{verdict}"), else: :ok
   end
 
   @doc "The host drops UDP to this port, that comes in or goes out: as a firewall of its own would."
   @spec drop_udp(Host.t(), :input | :output, :inet.port_number()) :: :ok
-  def drop_udp(host, direction, port) do
-    Namespace.run(host.enter, [
-      "nft",
-      "add table inet drops; " <>
-        "add chain inet drops #{direction} { type filter hook #{direction} priority 0; }; " <>
-        "add rule inet drops #{direction} udp dport #{port} drop"
-    ])
-  end
+  def drop_udp(host, direction, port),
+    do: add_rules(host, :drops, [{direction, "udp dport #{port} drop"}])
 
   @doc "The host drops UDP of another one to this port."
   @spec drop_udp_of(Host.t(), Host.t(), :inet.port_number()) :: :ok
-  def drop_udp_of(host, other, port) do
-    Namespace.run(host.enter, [
-      "nft",
-      "add table inet drops; " <>
-        "add chain inet drops input { type filter hook input priority 0; }; " <>
-        "add rule inet drops input ip saddr #{other.address} udp dport #{port} drop"
-    ])
-  end
+  def drop_udp_of(host, other, port),
+    do: add_rules(host, :drops, input: "ip saddr #{other.address} udp dport #{port} drop")
 
   @doc "No multicast reaches the host from others any more, as in most clouds; broadcast does."
   @spec drop_multicast(Host.t()) :: :ok
@@ -154,4 +118,15 @@ defmodule NativeGossip.Test.Network.Filter do
   end
 
   defp now, do: System.monotonic_time(:millisecond)
+
+  # In a table of its own, for the packets that come in (`input`) or go out (`output`).
+  defp add_rules(host, table, rules) do
+    chains =
+      for {hook, rule} <- rules do
+        "add chain inet #{table} #{hook} { type filter hook #{hook} priority 0; }; " <>
+          "add rule inet #{table} #{hook} #{rule}"
+      end
+
+    Namespace.run(host.enter, ["nft", Enum.join(["add table inet #{table}" | chains], "; ")])
+  end
 end
