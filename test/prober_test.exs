@@ -3,6 +3,7 @@ defmodule NativeGossip.ProberTest do
 
   import ExUnit.CaptureLog
 
+  alias NativeGossip.Dev.Await
   alias NativeGossip.Probe.{Facts, Result}
   alias NativeGossip.Prober
 
@@ -241,6 +242,17 @@ defmodule NativeGossip.ProberTest do
     :ok = Prober.connected(prober, @b)
     assert Prober.causes(prober) == %{"b@10.0.0.6" => :kept_apart}
     pass(clock, 300_000)
+    assert Prober.causes(prober) == %{}
+  end
+
+  test "a node that the topology has not heard may be disconnected as often as anybody likes", %{
+    probe: probe
+  } do
+    options = [strategy: self(), source: fn _strategy, _node -> nil end, probe: probe]
+    {:ok, prober} = Prober.start_link(:probed, options)
+    for _ <- 1..3, do: disconnect(prober, @b)
+    Await.until("no probe runs", fn -> :sys.get_state(prober).running end, &(&1 == nil))
+    refute_received {:probe, _, _, _}
     assert Prober.causes(prober) == %{}
   end
 

@@ -48,8 +48,8 @@ defmodule NativeGossip.Doctor do
   alias NativeGossip.Doctor.{Config, Examination, Findings, Report}
   alias NativeGossip.Options
 
-  # A heartbeat comes at least every 5 s, so 6 s hear each node that is well. A longer interval is waited for, but
-  # no longer than this.
+  # A heartbeat comes at least every 5 s, so 6 s hear each node that is well, but in clusters of 500 nodes and more,
+  # which speak less often. A longer interval is waited for, but no longer than this.
   @seconds 6
   @max_default 60
 
@@ -74,7 +74,7 @@ defmodule NativeGossip.Doctor do
           | {:progress, (String.t() -> term)}
 
   @doc """
-  Looks, listens, and reports. Takes the seconds that it listens, and up to 20 more.
+  Looks, listens, and reports. Takes the seconds that it listens, and up to 45 more where hosts do not answer.
 
   Raises `ArgumentError` where the topology is not known, or an option is wrong.
   """

@@ -270,6 +270,10 @@ defmodule NativeGossip.Probe do
   defp spoken(:interrupted, _probe, facts), do: {:busy, facts}
   defp spoken(:foreign, _probe, facts), do: {:not_a_node, facts}
 
+  # It was connected a moment before, so the certificates are as they should be.
+  defp spoken(:tls, %{outside: %{carrier: {_, :tls}}, disconnected_by: :global}, facts),
+    do: {:kept_apart, facts}
+
   defp spoken(:tls, %{outside: %{carrier: {_, :tls}}}, facts), do: {:tls_both, facts}
   defp spoken(:tls, _probe, facts), do: {:tls_there, facts}
 

@@ -272,7 +272,10 @@ defmodule NativeGossip.Prober do
     spawn_link(fn ->
       source = strategy && source.(strategy, node)
       options = if source, do: [heard_from: source] ++ seen, else: seen
-      send(prober, {self(), probe.(node, options)})
+
+      # An application may connect to and disconnect nodes that have nothing to do with the topology.
+      if source != nil or seen[:disconnected_by] == nil,
+        do: send(prober, {self(), probe.(node, options)})
     end)
   end
 

@@ -69,6 +69,17 @@ defmodule NativeGossip.Doctor.FindingsTest do
     assert kinds(healthy(%{late: [%{late | late: 1}]})) == []
   end
 
+  test "of many silent nodes, and of many clocks, some are named in one finding" do
+    silent = for n <- 1..9, do: %{name: "n#{n}@h", heard_ms: 20_000, source: {10, 0, 0, n}}
+    clocks = for n <- 1..9, do: %{node: "n#{n}@h", off_ms: 780_000}
+    facts = healthy(%{silent: silent, clocks: clocks})
+    assert [%{kind: :clock, seen: clock}, %{kind: :fell_silent, seen: seen}] = Findings.of(facts)
+    assert clock =~ ~s(the clock of "n1@h" is 13 min ahead of this one's)
+
+    assert seen =~
+             ~s(what is connected is not heard any more: "n1@h", last 20 s ago from 10.0.0.1)
+  end
+
   test "a node of this host that hangs is told instead of that nobody is heard" do
     facts = healthy(%{nodes: [], probes: [], hung: ["a"]})
     assert kinds(facts) == [:hangs]

@@ -40,6 +40,8 @@ defmodule NativeGossip.Probe.TlsTest do
 
     assert probe(one, plain).cause == :tls_here
     assert probe(one, other).cause == :tls_both
+    apart = [other.name, [disconnected_by: :global]]
+    assert Beam.call(one, Probe, :run, apart).cause == :kept_apart
     assert Beam.call(one, Node, :connect, [other.name])
     assert probe(one, other).cause == :connected
   end

@@ -3,7 +3,7 @@ defmodule NativeGossip.Doctor.Delay do
   Whether packets get lost on the way to a host, as far as TCP shows it.
 
   The first packet of a connection is sent again a second later where no answer came. So of several questions at once
-  some are answered late where packets are lost, and none where the way is well, whatever the answer.
+  some are answered late where packets are lost, and none where the way is well.
   """
 
   alias NativeGossip.Probe.{Epmd, Outside}
@@ -19,27 +19,41 @@ defmodule NativeGossip.Doctor.Delay do
   @type t :: %{address: :inet.ip_address(), late: non_neg_integer, of: pos_integer}
 
   @doc """
-  Asks the epmd of each of these hosts for its names, all at once. A host that answers none at once has another
-  fault: it is left out.
+  Asks the epmd of each of these hosts for its names, all at once.
+
+  A host that refuses a question is left out, and so is one that answers none at once: it has another fault. What a
+  firewall rejects comes late as well, as the system bounds how many rejections it sends in a second.
   """
   @spec late([:inet.ip_address()], Outside.t()) :: [t]
-  def late(addresses, outside) do
+  def late(addresses, %{epmd: nil} = outside) do
     addresses
     |> Enum.map(&Task.async(fn -> ask_host(&1, outside) end))
     |> Task.await_many(:infinity)
-    |> Enum.filter(&(&1.late < &1.of))
+    |> Enum.flat_map(&judged/1)
   end
+
+  # Nodes that need no epmd may have none.
+  def late(_addresses, _outside), do: []
 
   defp ask_host(address, outside) do
-    asked = for _ <- 1..@questions, do: Task.async(fn -> late?(address, outside) end)
-    late = asked |> Task.await_many(:infinity) |> Enum.count(& &1)
-    %{address: address, late: late, of: @questions}
+    asked = for _ <- 1..@questions, do: Task.async(fn -> ask(address, outside) end)
+    {address, Task.await_many(asked, :infinity)}
   end
 
-  defp late?(address, outside) do
+  defp ask(address, outside) do
     started = System.monotonic_time(:millisecond)
-    # What the answer is is of no concern.
-    _ = Epmd.names(outside, address, @patience)
-    System.monotonic_time(:millisecond) - started >= @late
+    answer = Epmd.answers(outside, address, @patience)
+    {answer, System.monotonic_time(:millisecond) - started}
+  end
+
+  defp judged({address, answers}) do
+    refused? =
+      Enum.any?(answers, fn {answer, _} -> answer not in [:ok, :silent, {:error, :filtered}] end)
+
+    late = Enum.count(answers, fn {answer, ms} -> answer != :ok or ms >= @late end)
+
+    if refused? or late == @questions,
+      do: [],
+      else: [%{address: address, late: late, of: @questions}]
   end
 end

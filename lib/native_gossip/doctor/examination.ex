@@ -16,6 +16,9 @@ defmodule NativeGossip.Doctor.Examination do
   # In ms, for a packet that does not leave this host. It is sent three times.
   @echo 300
 
+  # What a probe finds where nobody listens for epmd, or a firewall rejects it.
+  @refused [:epmd_refused, :host_unreachable]
+
   # In seconds, to learn how far a clock is off.
   @clocks 6
 
@@ -219,12 +222,34 @@ defmodule NativeGossip.Doctor.Examination do
   defp probed(%{nodes: nodes} = facts, %{progress: progress}, host, running) do
     progress.("probing #{min(length(nodes), Host.max_probes())} nodes and the epmd of this host")
     others = Enum.reject(nodes, &(&1.name == Atom.to_string(node())))
-    probes = Host.probe(others, own_address(facts, host), &Running.attempts(running, &1))
     outside = Outside.new()
-    elsewhere = for %{here?: false, source: source} when source != nil <- nodes, do: source
-    late = elsewhere |> Enum.uniq() |> Enum.take(Host.max_probes()) |> Delay.late(outside)
-    hung = if Enum.any?(nodes, & &1.here?), do: [], else: Host.hung(outside)
-    %{facts | probes: probes, epmd: Host.epmd(outside), late: late, hung: hung}
+    here? = Enum.any?(nodes, & &1.here?)
+
+    [probes, epmd, hung] =
+      each(
+        [
+          fn -> Host.probe(others, own_address(facts, host), &Running.attempts(running, &1)) end,
+          fn -> Host.epmd(outside) end,
+          fn -> if here?, do: [], else: Host.hung(outside) end
+        ],
+        & &1.()
+      )
+
+    # Not at once with the probes: who rejects many questions leaves some without an answer.
+    late = nodes |> answering(probes) |> Enum.take(Host.max_probes()) |> Delay.late(outside)
+    %{facts | probes: probes, epmd: epmd, late: late, hung: hung}
+  end
+
+  # Addresses of other hosts, but for those that refuse what a probe asks of them.
+  defp answering(nodes, probes) do
+    refused = for %{cause: cause} = probe <- probes, cause in @refused, do: "#{probe.node}"
+
+    addresses =
+      for %{here?: false, source: source, name: name} <- nodes,
+          source != nil and name not in refused,
+          do: source
+
+    Enum.uniq(addresses)
   end
 
   defp own_address(%{interfaces: [%{address: address} | _]}, _host), do: address

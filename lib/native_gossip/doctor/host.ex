@@ -60,7 +60,9 @@ defmodule NativeGossip.Doctor.Host do
   def hung(%{epmd: nil} = outside) do
     {:ok, short} = :inet.gethostname()
     outside = %{outside | ours: outside.ours || ours(short)}
-    for name <- Epmd.names(outside, loopback(outside), @step), hung?(outside, name), do: name
+    names = Epmd.names(outside, loopback(outside), @step)
+    hung = Task.async_stream(names, &hung?(outside, &1), timeout: :infinity)
+    for {name, {:ok, true}} <- Enum.zip(names, hung), do: name
   end
 
   def hung(_outside), do: []

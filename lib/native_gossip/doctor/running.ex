@@ -5,14 +5,19 @@ defmodule NativeGossip.Doctor.Running do
 
   alias NativeGossip.{Peer, Prober, Topologies}
 
-  # In ms: three times the stock strategy's longest gap between two heartbeats. A lost one is no silence.
+  # A node is silent after so many of the longest gaps between two heartbeats, and after so many ms at least. A lost
+  # one is no silence.
+  @gaps 6
   @silence 15_000
 
-  defstruct runs?: false, peers: [], causes: %{}
+  # Attempts that failed in a row, of which one may be that of two nodes that dial each other at once.
+  @failures 2
 
-  @typedoc "Whether it runs, its peers, and the causes that probes of its own found."
+  defstruct interval_ms: 0, peers: [], causes: %{}
+
+  @typedoc "The longest gap between two heartbeats, its peers, and the causes that probes of its own found."
   @type t :: %__MODULE__{
-          runs?: boolean,
+          interval_ms: non_neg_integer,
           peers: [Peer.t()],
           causes: %{String.t() => NativeGossip.Probe.Cause.t()}
         }
@@ -28,7 +33,8 @@ defmodule NativeGossip.Doctor.Running do
 
   defp asked(topology, %{prober: prober}) do
     causes = if prober, do: Prober.causes(prober), else: %{}
-    %__MODULE__{runs?: true, peers: NativeGossip.peers(topology), causes: causes}
+    %{interval_ms: interval_ms} = NativeGossip.status(topology)
+    %__MODULE__{interval_ms: interval_ms, peers: NativeGossip.peers(topology), causes: causes}
   end
 
   @doc """
@@ -37,18 +43,24 @@ defmodule NativeGossip.Doctor.Running do
   """
   @spec attempts(t, node) :: :kept_apart | :failed | :unknown
   def attempts(running, node) do
+    name = Atom.to_string(node)
+
     cond do
-      running.causes[Atom.to_string(node)] == :kept_apart -> :kept_apart
-      Node.alive?() and running.runs? and node not in Node.list(:connected) -> :failed
+      running.causes[name] == :kept_apart -> :kept_apart
+      Enum.any?(running.peers, &(&1.name == name and failed?(&1.state))) -> :failed
       true -> :unknown
     end
   end
+
+  defp failed?({:backing_off, _until_ms, failures}), do: failures >= @failures
+  defp failed?(_state), do: false
 
   @doc """
   Nodes that it is connected to, heard, and does not hear any more. One that is not connected has ended, most likely.
   """
   @spec silent(t) :: [Peer.t()]
   def silent(running) do
-    Enum.filter(running.peers, &(&1.heard_ms >= @silence and &1.state == :connected))
+    silence = max(@silence, @gaps * running.interval_ms)
+    Enum.filter(running.peers, &(&1.heard_ms >= silence and &1.state == :connected))
   end
 end

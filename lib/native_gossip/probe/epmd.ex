@@ -41,6 +41,17 @@ defmodule NativeGossip.Probe.Epmd do
     end
   end
 
+  @doc "Whether it answers a question for its names, or what is in the way."
+  @spec answers(Outside.t(), :inet.ip_address(), patience :: non_neg_integer) ::
+          :ok | :silent | {:error, Tcp.refusal()}
+  def answers(outside, address, patience) do
+    case ask(outside, address, patience, <<1::16, @names>>, &Tcp.read_all(&1, @max_names)) do
+      {:ok, <<_port::32, _names::binary>>} -> :ok
+      {:error, refusal, _reason} -> {:error, refusal}
+      _ -> :silent
+    end
+  end
+
   @doc """
   The same of a module that stands for epmd: `port_please/3`, and before it `address_please/3` where it has one.
   Whatever it does takes no longer than the time given.

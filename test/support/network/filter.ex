@@ -20,7 +20,11 @@ defmodule NativeGossip.Test.Network.Filter do
   @doc "The host loses so many in a hundred of all packets that reach it from others."
   @spec lose_all(Host.t(), 1..99) :: :ok
   def lose_all(host, percent),
-    do: add_rules(host, :loss, input: "iifname != lo numgen random mod 100 < #{percent} drop")
+    do:
+      add_rules(host, :loss,
+        input:
+          "ip saddr != { 127.0.0.0/8, #{host.address} } numgen random mod 100 < #{percent} drop"
+      )
 
   @doc "No other host can connect to this one by TCP: it is told so at once. It can connect to others."
   @spec refuse_connections(Host.t()) :: :ok

@@ -22,9 +22,13 @@ defmodule NativeGossip.Doctor.Findings.Nodes do
   @doc "Findings of clocks."
   @spec clocks(Facts.t()) :: [Finding.t()]
   def clocks(facts) do
-    for %{node: node, off_ms: off} <- facts.clocks do
-      Finding.new(:clock, "the clock of #{inspect(node)} is #{span(off)} #{side(off)} this one's")
+    off = fn %{node: node, off_ms: off} ->
+      "the clock of #{inspect(node)} is #{span(off)} #{side(off)} this one's"
     end
+
+    if facts.clocks == [],
+      do: [],
+      else: [Finding.new(:clock, first(facts.clocks, @shown, off))]
   end
 
   defp names(facts) do
@@ -82,14 +86,19 @@ defmodule NativeGossip.Doctor.Findings.Nodes do
   end
 
   defp silent(facts) do
-    for %{name: name, heard_ms: ms} = node <- facts.silent do
+    last = fn %{name: name, heard_ms: ms} = node ->
       from = if node.source, do: " from #{address(node.source)}", else: ""
-
-      Finding.new(
-        :fell_silent,
-        "#{inspect(name)} is connected, and was heard last #{span(ms)} ago#{from}"
-      )
+      "#{inspect(name)}, last #{span(ms)} ago#{from}"
     end
+
+    if facts.silent == [],
+      do: [],
+      else: [
+        Finding.new(
+          :fell_silent,
+          "what is connected is not heard any more: #{first(facts.silent, @shown, last)}"
+        )
+      ]
   end
 
   defp hung(facts) do

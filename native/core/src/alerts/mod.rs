@@ -17,9 +17,10 @@ use crate::{
 
 /// What is known of a component that has, or had, a fault.
 struct FaultRecord {
-    /// The one that was logged, where one was: it keeps its first cause until a new one may be
-    /// logged.
+    /// The last one, whether it was logged or not.
     fault: Fault,
+    /// The last one that was logged.
+    logged: Fault,
     /// Since when it is there, whatever its cause.
     since: Time,
     is_cleared: bool,
@@ -139,6 +140,7 @@ impl Alerts {
     pub(crate) fn raise(&mut self, now: Time, fault: Fault) {
         let record = self.records.entry(fault.component()).or_insert_with(|| FaultRecord {
             fault: fault.clone(),
+            logged: fault.clone(),
             since: now,
             is_cleared: true,
             is_logged: false,
@@ -151,20 +153,19 @@ impl Alerts {
             record.since = now;
         }
         record.over_since = None;
-        if record.is_logged && !fault.is_news_after(&record.fault) {
+        record.fault = fault;
+        if record.is_logged && !record.fault.is_news_after(&record.logged) {
             return;
         }
         let may_log = record.repeats.is_unlogged()
             || now >= record.logged_at + FAULT_INTERVAL
                 && (now >= record.logged_at + record.repeats.pause()
                     || !record.is_logged && now >= record.since + record.repeats.long());
-        if may_log || !record.is_logged {
-            record.fault = fault;
-        }
         if may_log {
             (record.is_logged, record.logged_at) = (true, now);
+            record.logged = record.fault.clone();
             record.repeats.log();
-            self.events.push(Event::FaultRaised(record.fault.clone()));
+            self.events.push(Event::FaultRaised(record.logged.clone()));
         }
     }
 
@@ -177,7 +178,7 @@ impl Alerts {
             record.is_cleared = true;
             if record.is_logged && record.repeats.pause().is_zero() {
                 record.is_logged = false;
-                self.events.push(Event::FaultCleared(record.fault.clone()));
+                self.events.push(Event::FaultCleared(record.logged.clone()));
             }
         }
     }
@@ -189,7 +190,7 @@ impl Alerts {
             let over_since = *record.over_since.get_or_insert(now);
             if now >= over_since + record.repeats.pause() {
                 record.is_logged = false;
-                self.events.push(Event::FaultCleared(record.fault.clone()));
+                self.events.push(Event::FaultCleared(record.logged.clone()));
             }
         }
     }
@@ -237,7 +238,11 @@ impl Alerts {
             let oldest = over.min_by_key(|(_, record)| record.repeats.seen_at());
             let Some((component, _)) = oldest else { return };
             let component = component.clone();
-            self.records.remove(&component);
+            if let Some(FaultRecord { is_logged: true, logged, .. }) =
+                self.records.remove(&component)
+            {
+                self.events.push(Event::FaultCleared(logged));
+            }
         }
     }
 }

@@ -223,6 +223,38 @@ fn causes_that_take_turns_all_day_are_told_some_times_a_day() {
     assert!((5..=20).contains(&alerts.take().len()));
 }
 
+#[test]
+fn the_cause_of_now_is_known_also_where_it_may_not_be_told() {
+    let mut alerts = Alerts::default();
+    for s in 0..86_400 {
+        alerts.raise(secs(s), fault_of(["no route", "not permitted"][(s / 60 % 2) as usize]));
+    }
+    alerts.raise(secs(86_400), fault_of("unplugged"));
+    let causes: Vec<_> = alerts.faults().map(|(fault, _)| fault.clone()).collect();
+    assert_eq!(causes, [fault_of("unplugged")]);
+}
+
+#[test]
+fn the_end_of_a_fault_that_waits_to_be_told_is_told_also_where_its_record_makes_room() {
+    let mut alerts = Alerts::default();
+    for n in 0..6 {
+        alerts.raise(secs(100 * n), fault());
+        alerts.clear(&Component::Socket);
+    }
+    let told = |events: Vec<Event>| {
+        let ends = events.iter().filter(|event| **event == Event::FaultCleared(fault())).count();
+        let begins = events.iter().filter(|event| **event == Event::FaultRaised(fault())).count();
+        begins - ends
+    };
+    let before = told(alerts.take());
+    for n in 0..=REMEMBERED as u64 {
+        alerts.raise(secs(1000 + n), missing(&format!("eth{n}")));
+        alerts.forget(secs(1000 + n), |component| *component != Component::Socket);
+    }
+    let ends = alerts.take().into_iter().filter(|event| *event == Event::FaultCleared(fault()));
+    assert_eq!((before, ends.count()), (1, 1));
+}
+
 /// A day of a fault whose component comes and goes.
 fn after_a_day_of_coming_and_going() -> Alerts {
     let mut alerts = Alerts::default();

@@ -63,6 +63,8 @@ struct Peer {
     /// How often each was told.
     connects: Repeats,
     failures: Repeats,
+    /// Since when attempts fail, since it was connected last.
+    failing_since: Option<Time>,
     /// When it went down, if it is not connected again.
     missing_since: Option<Time>,
     /// It went down, and was not heard since.
@@ -252,7 +254,7 @@ impl Peers {
                 // What was said last must not stay wrong.
                 let was_unreachable = std::mem::take(&mut peer.is_unreachable);
                 let is_told = !was_connected && (was_unreachable || peer.connects.take(now));
-                (peer.missing_since, peer.is_gone) = (None, false);
+                (peer.missing_since, peer.is_gone, peer.failing_since) = (None, false, None);
                 // Who has proved to be a node keeps no other name of its host out.
                 peer.named_by
                     .take()
@@ -261,7 +263,8 @@ impl Peers {
                 is_told.then_some(PeerChange::Connected)
             }
             Report::Unreachable => {
-                let is_told = !peer.is_unreachable && peer.failures.take(now);
+                let since = *peer.failing_since.get_or_insert(now);
+                let is_told = !peer.is_unreachable && peer.failures.take_lasting(now, since);
                 peer.is_unreachable |= is_told;
                 is_told.then_some(PeerChange::Unreachable)
             }
@@ -320,6 +323,7 @@ impl Peers {
             is_unreachable: false,
             connects: Repeats::default(),
             failures: Repeats::default(),
+            failing_since: None,
             missing_since: None,
             is_gone: false,
             is_leaving: false,

@@ -32,3 +32,16 @@ fn a_peer_whose_attempts_fail_and_succeed_in_turns_is_news_in_pauses() {
     }
     assert!((10..=50).contains(&news), "{news}");
 }
+
+#[test]
+fn a_peer_that_is_lost_for_good_after_a_day_of_turns_is_told_within_half_an_hour() {
+    let mut peers = peers(8);
+    assert!(is_announced(&mut peers, secs(0), 1));
+    for s in (0..86_400).step_by(60) {
+        for by in [Report::Unreachable, Report::Connected, Report::Down] {
+            report(&mut peers, secs(s), 1, by);
+        }
+    }
+    let mut attempts = (86_400..86_400 + 1_860).step_by(30);
+    assert!(attempts.any(|s| report(&mut peers, secs(s), 1, Report::Unreachable).is_some()));
+}
