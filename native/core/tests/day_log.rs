@@ -27,7 +27,7 @@ const MOST: usize = 200;
 
 /// Lines of each event: of what comes and goes three at once, and then after pauses that grow to four
 /// hours, 12 a day; where only what lasts is told, fewer.
-const BOUNDS: [(&str, usize); 8] = [
+const BOUNDS: [(&str, usize); 7] = [
     // Four causes, after pauses that double to a day.
     ("packets_refused", 4 * 11),
     // Sending and hearing by both interfaces, and having the loopback alone.
@@ -35,7 +35,6 @@ const BOUNDS: [(&str, usize); 8] = [
     ("fault_cleared", 15),
     ("group_joined", 15),
     ("group_left", 15),
-    ("peers_silent", 5),
     // Three peers whose connections end again and again. Where one lasts four hours, the next three are
     // told at once.
     ("peer_connected", 3 * 16),
