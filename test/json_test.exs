@@ -38,7 +38,7 @@ defmodule NativeGossip.JsonTest do
     assert Json.encode({1_000, 0, 0, 5}) == "[1000,0,0,5]"
     assert Json.encode({:unsent, :eperm}) == ~S(["unsent","eperm"])
 
-    assert Json.encode(%{Peer.new(%{name: "a@b"}) | cause: nil}) ==
-             ~S({"cause":null,"name":"a@b"})
+    assert Json.encode(Peer.new(%{name: "a@b"})) ==
+             ~S({"cause":null,"hidden":false,"name":"a@b"})
   end
 end

@@ -154,7 +154,9 @@ defmodule NativeGossip.Signed.RequiredTest do
     refused = for cause <- Events.refusals(), do: counters[cause] - before[cause]
     assert Enum.sum(refused) == count
     refuse = for cause <- Events.refusals(), counters[cause] > 0, do: cause
-    assert Enum.sort(refuse) == [:malformed, :signature, :undecryptable, :unsealed, :unsigned]
+    # Of those that are sealed with another secret one in 256 seems to open, and is malformed.
+    expected = [:signature, :undecryptable, :unsealed, :unsigned]
+    assert Enum.sort(refuse -- [:malformed]) == expected
     assert_alone_taken(context, strategy, signed())
   end
 
