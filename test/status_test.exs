@@ -75,6 +75,7 @@ defmodule NativeGossip.StatusTest do
       assert status.last_refused.malformed.ms in 0..5_000
       line = Enum.find(lines(status), &(&1 =~ "undecryptable"))
       assert line =~ ~r/1 undecryptable, the last \d\.\d s ago from 127.0.0.1:#{from} on lo$/
+      assert inspect(status) == "#NativeGossip.Status<#{status}\n>"
     end
 
     test "has the interfaces that are not there, and why", %{port: port} do
@@ -175,6 +176,9 @@ defmodule NativeGossip.StatusTest do
       assert %{heartbeat_form: :sealed, secret: 1, received: 4, missing: 1, cause: nil} = peer
       assert_in_delta peer.loss, 20.0, 0.01
       assert peer.heard_ms in 0..5_000 and peer.clock_ms in 1_000..5_000
+
+      assert inspect(peer) == "#NativeGossip.Peer<#{peer}>"
+      assert inspect(%{peer | hidden: true}) =~ ~s("#{@friend}" connected, hidden, heard)
 
       assert inspect(peer) =~
                ~r/^#NativeGossip.Peer<"#{@friend}" connected, heard \d.\d s ago from 127.0.0.1:#{from} on lo, sealed and signed, 20.0 % lost, clock \+\d.\d s>$/

@@ -33,7 +33,7 @@ defmodule NativeGossip.Status do
 
   A fault has its first cause: where another one takes its place, that is seen up to a minute later.
 
-  `inspect/2`, and so IEx, prints it for people. `to_map/1` makes a map for JSON of it.
+  `inspect/2`, and so IEx, and `to_string/1` print it for people. `to_map/1` makes a map for JSON of it.
   """
 
   alias NativeGossip.{Events, Options, Peer, Plain}
