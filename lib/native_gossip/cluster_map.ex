@@ -39,7 +39,7 @@ defmodule NativeGossip.ClusterMap do
   Each of the `nodes` is a map: its `name`; its `status`; the `version` of native_gossip there, or nil; the `reason` of
   its status, or nil; what it said: whom it `hears`, which is a map from names to what `NativeGossip.Peer` knows of them,
   as strings and numbers, and to whom it is `connected`, both nil where it did not answer; `draining`, `interval_ms`,
-  `faults` (sentences) and `omitted`, how many peers are not told beside the 1,024 heard last.
+  `faults` and `refused` (sentences) and `omitted`, how many peers are not told beside the 1,024 heard last.
 
   | `status` | what it means |
   |---|---|
@@ -107,6 +107,7 @@ defmodule NativeGossip.ClusterMap do
           draining: boolean,
           interval_ms: non_neg_integer | nil,
           faults: [String.t()],
+          refused: [String.t()],
           omitted: non_neg_integer
         }
 
@@ -217,6 +218,7 @@ defmodule NativeGossip.ClusterMap do
       draining: false,
       interval_ms: nil,
       faults: [],
+      refused: [],
       omitted: 0
     }
   end
@@ -229,7 +231,7 @@ defmodule NativeGossip.ClusterMap do
     case node.status do
       :answered ->
         node
-        |> Map.merge(Map.take(answer, [:draining, :interval_ms, :faults, :omitted]))
+        |> Map.merge(Map.take(answer, [:draining, :interval_ms, :faults, :refused, :omitted]))
         |> Map.put(:hears, answer.hears |> Map.new(&{&1.name, &1}) |> Map.delete(reply.name))
 
       :failed ->

@@ -25,7 +25,7 @@ defmodule NativeGossip.ClusterMap.FindingsTest do
   defp status(map, name), do: Enum.find(map.nodes, &(&1.name == name)).status
 
   test "in a cluster that is well nothing is found" do
-    for count <- [1, 2, 3, 65, 200] do
+    for count <- [2, 3, 65, 200] do
       map = map(healthy(count))
       assert map.findings == []
       assert ClusterMap.complete?(map)
@@ -279,6 +279,19 @@ defmodule NativeGossip.ClusterMap.FindingsTest do
     [a, b, c] = three([[@b, @c], [@a, @c], [@a, @b]])
     faulty = put_in(b.answer["faults"], ["cannot join\e[31m 233.252.1.32"])
     assert sentences(map([a, faulty, c])) == ["#{@b} says: cannot join\\x{1B}[31m 233.252.1.32"]
+  end
+
+  test "what a node refuses is a note, and so is that there is no other node" do
+    alone = answer(@a, [], %{"refused" => ["16 packets as undecryptable, the last from b\e"]})
+
+    assert sentences(map([alone])) == [
+             "#{@a} refuses packets: 16 packets as undecryptable, the last from b\\x{1B}",
+             "#{@a} hears no other node"
+           ]
+
+    assert Enum.all?(map([alone]).findings, & &1.note)
+    [a, b, c] = three([[@b, @c], [@a, @c], [@a, @b]])
+    assert sentences(map([a, b, c])) == []
   end
 
   test "a cluster of 200 in two halves has a sentence for each node at most" do

@@ -6,10 +6,15 @@ defmodule NativeGossip.ClusterMap.Answer do
   read it: a reader ignores what it does not know, and `read/1` makes nil of what is not there or is of another type.
   """
 
+  import NativeGossip.Events.Words, only: [on: 1, several: 2, socket_address: 1]
+
   alias NativeGossip.{Events, Peer}
 
   # The answers of a whole cluster are in the memory of the one that asks: those heard last are told.
   @max_peers 1_024
+
+  # In ms. What was refused longer ago need not be so now.
+  @recent 60_000
 
   # As many as fit on a screen, each with the length of a line or two.
   @max_faults 16
@@ -59,6 +64,7 @@ defmodule NativeGossip.ClusterMap.Answer do
           draining: boolean,
           interval_ms: non_neg_integer | nil,
           faults: [String.t()],
+          refused: [String.t()],
           hears: [link],
           omitted: non_neg_integer,
           failure: String.t() | nil
@@ -97,12 +103,22 @@ defmodule NativeGossip.ClusterMap.Answer do
       "draining" => statuses != [] and Enum.all?(statuses, & &1.draining),
       "interval_ms" => statuses |> Enum.map(& &1.interval_ms) |> Enum.max(fn -> nil end),
       "faults" => for(%{faults: faults} <- statuses, fault <- faults, do: fault(fault)),
+      "refused" => Enum.flat_map(statuses, &refused/1),
       "hears" => Enum.map(told, &peer/1),
       "omitted" => length(omitted)
     }
   rescue
     # It stops, or its loop does not answer.
     error in [ArgumentError, RuntimeError] -> %{"failure" => Exception.message(error)}
+  end
+
+  # Questions of doctors are no fault.
+  defp refused(status) do
+    for {cause, %{ms: ms} = last} <- Enum.sort(status.last_refused),
+        cause != :doctor and ms <= @recent do
+      count = several(status.counters[cause], "packet")
+      "#{count} as #{cause}, the last from #{socket_address(last.source)}#{on(last.interface)}"
+    end
   end
 
   defp fault(fault), do: fault |> Events.Fault.raised() |> text()
@@ -151,7 +167,8 @@ defmodule NativeGossip.ClusterMap.Answer do
       hidden: strings(answer["hidden"]),
       draining: answer["draining"] == true,
       interval_ms: count(answer["interval_ms"]),
-      faults: answer["faults"] |> strings() |> Enum.take(@max_faults) |> Enum.map(&text/1),
+      faults: sentences(answer["faults"]),
+      refused: sentences(answer["refused"]),
       hears: hears |> Enum.uniq_by(& &1.name) |> Enum.take(@max_peers),
       omitted: count(answer["omitted"]) || 0,
       failure: if(failure = string(answer["failure"]), do: text(failure))
@@ -159,6 +176,8 @@ defmodule NativeGossip.ClusterMap.Answer do
   end
 
   def read(_other), do: read(%{"failure" => "its answer cannot be read"})
+
+  defp sentences(list), do: list |> strings() |> Enum.take(@max_faults) |> Enum.map(&text/1)
 
   defp link(peer) do
     %{

@@ -15,6 +15,8 @@ defmodule NativeGossip.ClusterMap.Findings do
   | `:fault` | what a node says does not work on it |
   | `:stock_or_none`, `:older`, `:no_topology` | why it is not known whom a node hears: a note |
   | `:not_asked` | a node is heard by others or connected to them, and not connected to the one that asked |
+  | `:refuses` | what a node refused within the last minute: a note |
+  | `:alone` | there is no other node: a note |
   | `:gone` | nodes that nobody hears any more: a note |
   """
 
@@ -24,7 +26,7 @@ defmodule NativeGossip.ClusterMap.Findings do
   alias NativeGossip.ClusterMap
   alias NativeGossip.ClusterMap.{Connections, Losses, Pairs}
 
-  @notes [:stock_or_none, :older, :no_topology, :gone]
+  @notes [:stock_or_none, :older, :no_topology, :refuses, :alone, :gone]
 
   @type kind ::
           :no_answer
@@ -42,6 +44,8 @@ defmodule NativeGossip.ClusterMap.Findings do
           | :stock_or_none
           | :older
           | :no_topology
+          | :refuses
+          | :alone
           | :gone
 
   @type t :: %{kind: kind, nodes: [String.t(), ...], sentence: String.t(), note: boolean}
@@ -67,6 +71,8 @@ defmodule NativeGossip.ClusterMap.Findings do
       Enum.map(nodes, &faults/1),
       findings(:not_asked, Connections.unasked(nodes, drawn, map.node, told)),
       Enum.map(nodes, &note/1),
+      Enum.map(nodes, &refused/1),
+      alone(nodes),
       gone(map)
     ])
   end
@@ -206,6 +212,18 @@ defmodule NativeGossip.ClusterMap.Findings do
   end
 
   defp note(_node), do: []
+
+  defp refused(%{refused: []}), do: []
+
+  defp refused(%{refused: refused} = node) do
+    sentence = "#{name(node.name)} refuses packets: #{Enum.map_join(refused, "; ", &text/1)}"
+    finding(:refuses, [node.name], sentence)
+  end
+
+  defp alone([%{status: :answered} = node]),
+    do: finding(:alone, [node.name], "#{name(node.name)} hears no other node")
+
+  defp alone(_nodes), do: []
 
   defp gone(map) do
     case for(%{status: :gone, name: name} <- map.nodes, do: name) do
