@@ -7,7 +7,7 @@ defmodule NativeGossip.Doctor do
       #     eth0 (10.0.0.5): joined, own packet heard, 4 packets of other hosts
       #     heard "a@10.0.0.5" of this host on eth0: 2 packets
       #     heard "b@10.0.0.6" from 10.0.0.6 on eth0: 4 packets
-      #     2 of 2 nodes that were probed answered, up to the cookie's challenge
+      #     probed: 2 of 2 answered, up to the cookie's challenge
       #     epmd runs on this host
       #   Nothing wrong found, 2 nodes heard, 1 of this host.
 

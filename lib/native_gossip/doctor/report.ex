@@ -95,7 +95,7 @@ defmodule NativeGossip.Doctor.Report do
       if probes == [],
         do: [],
         else: [
-          "#{answering} of #{several(length(probes), "node")} that were probed answered, up to the cookie's challenge"
+          "probed: #{answering} of #{length(probes)} answered, up to the cookie's challenge"
         ]
 
     to = if facts.to, do: [to(facts.to)], else: []
