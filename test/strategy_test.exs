@@ -339,7 +339,13 @@ defmodule NativeGossip.StrategyTest do
   test "a stray message does not end the strategy", %{port: port} do
     strategy = start(port)
 
-    for stray <- [:stray, {make_ref(), :ok}, {:nodeup, :a@b, []}, {:nodedown, :a@hōst, []}],
+    for stray <- [
+          :stray,
+          {make_ref(), :ok},
+          {:nodeup, :a@b, []},
+          {:nodedown, :a@hōst, []},
+          {:nodedown, :a@h, 1}
+        ],
         do: send(strategy, stray)
 
     assert %{} = NativeGossip.counters(strategy)

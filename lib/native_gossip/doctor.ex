@@ -23,7 +23,8 @@ defmodule NativeGossip.Doctor do
        (`NativeGossip.Doctor.Ear`). It does not leave this host. Nodes of this host refuse it, and may say so in a
        line of their log.
     3. It listens for some seconds, and counts what is heard and what is refused.
-    4. It asks the topology, where it runs in this BEAM, and probes the nodes that it heard (`NativeGossip.Probe`), and the epmd of this host.
+    4. It asks the topology what it has seen, where that runs in this BEAM. It probes the nodes that it heard
+       (`NativeGossip.Probe`), and asks their epmd and that of this host.
     5. `NativeGossip.Doctor.Findings` makes findings of that, and `NativeGossip.Doctor.Kind` has them all.
 
   Nobody connects because of it: it sends no heartbeat.

@@ -99,7 +99,7 @@ defmodule NativeGossip.Probe do
   defp names(%{node: node, outside: outside} = probe, facts) do
     with [name, host] when name != "" and host != "" <- parts(node),
          facts = %{facts | host: host},
-         {:connected?, false, facts} <- connected(node, outside, facts),
+         {:connected?, false, _} <- {:connected?, node in outside.connected, facts},
          [_, our_host] = parts(outside.ours),
          {:alike?, true, _} <- {:alike?, long?(host) == long?(our_host), facts},
          {_family, _} <- outside.carrier do
@@ -110,12 +110,6 @@ defmodule NativeGossip.Probe do
       nil -> {:probe_failed, %{facts | reason: :unknown_proto_dist}}
       _no_node -> {:probe_failed, %{facts | reason: :no_name_of_a_node}}
     end
-  end
-
-  defp connected(node, outside, facts) do
-    if node in outside.connected,
-      do: {:connected?, true, %{facts | published?: node not in outside.hidden}},
-      else: {:connected?, false, facts}
   end
 
   defp parts(node), do: node |> Atom.to_string() |> String.split("@")

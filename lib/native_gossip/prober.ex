@@ -23,9 +23,8 @@ defmodule NativeGossip.Prober do
   # sides connecting at once.
   @failures 2
 
-  # Times that this node has disconnected a node, before the first probe, and how long in ms is not more than one after
-  # the other. Once may be a call of Node.disconnect/1; what is connected again and disconnected again is what global
-  # does to prevent overlapping partitions. Attempts come every 30 s at the latest.
+  # A node is kept apart when this one has disconnected it twice, the second time within five minutes (in ms) of the
+  # first. A single time may be a call of Node.disconnect/1. Attempts to connect again come every 30 s at the latest.
   @disconnects 2
   @disconnects_within 300_000
 
@@ -124,10 +123,10 @@ defmodule NativeGossip.Prober do
   end
 
   @impl GenServer
-  def handle_cast({:failed, node}, prober), do: {:noreply, note(prober, node, &note_failure/2)}
+  def handle_cast({:failed, node}, prober), do: {:noreply, note(prober, node, &note_failure/3)}
 
   def handle_cast({:disconnected, node}, prober),
-    do: {:noreply, note(prober, node, &note_disconnect/2)}
+    do: {:noreply, note(prober, node, &note_disconnect/3)}
 
   def handle_cast({:connected, node}, %{peers: peers} = prober) when is_map_key(peers, node) do
     {:noreply, update_in(prober.peers[node], &note_connection/1)}
@@ -169,7 +168,7 @@ defmodule NativeGossip.Prober do
 
     case peer(prober, node, now) do
       {:ok, peer, prober} ->
-        peer = peer |> reschedule(prober, now) |> note.(prober)
+        peer = peer |> reschedule(prober, now) |> note.(prober, now)
         probe_if_due(put_in(prober.peers[node], %{peer | troubled_at: now}), node, now)
 
       :full ->
@@ -177,10 +176,10 @@ defmodule NativeGossip.Prober do
     end
   end
 
-  defp note_failure(peer, prober), do: confirm(%{peer | failures: peer.failures + 1}, prober)
+  defp note_failure(peer, prober, _now),
+    do: confirm(%{peer | failures: peer.failures + 1}, prober)
 
-  defp note_disconnect(peer, prober) do
-    now = prober.now.()
+  defp note_disconnect(peer, _prober, now) do
     before = if disconnected_lately?(peer, now), do: peer.disconnects, else: 0
     %{peer | disconnects: before + 1, disconnected_at: now}
   end
@@ -247,12 +246,12 @@ defmodule NativeGossip.Prober do
   defp probe_if_due(%{running: nil} = prober, node, now) do
     peer = prober.peers[node]
     began = Enum.filter(prober.began, &(now - &1 < 60_000))
-    apart? = kept_apart?(peer, now)
+    troubled? = peer.failures >= @failures or kept_apart?(peer, now)
 
-    if (peer.failures >= @failures or apart?) and peer.due <= now and length(began) < @per_minute do
+    if troubled? and peer.due <= now and length(began) < @per_minute do
       {_, longest} = @pauses
       due = now + div(peer.pause, 2) + :rand.uniform(peer.pause)
-      running = {start(prober, node, seen(peer, apart?)), peer.failures}
+      running = {start(prober, node, seen(peer)), peer.failures}
       peer = %{peer | due: due, pause: min(2 * peer.pause, longest)}
       %{put_in(prober.peers[node], peer) | running: running, began: [now | began]}
     else
@@ -263,8 +262,8 @@ defmodule NativeGossip.Prober do
   defp probe_if_due(prober, _node, _now), do: prober
 
   # What the probe cannot see by itself.
-  defp seen(%{failures: failures}, _apart?) when failures >= @failures, do: [connect: :failed]
-  defp seen(_peer, true), do: [disconnected_by: :global]
+  defp seen(%{failures: failures}) when failures >= @failures, do: [connect: :failed]
+  defp seen(_kept_apart), do: [disconnected_by: :global]
 
   defp start(%{probe: probe, source: source, strategy: strategy}, node, seen) do
     prober = self()

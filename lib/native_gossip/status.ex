@@ -31,7 +31,7 @@ defmodule NativeGossip.Status do
   and one of another host (`heard_ms`) came by it, in ms or nil, and the `faults` that it has, which say why it is
   not joined or not heard.
 
-  A fault has its first cause: where another one takes its place, that is seen up to a minute later.
+  A fault has the cause of this moment, which the log may not have told yet.
 
   `inspect/2`, and so IEx, and `to_string/1` print it for people. `to_map/1` makes a map for JSON of it.
   """

@@ -128,10 +128,7 @@ defmodule NativeGossip.Strategy do
     do: {:noreply, notice(state, node, :connected)}
 
   def handle_info({:nodedown, node, info}, state) when is_atom(node) do
-    # This node itself has disconnected it: global, or a call.
-    if state.prober && match?({:ok, :disconnect}, Keyword.fetch(info, :nodedown_reason)),
-      do: Prober.disconnected(state.prober, node)
-
+    :ok = tell_disconnect(state.prober, node, info)
     {:noreply, notice(state, node, :down)}
   end
 
@@ -174,6 +171,13 @@ defmodule NativeGossip.Strategy do
     do: Prober.connected(prober, node)
 
   defp tell_prober(_prober, _node, _outcome), do: :ok
+
+  # Where this node itself has disconnected the other one: global did, or a call.
+  defp tell_disconnect(prober, node, info) when prober != nil and is_list(info) do
+    if {:nodedown_reason, :disconnect} in info, do: Prober.disconnected(prober, node), else: :ok
+  end
+
+  defp tell_disconnect(_prober, _node, _info), do: :ok
 
   defp report(state, node, outcome) do
     :ok = Native.report(state.native, node, outcome)

@@ -100,7 +100,9 @@ defmodule NativeGossip.Doctor.FindingsTest do
 
   test "a hidden node is told" do
     hidden = probe(:"b@10.0.0.6", :reachable, published?: false)
-    assert found(healthy(%{probes: [hidden]})) == {:hidden, ~s|:"b@10.0.0.6" is a hidden node|}
+
+    assert found(healthy(%{probes: [hidden]})) ==
+             {:hidden, ~s|hidden nodes are heard: :"b@10.0.0.6"|}
   end
 
   test "each fault of joining is told with the words of the log" do

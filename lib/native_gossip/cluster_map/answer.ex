@@ -6,9 +6,7 @@ defmodule NativeGossip.ClusterMap.Answer do
   read it: a reader ignores what it does not know, and `read/1` makes nil of what is not there or is of another type.
   """
 
-  import NativeGossip.Events.Words, only: [on: 1, several: 2, socket_address: 1]
-
-  alias NativeGossip.{Events, Peer}
+  alias NativeGossip.{Events, Peer, Status}
 
   # The answers of a whole cluster are in the memory of the one that asks: those heard last are told.
   @max_peers 1_024
@@ -114,11 +112,8 @@ defmodule NativeGossip.ClusterMap.Answer do
 
   # Questions of doctors are no fault.
   defp refused(status) do
-    for {cause, %{ms: ms} = last} <- Enum.sort(status.last_refused),
-        cause != :doctor and ms <= @recent do
-      count = several(status.counters[cause], "packet")
-      "#{count} as #{cause}, the last from #{socket_address(last.source)}#{on(last.interface)}"
-    end
+    lately = for {cause, %{ms: ms}} <- status.last_refused, ms <= @recent, do: cause
+    Status.Text.refused(status, Enum.sort(lately -- [:doctor]))
   end
 
   defp fault(fault), do: fault |> Events.Fault.raised() |> text()

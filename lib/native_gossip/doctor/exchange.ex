@@ -76,8 +76,8 @@ defmodule NativeGossip.Doctor.Exchange do
       else: rounds(asked, interfaces, address, left - 1, {sent, answers})
   end
 
-  # Whoever answers the question to the host alone is there, whatever address it answers from. The one to the group is
-  # answered by each doctor that it comes to, of which the one that was asked is of concern.
+  # An answer to the unicast question is from the host that was asked, even if from another of its addresses. The
+  # question to the group is answered by every doctor that it reaches: an answer counts if it is from the same host.
   defp judged(answers, address) do
     there = for {kind, source} when kind in [@to_unicast, @to_both] <- answers, do: source
 
@@ -90,12 +90,12 @@ defmodule NativeGossip.Doctor.Exchange do
     {for({way, true} <- ways, do: way), Enum.uniq(others)}
   end
 
-  # Of questions by unicast, each with a tag of its own, how many before the last one that was answered were not: a
-  # doctor that ends meanwhile loses nothing. The time is long enough for a host whose address has to be found anew.
+  # Sends questions by unicast, each with a tag of its own, and counts those without an answer. Only those before the
+  # last answer count: a doctor that stops in between leaves the later ones unanswered, which is no loss.
   defp lost(%{options: options} = asked, address) do
     tags = for _ <- 1..@samples, do: :crypto.strong_rand_bytes(16)
 
-    # One that cannot be sent is not answered either.
+    # A question that the system does not send is not answered either.
     Enum.each(tags, fn tag ->
       transmit(%{asked | tag: tag}, @by_unicast, target(address, options.port, 0))
     end)

@@ -74,9 +74,11 @@ defmodule NativeGossip.Doctor.Facts do
         }
 
   @typedoc """
-  What was sent to one host beside the group, and which ways it came to a doctor that answers there. Other
-  doctors that answered are `others`. `lost` is how many of so many further questions were not answered; nil where none
-  was.
+  The questions to the doctor at one host (option `to`).
+
+    * `sent`: whether they could be sent; `arrived`: the ways by which one reached the doctor there;
+    * `others`: addresses of other doctors that answered;
+    * `lost`: of further questions, how many were not answered, and how many there were; nil where none was answered.
   """
   @type to :: %{
           host: String.t(),

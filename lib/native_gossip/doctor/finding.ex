@@ -7,6 +7,10 @@ defmodule NativeGossip.Doctor.Finding do
   """
 
   alias NativeGossip.Doctor.Kind
+  alias NativeGossip.Events.Words
+
+  # Items of a list that are written out.
+  @shown 3
 
   @enforce_keys [:kind, :seen, :expected, :remedy]
   defstruct @enforce_keys ++ [:cause]
@@ -30,4 +34,13 @@ defmodule NativeGossip.Doctor.Finding do
       remedy: more[:remedy] || Kind.remedy(kind)
     }
   end
+
+  @doc "One finding that lists what was seen, in these words and after `intro`; none where nothing was."
+  @spec list(Kind.t(), [item], intro :: String.t(), (item -> String.t())) :: [t] when item: term
+  def list(_kind, [], _intro, _write), do: []
+  def list(kind, items, intro, write), do: [new(kind, intro <> some(items, write))]
+
+  @doc "The first items of a list, in words."
+  @spec some([item], (item -> String.t())) :: String.t() when item: term
+  def some(items, write), do: Words.first(items, @shown, write)
 end

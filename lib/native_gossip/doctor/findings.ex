@@ -10,9 +10,6 @@ defmodule NativeGossip.Doctor.Findings do
   alias NativeGossip.Doctor.Findings.{Loss, Nodes}
   alias NativeGossip.Events.{Fault, Refusal}
 
-  # Names of a list that are written out.
-  @shown 3
-
   @doc "The findings, the surest first."
   @spec of(Facts.t()) :: [Finding.t()]
   def of(%Facts{} = facts) do
@@ -126,7 +123,7 @@ defmodule NativeGossip.Doctor.Findings do
 
   # The loop has one source of a cause. Where there is no other cause, whoever is not taken has this one.
   defp from(_refusal, %{refusals: [_], untaken: [_, _ | _] = untaken}),
-    do: ", from #{first(untaken, @shown, &address/1)}"
+    do: ", from #{Finding.some(untaken, &address/1)}"
 
   defp from(%{source: nil}, _facts), do: ""
 

@@ -7,6 +7,7 @@ defmodule NativeGossip.Doctor.Report do
 
   alias NativeGossip.Doctor.{Facts, Finding}
   alias NativeGossip.Json
+  alias NativeGossip.Probe.Cause
 
   @enforce_keys [:facts, :findings]
   defstruct @enforce_keys
@@ -16,11 +17,8 @@ defmodule NativeGossip.Doctor.Report do
   # Nodes that are listed one by one.
   @max_nodes 20
 
-  # What a probe finds of a node that answers as far as a probe goes.
-  @answering [:reachable, :connected, :cookie, :kept_apart]
-
-  # Addresses of a list that are written out.
-  @shown 3
+  # What else than a probe stands in the way of nodes that answer one.
+  @beyond_probes [:cookie, :kept_apart]
 
   @doc "As lines for a person, coloured where the terminal takes it."
   @spec text(t, ansi? :: boolean) :: String.t()
@@ -86,10 +84,10 @@ defmodule NativeGossip.Doctor.Report do
   defp untaken([]), do: []
 
   defp untaken(addresses),
-    do: ["nothing is taken from #{first(addresses, @shown, &address/1)}"]
+    do: ["nothing is taken from #{Finding.some(addresses, &address/1)}"]
 
   defp asked(%{probes: probes} = facts) do
-    answering = Enum.count(probes, &(&1.cause in @answering))
+    answering = Enum.count(probes, &(Cause.none?(&1.cause) or &1.cause in @beyond_probes))
 
     probed =
       if probes == [],

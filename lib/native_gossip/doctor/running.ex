@@ -5,12 +5,12 @@ defmodule NativeGossip.Doctor.Running do
 
   alias NativeGossip.{Peer, Prober, Topologies}
 
-  # A node is silent after so many of the longest gaps between two heartbeats, and after so many ms at least. A lost
-  # one is no silence.
+  # A node counts as silent when none of its heartbeats came for six times the longest gap between two, and for at
+  # least 15 s (in ms): a single heartbeat may be lost.
   @gaps 6
   @silence 15_000
 
-  # Attempts that failed in a row, of which one may be that of two nodes that dial each other at once.
+  # Attempts that have failed in a row. A single one also fails where two nodes dial each other at once.
   @failures 2
 
   defstruct interval_ms: 0, peers: [], causes: %{}

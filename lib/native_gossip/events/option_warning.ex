@@ -21,8 +21,8 @@ defmodule NativeGossip.Events.OptionWarning do
   end
 
   def sentence(%{warning: :secret_documented}) do
-    "a secret is one that examples show (README.md, docs), so everybody knows it. Take one of mix native_gossip.gen.secret; with a " <>
-      "list as secret it is changed node by node"
+    "a secret is one that examples show (README.md, docs), so everybody knows it. Take one of mix " <>
+      "native_gossip.gen.secret; with a list as secret it is changed node by node"
   end
 
   def sentence(%{warning: :secret_short}) do

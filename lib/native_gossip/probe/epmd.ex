@@ -35,7 +35,7 @@ defmodule NativeGossip.Probe.Epmd do
   @doc "Names that the epmd knows: none where it does not say."
   @spec names(Outside.t(), :inet.ip_address(), patience :: non_neg_integer) :: [String.t()]
   def names(outside, address, patience) do
-    case ask(outside, address, patience, <<1::16, @names>>, &Tcp.read_all(&1, @max_names)) do
+    case ask_names(outside, address, patience) do
       {:ok, <<_port::32, lines::binary>>} -> listed(lines)
       _ -> []
     end
@@ -45,15 +45,18 @@ defmodule NativeGossip.Probe.Epmd do
   @spec answers(Outside.t(), :inet.ip_address(), patience :: non_neg_integer) ::
           :ok | :silent | {:error, Tcp.refusal()}
   def answers(outside, address, patience) do
-    case ask(outside, address, patience, <<1::16, @names>>, &Tcp.read_all(&1, @max_names)) do
+    case ask_names(outside, address, patience) do
       {:ok, <<_port::32, _names::binary>>} -> :ok
       {:error, refusal, _reason} -> {:error, refusal}
       _ -> :silent
     end
   end
 
+  defp ask_names(outside, address, patience),
+    do: ask(outside, address, patience, <<1::16, @names>>, &Tcp.read_all(&1, @max_names))
+
   @doc """
-  The same of a module that stands for epmd: `port_please/3`, and before it `address_please/3` where it has one.
+  What `port/4` asks, of a module that stands for epmd: `port_please/3`, and before it `address_please/3` where it has one.
   Whatever it does takes no longer than the time given.
   """
   @spec ask_module(module, Facts.t(), name :: String.t(), :inet | :inet6) ::

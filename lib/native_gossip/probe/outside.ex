@@ -13,16 +13,14 @@ defmodule NativeGossip.Probe.Outside do
   @patience 1_000
 
   @enforce_keys [:ours, :connected, :carrier, :epmd, :epmd_port, :local]
-  defstruct @enforce_keys ++
-              [hidden: [], resolve: &:inet.getaddrs/2, connect: &:gen_tcp.connect/4]
+  defstruct @enforce_keys ++ [resolve: &:inet.getaddrs/2, connect: &:gen_tcp.connect/4]
 
   @typedoc "As `:gen_tcp.connect/4`."
   @type connect :: (:inet.ip_address(), :inet.port_number(), list, timeout -> opened)
   @type opened :: {:ok, :gen_tcp.socket()} | {:error, term}
 
   @typedoc """
-    * `ours`: the name of this node, nil where it has none; `connected`: the nodes it is connected to,
-      of which `hidden` are hidden ones;
+    * `ours`: the name of this node, nil where it has none; `connected`: the nodes it is connected to;
     * `carrier`: how the distribution is carried here, by family and by TLS; nil where it is by none of OTP's;
     * `epmd`: nil where an epmd is asked, or the module that is asked instead; `epmd_port`;
     * `local`: the addresses of this host;
@@ -31,7 +29,6 @@ defmodule NativeGossip.Probe.Outside do
   @type t :: %__MODULE__{
           ours: node | nil,
           connected: [node],
-          hidden: [node],
           carrier: {:inet | :inet6, :tcp | :tls} | nil,
           epmd: module | nil,
           epmd_port: :inet.port_number(),
@@ -46,7 +43,6 @@ defmodule NativeGossip.Probe.Outside do
     %__MODULE__{
       ours: if(Node.alive?(), do: node()),
       connected: Node.list(:connected),
-      hidden: Node.list(:hidden),
       carrier: carrier(argument(:proto_dist)),
       epmd: epmd(),
       epmd_port: epmd_port(),

@@ -40,7 +40,7 @@ defmodule NativeGossip.Status.Text do
       {"interface", Enum.map(status.memberships, &membership(&1, status.socket))},
       {"heartbeats", [heartbeats(status)]},
       {"packets", [packets(status)]},
-      {"refused", refused(status)},
+      {"refused", refused(status, Events.refusals())},
       {"signing", signing(status)},
       {"overload", overload(status)},
       {"fault", Enum.map(status.faults, &fault/1)}
@@ -134,8 +134,10 @@ defmodule NativeGossip.Status.Text do
   defp refusals(counters),
     do: counters |> Map.take(Events.refusals()) |> Map.values() |> Enum.sum()
 
-  defp refused(status) do
-    for cause <- Events.refusals(), last = status.last_refused[cause] do
+  @doc "Of each of these causes that there was, how many packets were refused, and where the last one came from."
+  @spec refused(Status.t(), causes :: [atom]) :: [String.t()]
+  def refused(status, causes) do
+    for cause <- causes, last = status.last_refused[cause] do
       "#{status.counters[cause]} #{cause}, the last #{span(last.ms)} ago from " <>
         socket_address(last.source) <> on(last.interface)
     end

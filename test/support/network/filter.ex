@@ -10,14 +10,14 @@ defmodule NativeGossip.Test.Network.Filter do
   @forgotten_ms 1_500
 
   @doc """
-  The host loses so many in a hundred of the UDP packets to this port that reach it, whoever sent
-  them; it may lose those of a strategy and none of TCP or of name resolution.
+  Drops this percentage of the UDP packets to this port that reach the host, its own included: those of a strategy,
+  and none of TCP or of name resolution.
   """
   @spec lose(Host.t(), 1..99, :inet.port_number()) :: :ok
   def lose(host, percent, port),
     do: add_rules(host, :loss, input: "udp dport #{port} numgen random mod 100 < #{percent} drop")
 
-  @doc "The host loses so many in a hundred of all packets that reach it from others."
+  @doc "Drops this percentage of all packets that reach the host from others."
   @spec lose_all(Host.t(), 1..99) :: :ok
   def lose_all(host, percent),
     do:

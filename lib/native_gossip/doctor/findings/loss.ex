@@ -7,9 +7,6 @@ defmodule NativeGossip.Doctor.Findings.Loss do
 
   alias NativeGossip.Doctor.{Facts, Finding}
 
-  # Names of a list that are written out.
-  @shown 3
-
   # Packets, and percent of all, that have to be lost before it is a finding: a queue may overflow now and then.
   @lost 3
   @lossy 10
@@ -20,19 +17,16 @@ defmodule NativeGossip.Doctor.Findings.Loss do
   @doc "Findings of heartbeats, questions to epmd and to a doctor that were lost."
   @spec of(Facts.t()) :: [Finding.t()]
   def of(facts) do
-    # The worst first.
-    nodes =
-      for %{missing: missing, received: received, name: name} <-
-            Enum.sort_by(Facts.elsewhere(facts), &(-&1.missing)),
-          lossy?(missing, received + missing),
-          do: "#{inspect(name)} (#{missing} of #{received + missing})"
+    heartbeats(facts) ++ late(facts.late) ++ unanswered(facts.to)
+  end
 
-    heartbeats =
-      if nodes == [],
-        do: [],
-        else: [Finding.new(:lossy, "heartbeats do not come: #{first(nodes, @shown, & &1)}")]
+  defp heartbeats(facts) do
+    lossy = Enum.filter(Facts.elsewhere(facts), &lossy?(&1.missing, &1.received + &1.missing))
+    worst_first = Enum.sort_by(lossy, &(-&1.missing))
 
-    heartbeats ++ late(facts.late) ++ unanswered(facts.to)
+    Finding.list(:lossy, worst_first, "heartbeats do not come: ", fn node ->
+      "#{inspect(node.name)} (#{node.missing} of #{node.received + node.missing})"
+    end)
   end
 
   defp late(hosts) do

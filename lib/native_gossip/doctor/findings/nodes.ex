@@ -9,9 +9,6 @@ defmodule NativeGossip.Doctor.Findings.Nodes do
   alias NativeGossip.Probe
   alias NativeGossip.Probe.Explanation
 
-  # Names of a list that are written out.
-  @shown 3
-
   @doc "Findings of nodes that were heard, or should be: their names, connecting, silence."
   @spec of(Facts.t()) :: [Finding.t()]
   def of(facts) do
@@ -22,14 +19,13 @@ defmodule NativeGossip.Doctor.Findings.Nodes do
   @doc "Findings of clocks."
   @spec clocks(Facts.t()) :: [Finding.t()]
   def clocks(facts) do
-    off = fn %{node: node, off_ms: off} ->
+    Finding.list(:clock, facts.clocks, "", fn %{node: node, off_ms: off} ->
       "the clock of #{inspect(node)} is #{span(off)} #{side(off)} this one's"
-    end
-
-    if facts.clocks == [],
-      do: [],
-      else: [Finding.new(:clock, first(facts.clocks, @shown, off))]
+    end)
   end
+
+  defp side(off) when off < 0, do: "behind"
+  defp side(_off), do: "ahead of"
 
   defp names(facts) do
     shared =
@@ -50,9 +46,6 @@ defmodule NativeGossip.Doctor.Findings.Nodes do
       )
     ]
   end
-
-  defp side(off) when off < 0, do: "behind"
-  defp side(_off), do: "ahead of"
 
   defp epmd(%{epmd: {:absent, port}}),
     do: [Finding.new(:epmd, "no epmd runs on this host: nothing listens at port #{port}")]
@@ -86,19 +79,15 @@ defmodule NativeGossip.Doctor.Findings.Nodes do
   end
 
   defp silent(facts) do
-    last = fn %{name: name, heard_ms: ms} = node ->
-      from = if node.source, do: " from #{address(node.source)}", else: ""
-      "#{inspect(name)}, last #{span(ms)} ago#{from}"
-    end
-
-    if facts.silent == [],
-      do: [],
-      else: [
-        Finding.new(
-          :fell_silent,
-          "what is connected is not heard any more: #{first(facts.silent, @shown, last)}"
-        )
-      ]
+    Finding.list(
+      :fell_silent,
+      facts.silent,
+      "what is connected is not heard any more: ",
+      fn node ->
+        from = if node.source, do: " from #{address(node.source)}", else: ""
+        "#{inspect(node.name)}, last #{span(node.heard_ms)} ago#{from}"
+      end
+    )
   end
 
   defp hung(facts) do
@@ -111,13 +100,8 @@ defmodule NativeGossip.Doctor.Findings.Nodes do
   end
 
   defp hidden(facts) do
-    hidden = for %{facts: %{published?: false}, node: node} <- facts.probes, do: inspect(node)
-
-    case hidden do
-      [] -> []
-      [node] -> [Finding.new(:hidden, "#{node} is a hidden node")]
-      nodes -> [Finding.new(:hidden, "hidden nodes are heard: #{first(nodes, @shown, & &1)}")]
-    end
+    hidden = for %{facts: %{published?: false}, node: node} <- facts.probes, do: node
+    Finding.list(:hidden, hidden, "hidden nodes are heard: ", &inspect/1)
   end
 
   defp here?(%{node: node}, facts) do
@@ -129,7 +113,7 @@ defmodule NativeGossip.Doctor.Findings.Nodes do
   defp beyond_us?(cause, %{ours: nil}), do: cause in [:tls_there, :tls_both]
   defp beyond_us?(cause, _facts), do: cause == :tls_both
 
-  defp named(nodes), do: first(nodes, @shown, &inspect(&1.name))
+  defp named(nodes), do: Finding.some(nodes, &inspect(&1.name))
 
   defp long?(name) do
     [_ | host] = String.split(name, "@", parts: 2)
