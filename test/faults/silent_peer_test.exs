@@ -5,7 +5,7 @@ defmodule NativeGossip.Faults.SilentPeerTest do
 
   `SILENT` is how many nodes it says it has (100, which is more than may be connected to at once).
   """
-  use NativeGossip.Test.LanCase
+  use NativeGossip.Test.LanCase, async: false
 
   alias NativeGossip.Dev.{Await, Beam, Encounters, Inside}
   alias NativeGossip.Test.{Amount, Lan, Network}

@@ -3,7 +3,7 @@ defmodule NativeGossip.Network.ClocksTest do
   Proves what the simulation cannot: nodes with wrong clocks that require signatures take each other, and say so
   once. The clock of one BEAM is set by faketime; monotonic clocks are left alone, as a step of the wall clock does.
   """
-  use NativeGossip.Test.LanCase, skip: NativeGossip.Test.Requirement.faketime()
+  use NativeGossip.Test.LanCase, async: false, skip: NativeGossip.Test.Requirement.faketime()
 
   alias NativeGossip.Dev.{Await, Beam, Mesh}
   alias NativeGossip.Test.{Clock, Elapsed, Lan}

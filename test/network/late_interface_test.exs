@@ -3,7 +3,7 @@ defmodule NativeGossip.Network.LateInterfaceTest do
   Proves what the simulation cannot: what the system lists, routes and joins follows a link and
   an address that come.
   """
-  use NativeGossip.Test.LanCase
+  use NativeGossip.Test.LanCase, async: false
 
   alias NativeGossip.Dev.{Await, Beam, Inside, Mesh}
   alias NativeGossip.Test.{Elapsed, Lan}

@@ -3,7 +3,7 @@ defmodule NativeGossip.Network.LossTest do
   Proves what the simulation cannot: real connections are set up in time where real packets are
   lost; the stock strategy is measured beside it.
   """
-  use NativeGossip.Test.LanCase, skip: NativeGossip.Test.Requirement.lossy_filter()
+  use NativeGossip.Test.LanCase, async: false, skip: NativeGossip.Test.Requirement.lossy_filter()
 
   alias NativeGossip.Test.{Amount, Lan, Meetings}
   alias NativeGossip.Test.Network.Filter

@@ -2,7 +2,9 @@ defmodule NativeGossip.Network.MixedClusterTest do
   @moduledoc """
   Proves what the simulation cannot: the real stock strategy reads our packets, and we read its.
   """
-  use NativeGossip.Test.LanCase, skip: NativeGossip.Test.Requirement.real_libcluster()
+  use NativeGossip.Test.LanCase,
+    async: false,
+    skip: NativeGossip.Test.Requirement.real_libcluster()
 
   alias NativeGossip.Dev.{Await, Mesh}
   alias NativeGossip.Test.{Amount, Lan, Meetings}

@@ -3,7 +3,7 @@ defmodule NativeGossip.Network.PartitionTest do
   Proves what the simulation cannot: real connections break and are made again; OTP's `global`
   has its say. The stock strategy is measured beside it.
   """
-  use NativeGossip.Test.LanCase
+  use NativeGossip.Test.LanCase, async: false
 
   alias NativeGossip.Dev.{Await, Mesh}
   alias NativeGossip.Test.{Amount, Elapsed, Lan, Meetings, Network}

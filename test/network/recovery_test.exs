@@ -3,7 +3,7 @@ defmodule NativeGossip.Network.RecoveryTest do
   Proves what the simulation cannot: the system holds no socket, thread or descriptor more after
   a process was killed inside the NIF.
   """
-  use NativeGossip.Test.LanCase
+  use NativeGossip.Test.LanCase, async: false
 
   alias NativeGossip.Dev.{Await, Beam, Inside, Mesh, OsProcess}
   alias NativeGossip.Test.Faults.Kills

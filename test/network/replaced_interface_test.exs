@@ -3,7 +3,7 @@ defmodule NativeGossip.Network.ReplacedInterfaceTest do
   Proves what the simulation cannot: the kernel forgets memberships with an interface, and sends
   by the one that is made in its place.
   """
-  use NativeGossip.Test.LanCase
+  use NativeGossip.Test.LanCase, async: false
 
   alias NativeGossip.Dev.{Await, Mesh, OsProcess}
   alias NativeGossip.Test.{Elapsed, Lan, Requirement}

@@ -3,7 +3,9 @@ defmodule NativeGossip.Network.RestartTest do
   Proves what the simulation cannot: a real node that was killed is given up, and the new one of its
   name is answered, where the connection can be made from its side alone.
   """
-  use NativeGossip.Test.LanCase, skip: NativeGossip.Test.Requirement.refusing_filter()
+  use NativeGossip.Test.LanCase,
+    async: false,
+    skip: NativeGossip.Test.Requirement.refusing_filter()
 
   alias NativeGossip.Dev.{Beam, Encounters, Inside}
   alias NativeGossip.Test.{Amount, Lan, Meetings}

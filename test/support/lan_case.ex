@@ -6,10 +6,13 @@ defmodule NativeGossip.Test.LanCase do
 
   Each test is given `%{network: network}`; see `NativeGossip.Test.Lan`. It is skipped, with the
   reason, where namespaces cannot be made, or where the option `:skip` holds a reason.
+
+  Networks know nothing of each other, and most of a test is waiting: these tests run side by side. Those that
+  measure, or allow no more than a second, have the machine for themselves: `async: false`.
   """
   defmacro __using__(options) do
     quote do
-      use ExUnit.Case, async: false
+      use ExUnit.Case, async: unquote(Keyword.get(options, :async, true))
 
       @moduletag :netns
       @moduletag skip: NativeGossip.Test.Requirement.netns() || unquote(options[:skip])
