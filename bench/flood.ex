@@ -1,10 +1,12 @@
 defmodule NativeGossip.Bench.Flood do
   @moduledoc """
-  What `bin/bench` measures: a node under a flood on the loopback, as fast as one thread can send.
+  What `bin/bench flood` measures: a node under a flood on the loopback, as fast as one thread can send.
 
   The flood goes to the multicast group, so that the newcomer of the last column is flooded as well.
   """
-  alias NativeGossip.Bench.Probe
+  @behaviour NativeGossip.Bench
+
+  alias NativeGossip.Bench.{Probe, Table}
   alias NativeGossip.Dev.{Await, Beam, Epmd, Inside, OsProcess}
 
   @host "127.0.0.1"
@@ -20,33 +22,56 @@ defmodule NativeGossip.Bench.Flood do
     {"(c) 50 known peers", "known", @secret}
   ]
 
-  @doc "Runs all floods for so many seconds each and prints a table."
-  @spec main(seconds: pos_integer) :: :ok
-  def main(seconds: seconds) do
+  @impl true
+  def about do
+    %{
+      name: "flood",
+      text:
+        "a node under three floods, each for SECONDS: what the loop, the BEAM and a newcomer feel",
+      arguments: [seconds: 60],
+      examples: ["flood"]
+    }
+  end
+
+  @impl true
+  def run(%{seconds: seconds}) do
     epmd = Epmd.start_link(address: @host)
-    IO.puts("each for #{seconds} s; memory, atoms and mailbox are the highest seen\n")
-    row(~w(flood packets/s looked-at/s loop-CPU memory atoms mailbox p99-call newcomer))
-
-    Enum.reduce(@floods, nil, fn {name, kind, secret}, quiet ->
-      seen = measure(epmd, kind, secret, seconds)
-      quiet = quiet || seen
-
-      row([
-        name,
-        round(seen.sent / seconds),
-        round(seen.looked_at / seconds),
-        "#{Float.round(100 * seen.cpu, 1)} %",
-        "#{Float.round(seen.memory / 1.0e6, 2)} MB",
-        seen.atoms,
-        seen.mailbox,
-        "#{seen.p99_us} us (x #{Float.round(seen.p99_us / quiet.p99_us, 2)})",
-        newcomer(seen.newcomer_ms)
-      ])
-
-      quiet
-    end)
-
+    seen = for {name, kind, secret} <- @floods, do: {name, measure(epmd, kind, secret, seconds)}
     Epmd.stop(epmd)
+    [{_, quiet} | _] = seen
+
+    %Table{
+      name: "flood",
+      title:
+        "A node under a flood of #{seconds} s; memory, atoms and mailbox are the highest seen",
+      columns: [
+        flood: "flood",
+        sent: "packets/s",
+        looked_at: "looked at/s",
+        cpu: "loop, % of a core",
+        memory: "memory, MB",
+        atoms: "atoms",
+        mailbox: "mailbox",
+        call: "call p99, µs",
+        ratio: "call / quiet",
+        newcomer: "newcomer, ms"
+      ],
+      rows:
+        for {name, seen} <- seen do
+          %{
+            flood: name,
+            sent: round(seen.sent / seconds),
+            looked_at: round(seen.looked_at / seconds),
+            cpu: 100 * seen.cpu,
+            memory: seen.memory / 1.0e6,
+            atoms: seen.atoms,
+            mailbox: seen.mailbox,
+            call: seen.p99_us,
+            ratio: seen.p99_us / quiet.p99_us,
+            newcomer: seen.newcomer_ms || "not connected"
+          }
+        end
+    }
   end
 
   defp measure(epmd, kind, secret, seconds) do
@@ -96,20 +121,9 @@ defmodule NativeGossip.Bench.Flood do
   end
 
   defp flood(kind, secret, seconds) do
-    args =
-      ~w(run -q --release --locked -p native_gossip_net --example flood --) ++
-        [kind, "#{@group}:#{@port}", "#{seconds}"] ++ List.wrap(secret)
-
-    {output, 0} = System.cmd("cargo", args)
+    arguments = [kind, "#{@group}:#{@port}", "#{seconds}"] ++ List.wrap(secret)
+    {output, 0} = System.cmd(Path.expand("target/release/examples/flood"), arguments)
     output |> String.trim() |> String.to_integer()
-  end
-
-  defp newcomer(nil), do: "not connected"
-  defp newcomer(ms), do: "#{ms} ms"
-
-  defp row([name | cells]) do
-    cells = Enum.map(cells, &String.pad_leading(to_string(&1), 17))
-    IO.puts([String.pad_trailing(name, 20) | cells])
   end
 
   defp now, do: System.monotonic_time(:millisecond)

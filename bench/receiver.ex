@@ -51,8 +51,4 @@ defmodule NativeGossip.Bench.Receiver do
     connected = fn -> Beam.call(beam, NativeGossip, :status, [:lan]).peers.connected end
     Await.until("all are connected", connected, &(&1 >= peers), within: 120_000)
   end
-
-  @doc "Prints a row of a table."
-  @spec row([term]) :: :ok
-  def row(cells), do: IO.puts("| " <> Enum.join(cells, " | ") <> " |")
 end
