@@ -12,7 +12,13 @@ defmodule NativeGossip.Bench do
     Bench.Heartbeats,
     Bench.Formation,
     Bench.Flood,
-    Bench.Snapshots
+    Bench.Snapshots,
+    Bench.Beam,
+    Bench.Idle,
+    Bench.Latency,
+    Bench.Interfaces,
+    Bench.Start,
+    Bench.Newcomer
   ]
 
   @typedoc """
