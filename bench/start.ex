@@ -118,12 +118,9 @@ defmodule NativeGossip.Bench.Start do
     Map.new([{:what, "memory of a topology (of #{@topologies} together), kB"} | taken])
   end
 
-  @doc "Inside a VM: starts so many topologies at once, and returns when each has sent a heartbeat."
+  @doc "Inside a VM: starts so many topologies at once, and returns when each has sent its first burst."
   @spec start_topologies(Settled.way(), pos_integer) :: :ok
   def start_topologies(way, count) do
-    {:ok, socket} = :gen_udp.open(0, [:binary])
-    _ = :gen_udp.close(socket)
-
     topologies =
       for number <- 1..count,
           {_, topology} <- Settled.topologies(way, FreePort.udp(), config: []),
