@@ -49,7 +49,9 @@ defmodule NativeGossip.Bench.Interfaces do
     await_monitor(namespace, monitor)
     host = %{namespace: namespace, beam: beam, monitor: monitor}
     taken = for _ <- 1..times, do: {comes_up(host), again(host)}
-    Port.close(monitor)
+    # It does not end with its standard input.
+    {:os_pid, os_pid} = Port.info(monitor, :os_pid)
+    :ok = OsProcess.terminate(os_pid)
     Beam.stop(beam)
     Namespace.release(namespace)
     {came_up, again} = Enum.unzip(taken)
