@@ -35,7 +35,7 @@ defmodule NativeGossip.MixProject do
 
   # The package is lib. The demo, the benchmark and the tests share what is in dev.
   defp elixirc_paths(:dev), do: ["lib", "dev", "demo", "bench"]
-  defp elixirc_paths(:test), do: ["lib", "dev", "test/support"]
+  defp elixirc_paths(:test), do: ["lib", "dev", "bench", "test/support"]
   defp elixirc_paths(_), do: ["lib"]
 
   defp developing?, do: Mix.env() in [:dev, :test]

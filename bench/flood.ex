@@ -1,16 +1,31 @@
 defmodule NativeGossip.Bench.Flood do
   @moduledoc """
-  What `bin/bench` measures: a node under a flood on the loopback, as fast as one thread can send.
+  What `bin/bench flood` measures: a node under a flood on the loopback, and how long newcomers need to be connected
+  to it meanwhile.
 
-  The flood goes to the multicast group, so that the newcomer of the last column is flooded as well.
+  The flood goes to the multicast group, so that the newcomers are flooded as well: they come one after the other, each
+  under a name of its own and with the same options. What the node's loop takes of a core is measured over all of that
+  time.
   """
-  alias NativeGossip.Bench.Probe
-  alias NativeGossip.Dev.{Await, Beam, Epmd, Inside, OsProcess}
+  @behaviour NativeGossip.Bench
+
+  alias NativeGossip.Bench.{Latency, Probe, Table}
+  alias NativeGossip.Dev.{Beam, Epmd, Inside, OsProcess}
 
   @host "127.0.0.1"
   @group "233.252.1.34"
   @port 45_994
   @secret "bench"
+  @arguments ~w(-connect_all false -kernel inet_dist_use_interface {127,0,0,1})
+
+  # Where one thread can send as many.
+  @per_second 300_000
+
+  # So that what a flood can use up is used up.
+  @alone_ms 3_000
+
+  @give_up_ms 15_000
+  @call_ms 60_000
 
   # Noise and known names are most expensive with a secret; without one nobody needs to know it.
   @floods [
@@ -20,96 +35,153 @@ defmodule NativeGossip.Bench.Flood do
     {"(c) 50 known peers", "known", @secret}
   ]
 
-  @doc "Runs all floods for so many seconds each and prints a table."
-  @spec main(seconds: pos_integer) :: :ok
-  def main(seconds: seconds) do
+  @impl true
+  def about do
+    %{
+      name: "flood",
+      text:
+        "a node under three floods, NEWCOMERS come meanwhile, with each receive_limit of LIMITS: what all feel",
+      arguments: [newcomers: 20, limits: [20_000]],
+      examples: ["flood"]
+    }
+  end
+
+  @impl true
+  def run(%{newcomers: newcomers, limits: limits}) do
     epmd = Epmd.start_link(address: @host)
-    IO.puts("each for #{seconds} s; memory, atoms and mailbox are the highest seen\n")
-    row(~w(flood packets/s looked-at/s loop-CPU memory atoms mailbox p99-call newcomer))
 
-    Enum.reduce(@floods, nil, fn {name, kind, secret}, quiet ->
-      seen = measure(epmd, kind, secret, seconds)
-      quiet = quiet || seen
-
-      row([
-        name,
-        round(seen.sent / seconds),
-        round(seen.looked_at / seconds),
-        "#{Float.round(100 * seen.cpu, 1)} %",
-        "#{Float.round(seen.memory / 1.0e6, 2)} MB",
-        seen.atoms,
-        seen.mailbox,
-        "#{seen.p99_us} us (x #{Float.round(seen.p99_us / quiet.p99_us, 2)})",
-        newcomer(seen.newcomer_ms)
-      ])
-
-      quiet
-    end)
+    seen =
+      for limit <- limits, {name, kind, secret} <- @floods do
+        NativeGossip.Bench.progress("#{name}, receive_limit #{limit}")
+        {name, measure(epmd, kind, newcomers, secret: secret, receive_limit: limit)}
+      end
 
     Epmd.stop(epmd)
+    [{_, quiet} | _] = seen
+
+    %Table{
+      name: "flood",
+      title:
+        "A node under floods of up to #{@per_second} packets a second, and #{newcomers} newcomers each",
+      note:
+        "Who is not connected within #{div(@give_up_ms, 1_000)} s is missed. Memory, atoms and mailbox are the " <>
+          "highest seen, above those before.",
+      columns: [
+        flood: "flood",
+        limit: "receive_limit",
+        sent: "packets/s",
+        looked_at: "looked at/s",
+        cpu: "loop, % of a core",
+        median: "newcomer, median, ms",
+        worst: "worst, ms",
+        missed: "missed",
+        memory: "memory, MB",
+        atoms: "atoms",
+        mailbox: "mailbox",
+        call: "call p99, µs",
+        ratio: "call / quiet"
+      ],
+      rows: for({name, seen} <- seen, do: row(name, seen, quiet))
+    }
   end
 
-  defp measure(epmd, kind, secret, seconds) do
-    [node, newcomer] = for name <- ~w(flooded newcomer), do: boot(epmd, name)
-    join(node, secret)
+  defp row(name, seen, quiet) do
+    %{
+      flood: name,
+      limit: seen.limit,
+      sent: round(seen.sent / seen.seconds),
+      looked_at: round(seen.looked_at / seen.seconds),
+      cpu: 100 * seen.cpu / seen.seconds,
+      median: Latency.percentile(seen.taken, 50),
+      worst: Enum.max(seen.taken),
+      missed: Enum.count(seen.taken, &(&1 >= @give_up_ms)),
+      memory: seen.memory / 1.0e6,
+      atoms: seen.atoms,
+      mailbox: seen.mailbox,
+      call: seen.p99_us,
+      ratio: seen.p99_us / quiet.p99_us
+    }
+  end
+
+  defp measure(epmd, kind, newcomers, options) do
+    node = boot(epmd, name: "flooded@#{@host}")
+    newcomer = boot(epmd, [])
+    :ok = Beam.call(node, Inside, :start_cluster, [topologies(options)])
     Beam.call(node, Probe, :start, [:lan])
-    before = {OsProcess.io_cpu_s(node.os_pid), Beam.call(node, Inside, :counters, [:lan])}
-    flood = kind && Task.async(fn -> flood(kind, secret, seconds) end)
+    before = {OsProcess.io_cpu_s(node.os_pid), received(node)}
+    flood = kind && start_flood(kind, options[:secret])
     started = now()
+    Process.sleep(@alone_ms)
 
-    # Half of the time for the flood alone, so that what it can use up is used up.
-    Process.sleep(seconds * 500)
-    newcomer_ms = time_to_connect(newcomer, node, secret, started + seconds * 1000)
-    Process.sleep(max(started + seconds * 1000 - now(), 0))
+    taken =
+      for number <- 1..newcomers do
+        arguments = [number, node.name, topologies(options)]
+        Beam.call(newcomer, __MODULE__, :meet, arguments, @call_ms)
+      end
 
-    {cpu, counters} = before
-    cpu = (OsProcess.io_cpu_s(node.os_pid) - cpu) / seconds
-    looked_at = Beam.call(node, Inside, :counters, [:lan]).received - counters.received
+    {cpu, received} = before
+    cpu = OsProcess.io_cpu_s(node.os_pid) - cpu
+    looked_at = received(node) - received
+    seconds = (now() - started) / 1_000
     seen = Beam.call(node, Probe, :stop, [])
-    sent = if flood, do: Task.await(flood, :infinity), else: 0
+    sent = if flood, do: stop_flood(flood), else: 0
     Enum.each([node, newcomer], &Beam.stop/1)
-    Map.merge(seen, %{cpu: cpu, sent: sent, looked_at: looked_at, newcomer_ms: newcomer_ms})
+
+    Map.merge(seen, %{
+      limit: options[:receive_limit],
+      cpu: cpu,
+      looked_at: looked_at,
+      seconds: seconds,
+      sent: sent,
+      taken: taken
+    })
   end
 
-  defp boot(epmd, name) do
-    Beam.start_link(name: "#{name}@#{@host}", epmd_port: epmd.port)
+  defp boot(epmd, options),
+    do: Beam.start_link([epmd_port: epmd.port, args: @arguments] ++ options)
+
+  defp received(node), do: Beam.call(node, Inside, :counters, [:lan]).received
+
+  defp topologies(options) do
+    config = [port: @port, multicast_addr: @group, multicast_if: @host] ++ options
+    [lan: [strategy: NativeGossip.Strategy, connect: {Probe, :connect, []}, config: config]]
   end
 
-  defp join(beam, secret) do
-    config = [port: @port, multicast_addr: @group, multicast_if: @host, secret: secret]
-    spec = [strategy: NativeGossip.Strategy, connect: {Probe, :connect, []}, config: config]
-    :ok = Beam.call(beam, Inside, :start_cluster, [[lan: spec]])
-  end
-
-  # Nil where the two did not meet before the deadline.
-  defp time_to_connect(newcomer, node, secret, deadline) do
+  @doc """
+  Inside a VM without a name: what a newcomer of this number needs to be connected to the node, in ms, from the start
+  of its strategy; as long as it was given, where it was not. Afterwards the VM has no name again.
+  """
+  @spec meet(pos_integer, node, keyword) :: pos_integer
+  def meet(number, node, topologies) do
+    {:ok, _} = :net_kernel.start(:"newcomer#{number}@#{@host}", %{name_domain: :longnames})
+    :ok = :net_kernel.monitor_nodes(true)
     started = now()
-    join(newcomer, secret)
-    connected = fn -> Beam.connected(newcomer) end
+    :ok = Inside.start_cluster(topologies)
 
-    try do
-      Await.until("they meet", connected, &(node.name in &1), within: max(deadline - now(), 0))
-      now() - started
-    rescue
-      Await.TimeoutError -> nil
+    taken =
+      receive do
+        {:nodeup, ^node} -> max(now() - started, 1)
+      after
+        @give_up_ms -> @give_up_ms
+      end
+
+    :ok = Inside.stop_cluster()
+    :ok = :net_kernel.stop()
+    taken
+  end
+
+  defp start_flood(kind, secret) do
+    arguments = [kind, "#{@group}:#{@port}", "#{@per_second}"] ++ List.wrap(secret)
+    OsProcess.open(Path.expand("target/release/examples/flood"), arguments, [])
+  end
+
+  # It ends at the end of a line, and says how many packets it has sent.
+  defp stop_flood(flood) do
+    true = Port.command(flood, "\n")
+
+    receive do
+      {^flood, {:data, sent}} -> sent |> String.trim() |> String.to_integer()
     end
-  end
-
-  defp flood(kind, secret, seconds) do
-    args =
-      ~w(run -q --release --locked -p native_gossip_net --example flood --) ++
-        [kind, "#{@group}:#{@port}", "#{seconds}"] ++ List.wrap(secret)
-
-    {output, 0} = System.cmd("cargo", args)
-    output |> String.trim() |> String.to_integer()
-  end
-
-  defp newcomer(nil), do: "not connected"
-  defp newcomer(ms), do: "#{ms} ms"
-
-  defp row([name | cells]) do
-    cells = Enum.map(cells, &String.pad_leading(to_string(&1), 17))
-    IO.puts([String.pad_trailing(name, 20) | cells])
   end
 
   defp now, do: System.monotonic_time(:millisecond)

@@ -9,7 +9,10 @@ defmodule NativeGossip.Bench.Formation do
 
   The ways to find each other take turns, so that what else the machine does falls on all of them.
   """
-  alias NativeGossip.Bench.Member
+  @behaviour NativeGossip.Bench
+
+  alias NativeGossip.Bench
+  alias NativeGossip.Bench.{Member, Table}
   alias NativeGossip.Dev.{Beam, Encounters, Epmd, FreePort, Mesh, OsProcess}
 
   @host "127.0.0.1"
@@ -30,18 +33,32 @@ defmodule NativeGossip.Bench.Formation do
   # As far as they are there: telemetry is no part of every libcluster.
   @applications ~w(kernel stdlib elixir logger crypto telemetry libcluster native_gossip)a
 
-  @doc "Measures clusters of these sizes, and prints a row for each."
-  @spec main([pos_integer]) :: :ok
-  def main(sizes) do
+  @impl true
+  def about do
+    %{
+      name: "formation",
+      text:
+        "how fast N nodes that begin together are a full mesh, beside nodes that dial a list of all",
+      arguments: [nodes: [10, 30]],
+      examples: []
+    }
+  end
+
+  @impl true
+  def run(%{nodes: sizes}) do
     epmd = Epmd.start_link(address: @host)
     ways = ways(FreePort.udp())
-    names = Enum.map(ways, &elem(&1, 0))
-    IO.puts("full mesh in ms after a start together, median of #{@runs} runs (all runs)\n")
-    row(["nodes" | names])
-    row(List.duplicate("---", length(names) + 1))
-    Enum.each(sizes, &measure(&1, ways, epmd))
-    unless stock?(), do: IO.puts("\nthe stock strategy is measured where LIBCLUSTER_PATH is set")
+    rows = Enum.map(sizes, &measure(&1, ways, epmd))
     Epmd.stop(epmd)
+
+    %Table{
+      name: "formation",
+      title: "Full mesh in ms after a start together, median of #{@runs} runs (all runs)",
+      columns: [{:nodes, "nodes"} | for({key, title, _} <- ways, do: {key, title})],
+      rows: rows,
+      note:
+        unless(Bench.stock?(), do: "The stock strategy is measured where LIBCLUSTER_PATH is set.")
+    }
   end
 
   # Each with what a node is told, of all names.
@@ -51,29 +68,34 @@ defmodule NativeGossip.Bench.Formation do
       fn _self, _names -> {:strategy, [lan: [strategy: module, config: config]]} end
     end
 
-    [{"ours", strategy.(NativeGossip.Strategy)}] ++
-      if(stock?(), do: [{"stock", strategy.(Cluster.Strategy.Gossip)}], else: []) ++
+    [{:ours, "ours", strategy.(NativeGossip.Strategy)}] ++
+      if(Bench.stock?(), do: [{:stock, "stock", strategy.(Cluster.Strategy.Gossip)}], else: []) ++
       [
-        {"list in turn", fn self, names -> {:in_turn, List.delete(names, self)} end},
-        {"list at once", fn self, names -> {:at_once, List.delete(names, self)} end},
-        {"one side at once", fn self, names -> {:at_once, Enum.filter(names, &(&1 > self))} end}
+        {:in_turn, "list in turn", fn self, names -> {:in_turn, List.delete(names, self)} end},
+        {:at_once, "list at once", fn self, names -> {:at_once, List.delete(names, self)} end},
+        {:one_side, "one side at once",
+         fn self, names -> {:at_once, Enum.filter(names, &(&1 > self))} end}
       ]
   end
-
-  defp stock?, do: Code.ensure_loaded?(Cluster.Strategy.Gossip)
 
   defp measure(count, ways, epmd) do
     if count * @beam_bytes < OsProcess.memory_available() do
       beams = for number <- 1..count, do: boot(number, epmd)
 
       times =
-        for(_run <- 1..@runs, {name, way} <- ways, do: {name, form(beams, way)})
-        |> Enum.group_by(&elem(&1, 0), &elem(&1, 1))
+        for run <- 1..@runs, {key, title, way} <- ways do
+          Bench.progress("#{count} nodes, run #{run}, #{title}")
+          {key, form(beams, way)}
+        end
 
-      row([count | for({name, _} <- ways, do: cell(times[name]))])
       Enum.each(beams, &Beam.stop/1)
+
+      times
+      |> Enum.group_by(&elem(&1, 0), &elem(&1, 1))
+      |> Map.new(fn {key, times} -> {key, %{runs: times}} end)
+      |> Map.put(:nodes, count)
     else
-      row([count | List.duplicate("too little memory", length(ways))])
+      Map.new(ways, fn {key, _, _} -> {key, "too little memory"} end) |> Map.put(:nodes, count)
     end
   end
 
@@ -98,14 +120,4 @@ defmodule NativeGossip.Bench.Formation do
 
   defp all(beams, module, function, arguments),
     do: Beam.call_all(beams, module, function, arguments, @within_ms)
-
-  defp cell(times) do
-    median = times |> Enum.sort() |> Enum.at(div(@runs, 2))
-    "#{median} (#{Enum.join(times, ", ")})"
-  end
-
-  defp row(cells) do
-    cells = Enum.map(cells, &String.pad_trailing(to_string(&1), 23))
-    IO.puts("| #{Enum.join(cells, " | ")} |")
-  end
 end

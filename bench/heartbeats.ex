@@ -7,8 +7,11 @@ defmodule NativeGossip.Bench.Heartbeats do
   least that a heartbeat can cost. All take turns within a round, so that what else the machine does
   falls on all of them. What the VM does without heartbeats is taken off.
   """
+  @behaviour NativeGossip.Bench
+
   import NativeGossip.Bench.Receiver
 
+  alias NativeGossip.Bench.Table
   alias NativeGossip.Dev.{Await, Beam, FreePort, Inside, OsProcess}
 
   @rounds 3
@@ -16,31 +19,48 @@ defmodule NativeGossip.Bench.Heartbeats do
   # Heartbeats a second, and of these at once: what a kernel buffers, and one after the other.
   @rates [{20_000, 64}, {200, 1}]
 
-  @doc "Prints a row for each rate: what a heartbeat of one of `peers` costs, each form measured for `seconds`."
-  @spec main(peers: pos_integer, seconds: pos_integer) :: :ok
-  def main(peers: peers, seconds: seconds) do
-    IO.puts(
-      "us of CPU a heartbeat, median of #{@rounds} rounds of #{seconds} s; #{peers} peers\n"
-    )
+  @impl true
+  def about do
+    %{
+      name: "heartbeats",
+      text:
+        "what a heartbeat of one of so many PEERS costs the whole VM, each form for SECONDS, beside a " <>
+          "program that only receives",
+      arguments: [peers: 100, seconds: 5],
+      examples: ["heartbeats"]
+    }
+  end
 
-    row(["rate", "bare recvfrom", "sealed", "signed", "signed / sealed", "signed / bare"])
-    row(List.duplicate("---", 6))
+  @impl true
+  def run(%{peers: peers, seconds: seconds}) do
+    %Table{
+      name: "heartbeats",
+      title: "CPU per heartbeat, µs: #{@rounds} rounds of #{seconds} s, #{peers} peers",
+      columns: [
+        rate: "rate",
+        bare: "bare recvfrom",
+        sealed: "sealed",
+        signed: "signed",
+        signed_sealed: "signed / sealed",
+        signed_bare: "signed / bare"
+      ],
+      rows:
+        for {rate, burst} <- @rates do
+          rounds = for _ <- 1..@rounds, do: round([peers, rate, burst, seconds], seconds)
 
-    for {rate, burst} <- @rates do
-      sending = [peers, rate, burst, seconds]
-      rounds = for _ <- 1..@rounds, do: round(sending, seconds)
+          [bare, sealed, signed] =
+            for key <- [:bare, :sealed, :signed], do: %{runs: Enum.map(rounds, & &1[key])}
 
-      row(
-        ["#{rate}/s by #{burst}"] ++
-          for(column <- [:bare, :sealed, :signed], do: figure(rounds, & &1[column])) ++
-          [
-            figure(rounds, &(&1.signed / &1.sealed)),
-            figure(rounds, &(&1.signed / &1.bare))
-          ]
-      )
-    end
-
-    :ok
+          %{
+            rate: "#{rate}/s by #{burst}",
+            bare: bare,
+            sealed: sealed,
+            signed: signed,
+            signed_sealed: Table.ratio(signed, sealed),
+            signed_bare: Table.ratio(signed, bare)
+          }
+        end
+    }
   end
 
   defp round(sending, seconds) do
@@ -99,11 +119,5 @@ defmodule NativeGossip.Bench.Heartbeats do
     before = OsProcess.cpu_ns(beam.os_pid)
     what.()
     OsProcess.cpu_ns(beam.os_pid) - before
-  end
-
-  defp figure(rounds, of) do
-    values = rounds |> Enum.map(of) |> Enum.sort()
-    shown = Enum.map(values, &:erlang.float_to_binary(&1 / 1, decimals: 2))
-    "#{Enum.at(shown, div(@rounds, 2))} (#{Enum.join(shown, " ")})"
   end
 end

@@ -10,6 +10,10 @@ defmodule NativeGossip.Bench.Receiver do
   @secret "of a benchmark, and of nothing else"
   @program "target/release/examples/heartbeats"
 
+  @doc "The secret of all heartbeats that it sends."
+  @spec secret :: String.t()
+  def secret, do: @secret
+
   @doc "Starts one; `options` are further ones of its strategy."
   @spec start(keyword) :: {Beam.t(), :inet.port_number()}
   def start(options) do
@@ -51,8 +55,4 @@ defmodule NativeGossip.Bench.Receiver do
     connected = fn -> Beam.call(beam, NativeGossip, :status, [:lan]).peers.connected end
     Await.until("all are connected", connected, &(&1 >= peers), within: 120_000)
   end
-
-  @doc "Prints a row of a table."
-  @spec row([term]) :: :ok
-  def row(cells), do: IO.puts("| " <> Enum.join(cells, " | ") <> " |")
 end

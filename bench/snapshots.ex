@@ -8,61 +8,94 @@ defmodule NativeGossip.Bench.Snapshots do
   a packet is sent to the loop again and again while nobody asks, while somebody asks once a second, and while
   somebody asks without a pause: the times until it was judged.
   """
+  @behaviour NativeGossip.Bench
+
   import NativeGossip.Bench.Receiver
 
-  alias NativeGossip.Bench.Probe
+  alias NativeGossip.Bench.{Probe, Table}
   alias NativeGossip.Dev.Beam
   alias NativeGossip.{Native, Peer, Topologies}
 
   @rate 200
   @questions 50
 
-  @doc "Prints a row for each question to a loop with `peers`, and one for each way of asking, measured for `seconds`."
-  @spec main(peers: pos_integer, seconds: pos_integer) :: :ok
-  def main(peers: peers, seconds: seconds) do
+  @impl true
+  def about do
+    %{
+      name: "snapshots",
+      text:
+        "NativeGossip.status and NativeGossip.peers of so many PEERS: what they take, and for SECONDS " <>
+          "what packets and calls notice of them",
+      arguments: [peers: 4096, seconds: 10],
+      examples: ["heartbeats"]
+    }
+  end
+
+  @impl true
+  def run(%{peers: peers, seconds: seconds}) do
     {beam, port} = start(max_peers: peers)
     # Every peer is heard and connected, and goes on to send.
     lasting = div(peers, @rate) + 4 * seconds + 60
     sender = Task.async(fn -> send_heartbeats(:signed, port, [peers, @rate, 1, lasting]) end)
     await_connected(beam, peers)
-
-    IO.puts(
-      "#{peers} peers, #{@rate} heartbeats a second; ms, median and longest of #{@questions}\n"
-    )
-
-    row(["question", "loop answers", "terms are made", "structs are made", "kB of the result"])
-    row(List.duplicate("---", 5))
-
-    for question <- [:status, :peers] do
-      row([question | Beam.call(beam, __MODULE__, :times, [question], 60_000)])
-    end
-
-    IO.puts("\nms until a packet is judged, and of calls between two other processes\n")
-
-    row([
-      "asking for all peers",
-      "questions",
-      "packet p50",
-      "p99",
-      "longest",
-      "call p99",
-      "MB more at most"
-    ])
-
-    row(List.duplicate("---", 7))
-
-    for {name, pause} <- [{"never", nil}, {"once a second", 1_000}, {"without a pause", 0}] do
-      cells = Beam.call(beam, __MODULE__, :notice, [port, pause, seconds * 1_000], 120_000)
-      row([name | cells])
-    end
-
+    tables = [questions(beam, peers), noticed(beam, port, peers, seconds)]
     _ = Task.shutdown(sender, :brutal_kill)
     Beam.stop(beam)
-    :ok
+    tables
+  end
+
+  defp questions(beam, peers) do
+    %Table{
+      name: "questions",
+      title:
+        "What a question to a loop of #{peers} peers takes, ms: median and longest of #{@questions}",
+      columns: [
+        question: "question",
+        asked: "loop answers",
+        asked_longest: "longest",
+        read: "terms are made",
+        read_longest: "longest",
+        made: "structs are made",
+        made_longest: "longest",
+        size: "kB of the result"
+      ],
+      rows:
+        for question <- [:status, :peers] do
+          beam
+          |> Beam.call(__MODULE__, :times, [question], 60_000)
+          |> Map.put(:question, Atom.to_string(question))
+        end
+    }
+  end
+
+  defp noticed(beam, port, peers, seconds) do
+    %Table{
+      name: "snapshots",
+      title:
+        "#{peers} peers, #{@rate} heartbeats a second: ms until a packet is judged, and of calls " <>
+          "between two other processes, in #{seconds} s",
+      columns: [
+        asking: "asking for all peers",
+        questions: "questions",
+        packet: "packet p50",
+        packet_p99: "p99",
+        longest: "longest",
+        call_p99: "call p99",
+        memory: "MB more at most"
+      ],
+      rows:
+        for {name, pause} <- [{"never", nil}, {"once a second", 1_000}, {"without a pause", 0}] do
+          arguments = [port, pause, seconds * 1_000]
+
+          beam
+          |> Beam.call(__MODULE__, :notice, arguments, 30_000 + 2 * seconds * 1_000)
+          |> Map.put(:asking, name)
+        end
+    }
   end
 
   @doc "What the parts of a question take."
-  @spec times(:status | :peers) :: [String.t()]
+  @spec times(:status | :peers) :: %{atom => number}
   def times(question) do
     {_topology, _strategy, loop} = Topologies.find!(:lan)
 
@@ -76,10 +109,17 @@ defmodule NativeGossip.Bench.Snapshots do
       end
 
     {times, [size | _]} = Enum.unzip(rounds)
-    columns = Enum.zip_with(times, & &1)
+    [asked, read, made] = Enum.zip_with(times, & &1)
 
-    for(column <- columns, do: "#{ms(at(column, 50))} (#{ms(Enum.max(column))})") ++
-      [div(size, 1_000)]
+    %{
+      asked: at(asked, 50) / 1_000,
+      asked_longest: Enum.max(asked) / 1_000,
+      read: at(read, 50) / 1_000,
+      read_longest: Enum.max(read) / 1_000,
+      made: at(made, 50) / 1_000,
+      made_longest: Enum.max(made) / 1_000,
+      size: div(size, 1_000)
+    }
   end
 
   defp answer(loop, question) do
@@ -94,7 +134,8 @@ defmodule NativeGossip.Bench.Snapshots do
   defp structs(:peers, peers), do: Enum.map(peers, &Peer.new/1)
 
   @doc "What packets and calls notice while somebody asks with this pause, in ms, for this time."
-  @spec notice(:inet.port_number(), nil | non_neg_integer, pos_integer) :: [term]
+  @spec notice(:inet.port_number(), nil | non_neg_integer, pos_integer) ::
+          %{atom => number}
   def notice(port, pause, time) do
     {:ok, socket} = :gen_udp.open(0, [:binary])
     until = System.monotonic_time(:millisecond) + time
@@ -105,8 +146,14 @@ defmodule NativeGossip.Bench.Snapshots do
     %{p99_us: call} = Probe.stop()
     :gen_udp.close(socket)
 
-    [Task.await(asker, :infinity), ms(at(taken, 50)), ms(at(taken, 99)), ms(Enum.max(taken))] ++
-      [ms(call), Float.round(Task.await(memory) / 1_000_000, 1)]
+    %{
+      questions: Task.await(asker, :infinity),
+      packet: at(taken, 50) / 1_000,
+      packet_p99: at(taken, 99) / 1_000,
+      longest: Enum.max(taken) / 1_000,
+      call_p99: call / 1_000,
+      memory: Task.await(memory) / 1_000_000
+    }
   end
 
   defp ask(pause, until, count) do
@@ -165,6 +212,4 @@ defmodule NativeGossip.Bench.Snapshots do
 
   defp at(values, percent),
     do: values |> Enum.sort() |> Enum.at(div((length(values) - 1) * percent, 100))
-
-  defp ms(us), do: :erlang.float_to_binary(us / 1_000, decimals: 2)
 end

@@ -64,6 +64,21 @@ defmodule NativeGossip.Dev.OsProcess do
     end
   end
 
+  @doc """
+  How often threads of the process were switched to, of those that live and have a name that matches: each wake-up
+  is one.
+  """
+  @spec context_switches(id, Regex.t()) :: non_neg_integer
+  def context_switches(id, name \\ ~r//) do
+    for thread <- File.ls!("/proc/#{id}/task"),
+        {:ok, status} <- [File.read("/proc/#{id}/task/#{thread}/status")],
+        [_, thread_name] = Regex.run(~r/^Name:\s+(.*)$/m, status),
+        thread_name =~ name,
+        [_, switches] <- Regex.scan(~r/^\w+_ctxt_switches:\s+(\d+)$/m, status),
+        reduce: 0,
+        do: (sum -> sum + String.to_integer(switches))
+  end
+
   @doc "Open file descriptors, each as what it points at."
   @spec descriptors(id) :: [String.t()]
   def descriptors(id), do: Enum.map(numbered_descriptors(id), &elem(&1, 1))

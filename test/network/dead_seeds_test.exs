@@ -5,9 +5,9 @@ defmodule NativeGossip.Network.DeadSeedsTest do
   """
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Dev.Await
+  alias NativeGossip.Dev.{Await, Namespace}
   alias NativeGossip.Test.{Elapsed, Lan}
-  alias NativeGossip.Test.Network.{Filter, Namespace}
+  alias NativeGossip.Test.Network.Filter
 
   # Failures are told after 15 s, and a dead seed is tried each 16 s; twice for its end to be told.
   @told_ms 60_000

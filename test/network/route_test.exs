@@ -5,9 +5,9 @@ defmodule NativeGossip.Network.RouteTest do
   """
   use NativeGossip.Test.LanCase
 
-  alias NativeGossip.Dev.{Await, Mesh}
+  alias NativeGossip.Dev.{Await, Mesh, Namespace}
   alias NativeGossip.Test.{Elapsed, Lan}
-  alias NativeGossip.Test.Network.{Interface, Namespace}
+  alias NativeGossip.Test.Network.Interface
 
   setup %{network: network} do
     hosts = [host | _] = Enum.map(1..2, &Lan.host(network, &1))

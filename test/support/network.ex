@@ -11,8 +11,8 @@ defmodule NativeGossip.Test.Network do
   """
   use GenServer
 
-  alias NativeGossip.Dev.{Await, OsProcess}
-  alias NativeGossip.Test.Network.{Host, Interface, Namespace}
+  alias NativeGossip.Dev.{Await, Namespace, OsProcess}
+  alias NativeGossip.Test.Network.{Host, Interface}
 
   @end_ms 20_000
 

@@ -1,19 +1,26 @@
-//! Sends packets over the loopback interface as fast as it can, to see what a node makes of them.
+//! Sends packets over the loopback interface, to see what a node makes of them, until its standard input has a line or
+//! ends.
 //!
 //! ```text
-//! cargo run -q --release -p native_gossip_net --example flood -- KIND ADDRESS:PORT SECONDS [SECRET]
+//! cargo run -q --release -p native_gossip_net --example flood -- KIND ADDRESS:PORT PER_SECOND [SECRET]
 //! ```
 //!
 //! KIND is `noise` (64 random bytes), `names` (heartbeats of distinct forged names) or `known`
 //! (heartbeats of the 50 nodes known1@127.0.0.1 to known50@127.0.0.1). With a SECRET heartbeats are
 //! sealed. They come from 127.0.0.66. ADDRESS is of 127.0.0.0/8, or a multicast group, which is sent to on the loopback
-//! interface only. Prints how many packets were sent.
+//! interface only. A second has PER_SECOND packets, or as many as can be sent. Prints how many were sent.
 
 use std::{
     env,
     error::Error,
+    io,
     net::{Ipv4Addr, SocketAddrV4, UdpSocket},
     process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -23,8 +30,11 @@ use native_gossip_core::{
 };
 use rand::{Rng, rngs::StdRng};
 
-const USAGE: &str = "usage: flood noise|names|known ADDRESS:PORT SECONDS [SECRET]";
+const USAGE: &str = "usage: flood noise|names|known ADDRESS:PORT PER_SECOND [SECRET]";
 const KNOWN: u64 = 50;
+
+/// Packets between two looks at the time. A thousand of such pauses a second and more can be kept.
+const AT_ONCE: u64 = 64;
 
 /// Another host than that of the nodes, as far as they can tell.
 const HOST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
@@ -44,7 +54,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &[String]) -> Result<u64, Box<dyn Error>> {
-    let [kind, target, seconds, secret @ ..] = args else { return Err("too few arguments".into()) };
+    let [kind, target, per_second, secret @ ..] = args else {
+        return Err("too few arguments".into());
+    };
     let target: SocketAddrV4 = target.parse()?;
     if !target.ip().is_loopback() && !target.ip().is_multicast() {
         return Err(format!("{target} is not on the loopback interface").into());
@@ -55,12 +67,28 @@ fn run(args: &[String]) -> Result<u64, Box<dyn Error>> {
     let socket = socket2::Socket::from(UdpSocket::bind((HOST, 0))?);
     socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST)?;
     let socket = UdpSocket::from(socket);
-    let ends = Instant::now() + Duration::from_secs(seconds.parse()?);
-    let mut sent = 0;
-    while Instant::now() < ends {
-        let packet = make(sent)?;
-        // A full buffer is what a flood is for: the next packet may find room.
-        sent += u64::from(socket.send_to(&packet, target).is_ok());
+    let per_second: u64 = per_second.parse()?;
+    if per_second == 0 {
+        return Err("0 packets a second are no flood".into());
+    }
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    thread::spawn(move || {
+        let _ = io::stdin().read_line(&mut String::new());
+        over.store(true, Ordering::Relaxed);
+    });
+
+    let began = Instant::now();
+    let (mut made, mut sent) = (0, 0);
+    while !is_over.load(Ordering::Relaxed) {
+        let due = Duration::from_nanos(made * 1_000_000_000 / per_second);
+        thread::sleep(due.saturating_sub(began.elapsed()));
+        for _ in 0..AT_ONCE {
+            let packet = make(made)?;
+            made += 1;
+            // A full buffer is what a flood is for: the next packet may find room.
+            sent += u64::from(socket.send_to(&packet, target).is_ok());
+        }
     }
     Ok(sent)
 }

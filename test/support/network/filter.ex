@@ -2,7 +2,8 @@ defmodule NativeGossip.Test.Network.Filter do
   @moduledoc """
   What gets lost between the hosts of a network, where each of them sees nothing wrong with itself.
   """
-  alias NativeGossip.Test.Network.{Host, Interface, Namespace}
+  alias NativeGossip.Dev.Namespace
+  alias NativeGossip.Test.Network.{Host, Interface}
 
   # In hundredths of a second: long beyond any test, so that the bridge does not ask again.
   @never 600_000

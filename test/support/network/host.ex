@@ -6,7 +6,7 @@ defmodule NativeGossip.Test.Network.Host do
   `enter` the command line in front of a program that runs there. `switch` is the namespace in which
   the other ends of its interfaces are.
   """
-  alias NativeGossip.Test.Network.Namespace
+  alias NativeGossip.Dev.Namespace
 
   @enforce_keys [:number, :address, :broadcast, :family, :enter, :os_pid, :switch]
   defstruct @enforce_keys

@@ -5,8 +5,8 @@ defmodule NativeGossip.Test.Network.Interface do
   The hardware address follows from host and LAN, as a card keeps its own: else the other hosts would
   talk to the old one for as long as they remember it.
   """
-  alias NativeGossip.Dev.Await
-  alias NativeGossip.Test.Network.{Host, Namespace}
+  alias NativeGossip.Dev.{Await, Namespace}
+  alias NativeGossip.Test.Network.Host
 
   @type lan :: 0..1
 

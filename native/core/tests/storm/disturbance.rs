@@ -85,7 +85,7 @@ fn begin<H>(air: &Air<H>) -> (usize, u64) {
 }
 
 /// These hosts meet, and calm down.
-fn settle<H: Host>(air: &mut Air<H>, hosts: usize) {
+pub(crate) fn settle<H: Host>(air: &mut Air<H>, hosts: usize) {
     // So slowly that nothing comes of it.
     start(air, hosts, hosts.div_ceil(200) as u64);
     air.run(CALM);

@@ -6,6 +6,7 @@
 
 mod air;
 mod disturbance;
+mod newcomer;
 mod paced;
 mod whole;
 
@@ -72,6 +73,19 @@ fn nodes_that_start_together_have_all_heard_each_other_soon_after_the_last_has_s
             let took = (air.now - started).as_millis();
             assert!(took <= millis, "{size} nodes in {spread} ms after {took} ms");
         }
+    }
+}
+
+#[test]
+fn all_hear_a_newcomer_at_once_and_it_hears_them_in_their_answers() {
+    for (size, millis) in [(2, 10), (10, 1000), (100, 1000), (400, 2500)] {
+        let met = newcomer::meet(size, LIMIT, Duration::from_millis(1));
+        let settled = ((size - 1) as f64 * 0.4).min(200.0);
+        assert!((met.settled - settled).abs() < 0.2 + settled / 10.0, "{size}: {met:?}");
+        assert!(met.heard_by_all <= Some(Duration::from_millis(2)), "{size}: {met:?}");
+        assert!(met.heard_by_all.is_some(), "{size}: {met:?}");
+        assert!(met.heard.iter().all(Option::is_some), "{size}: {met:?}");
+        assert!(met.heard[2] <= Some(Duration::from_millis(millis)), "{size}: {met:?}");
     }
 }
 

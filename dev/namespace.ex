@@ -1,4 +1,4 @@
-defmodule NativeGossip.Test.Network.Namespace do
+defmodule NativeGossip.Dev.Namespace do
   @moduledoc """
   A network namespace without a name, held by a process of ours that reads its standard input: it is
   gone when the process that made it lets it go or ends, and also when the whole VM is killed.
