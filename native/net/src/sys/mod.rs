@@ -14,7 +14,7 @@ use mio::net::UdpSocket;
 use native_gossip_core::{InterfaceAddress, RecvMeta, budget::MAX_DATAGRAM};
 use socket2::SockRef;
 
-#[cfg_attr(all(target_os = "linux", not(feature = "portable")), path = "linux.rs")]
+#[cfg_attr(all(target_os = "linux", not(feature = "portable")), path = "linux/mod.rs")]
 #[cfg_attr(any(not(target_os = "linux"), feature = "portable"), path = "portable.rs")]
 mod system;
 
