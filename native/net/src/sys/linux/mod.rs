@@ -19,7 +19,7 @@ use socket2::{InterfaceIndexOrAddress, SockFilter, Socket};
 
 mod receiver;
 
-pub(crate) use receiver::Receiver;
+pub(crate) use receiver::{Headers, Receiver};
 
 pub(crate) fn prepare(socket: &Socket, group: IpAddr) -> io::Result<()> {
     match group {
