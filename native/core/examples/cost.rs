@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut iv = || rand::RngExt::random::<[u8; 16]>(&mut rng);
     let trailer = |n: usize| {
         let (seq, incarnation) = (u32::try_from(n / PEERS + 1).unwrap_or(0), (n % PEERS) as u64);
-        let signed = Some(Signed { incarnation, seq, echoes: Vec::new() });
+        let signed = Some(Signed { incarnation, seq, echoes: Default::default() });
         Trailer { is_leaving: false, stamp: now.wall, label: Label::default(), signed }
     };
     let name = |n: usize| names.get(n % PEERS).unwrap_or(&names[0]);

@@ -73,7 +73,7 @@ fn node_with(peers: u32, now: Now) -> Result<Node<StdRng>, Box<dyn Error>> {
     for n in 0..peers {
         let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 1)) + n);
         let name = NodeName::parse(&format!("app{n}@{address}"))?;
-        let signed = Some(Signed { incarnation: n.into(), seq: 1, echoes: Vec::new() });
+        let signed = Some(Signed { incarnation: n.into(), seq: 1, echoes: Default::default() });
         let trailer =
             Trailer { is_leaving: false, stamp: now.wall, label: Label::default(), signed };
         let packet = packet::encode_with(&name, &trailer, &ring, Form::Sealed([0; 16]));

@@ -177,6 +177,11 @@ impl ReceiveLimit {
         if self.left >= Self::WINDOWS { Ok(()) } else { Err(self.window_ends) }
     }
 
+    /// How many may be received in this window.
+    pub fn left(&self) -> usize {
+        (self.left / Self::WINDOWS) as usize
+    }
+
     /// One was received.
     pub fn spend(&mut self) {
         self.left = self.left.saturating_sub(Self::WINDOWS);

@@ -26,6 +26,8 @@ pub struct Engine<R> {
     peers: Peers,
     pace: Pace,
     counters: Counters,
+    /// Room for what was sealed in a datagram.
+    plaintext: Vec<u8>,
     rng: R,
 }
 
@@ -58,6 +60,7 @@ impl<R: CryptoRng> Engine<R> {
             peers: Peers::new(config.max_peers, config.refresh_interval),
             pace: Pace::new(config.heartbeat_interval),
             counters: Counters::default(),
+            plaintext: vec![0; MAX_DATAGRAM],
             rng,
         };
         engine.begin_incarnation();
@@ -115,7 +118,9 @@ impl<R: CryptoRng> Engine<R> {
         datagram: &[u8],
         longest: usize,
     ) -> Received {
-        let judged = self.judge(now, source, datagram, longest);
+        let mut room = std::mem::take(&mut self.plaintext);
+        let judged = self.judge(now, source, datagram, longest, &mut room);
+        self.plaintext = room;
         let received = judged.unwrap_or_else(Received::Refused);
         if self.trust.take_urgency() {
             self.pace.answer(now.time, Asks::Echo, &mut self.rng);
@@ -254,13 +259,14 @@ impl<R: CryptoRng> Engine<R> {
         source: IpAddr,
         datagram: &[u8],
         longest: usize,
+        room: &mut Vec<u8>,
     ) -> Result<Received, Refusal> {
         // Size.
         if datagram.len() > longest {
             return Err(Refusal::OverLimit);
         }
         // Opening.
-        let opened = self.keyring.open(datagram)?;
+        let opened = self.keyring.open(datagram, room)?;
         // What it says, and the shape of its trailer.
         let mut packet = Packet::read(&opened, &self.keyring)?;
         // Its label.
@@ -274,18 +280,26 @@ impl<R: CryptoRng> Engine<R> {
         // Its MAC.
         let claim = packet.verify(&self.keyring)?;
         // Its name.
-        let node = packet.node()?;
-        if self.identity.as_ref() == Some(&node) {
-            return self.judge_echo(now, &node, claim.as_ref());
+        let name = packet.name()?;
+        if self.identity.as_ref().is_some_and(|identity| identity.as_str() == name) {
+            return self.judge_echo(now, claim.as_ref());
         }
         // The filter.
-        if !self.allow.is_empty() && !self.allow.iter().any(|glob| glob.matches(node.as_str())) {
+        if !self.allow.is_empty() && !self.allow.iter().any(|glob| glob.matches(name)) {
             return Err(Refusal::Filtered);
         }
         // Whether it is new.
-        let acceptance = match &claim {
-            Some(claim) => Some(self.trust.hear(now, &node, claim, self.pace.longest_gap())?),
-            None => self.trust.hear_unsigned(now.time, &node).map(|()| None)?,
+        let (node, acceptance) = match &claim {
+            Some(claim) => {
+                let node = self.node_name(name)?;
+                let longest_gap = self.pace.longest_gap();
+                let acceptance = self.trust.hear(now, &node, claim, longest_gap)?;
+                (node, Some(acceptance))
+            }
+            None => {
+                self.trust.hear_unsigned(now.time, name)?;
+                (self.node_name(name)?, None)
+            }
         };
         let secret_index = packet.opened_with().or(claim.as_ref().map(|claim| claim.secret_index));
         let manner = Manner::new(packet.is_sealed(), claim.is_some(), secret_index);
@@ -305,18 +319,22 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// Judges a heartbeat that has our own name. Where we sign, those that are not signed are not ours.
-    fn judge_echo(
-        &mut self,
-        now: Now,
-        node: &NodeName,
-        claim: Option<&Claim>,
-    ) -> Result<Received, Refusal> {
-        match claim {
-            Some(claim) => self.trust.hear_ourselves(now, node, claim)?,
-            None if self.signs() => return Err(Refusal::Unsigned),
-            None => {}
+    fn judge_echo(&mut self, now: Now, claim: Option<&Claim>) -> Result<Received, Refusal> {
+        match (claim, &self.identity) {
+            (Some(claim), Some(identity)) => self.trust.hear_ourselves(now, identity, claim)?,
+            _ if self.signs() => return Err(Refusal::Unsigned),
+            _ => {}
         }
         Ok(Received::Echo)
+    }
+
+    /// A name as the tables have it: only one that is new is built.
+    fn node_name(&self, name: &str) -> Result<NodeName, Refusal> {
+        let known = self.peers.known_name(name).or_else(|| self.trust.known_name(name));
+        match known {
+            Some(node) => Ok(node.clone()),
+            None => NodeName::parse(name).map_err(|_| Refusal::Name),
+        }
     }
 
     /// Tells the peers of a heartbeat that was believed.

@@ -1,6 +1,6 @@
 //! Names under which a BEAM can be a node of a cluster.
 
-use std::fmt;
+use std::{borrow::Borrow, fmt, sync::Arc};
 
 /// Longest name in UTF-8 bytes: the length of a SMALL_ATOM_UTF8_EXT is one byte.
 const MAX_LEN: usize = 255;
@@ -13,8 +13,10 @@ const NOT_ALIVE: &str = "nonode@nohost";
 ///
 /// The rule is that of `net_kernel` in OTP 25 and 27. Where a value of this type exists, the
 /// name has been checked; nothing inside the engine checks it again.
+///
+/// A copy of it is the same text, so that each heartbeat of a name that is known may carry one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeName(Box<str>);
+pub struct NodeName(Arc<str>);
 
 /// The text is not a name under which a node could start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,18 +28,29 @@ impl NodeName {
     /// # Errors
     /// [`InvalidName`] where no node could start under it, `nonode@nohost` included.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
-        let (base, host) = text.split_once('@').ok_or(InvalidName)?;
-        let valid = text.len() <= MAX_LEN
+        if Self::is_valid(text) { Ok(Self(text.into())) } else { Err(InvalidName) }
+    }
+
+    /// Whether a node could start under it.
+    pub(crate) fn is_valid(text: &str) -> bool {
+        let Some((base, host)) = text.split_once('@') else { return false };
+        text.len() <= MAX_LEN
             && !base.is_empty()
             && base.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
             && !host.is_empty()
             && host.chars().all(|c| ('!'..='ÿ').contains(&c) && c != '@')
-            && text != NOT_ALIVE;
-        if valid { Ok(Self(text.into())) } else { Err(InvalidName) }
+            && text != NOT_ALIVE
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Its order is that of the text, so tables of names are searched by what a packet says.
+impl Borrow<str> for NodeName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -106,7 +106,7 @@ fn node() -> NodeName {
 }
 
 fn trailer(echoes: Vec<u64>) -> Trailer {
-    let signed = Some(Signed { incarnation: 7, seq: 1, echoes });
+    let signed = Some(Signed { incarnation: 7, seq: 1, echoes: echoes.into_iter().collect() });
     Trailer { is_leaving: false, stamp: after(0).wall, label: Label::default(), signed }
 }
 

@@ -3,12 +3,14 @@
 //!
 //! ```text
 //! cargo run -q --release -p native_gossip_net --example heartbeats -- FORM ADDRESS:PORT NODES PER_SECOND BURST SECONDS SECRET
-//! cargo run -q --release -p native_gossip_net --example heartbeats -- receive ADDRESS:PORT
+//! cargo run -q --release -p native_gossip_net --example heartbeats -- receive|poll ADDRESS:PORT
 //! ```
 //!
 //! FORM is `sealed`, or `signed` for sealed and signed. The nodes known1@127.0.0.1 … take turns, and
 //! BURST heartbeats leave at once. Prints how many were sent. What receives is the least that a
-//! program can do: one `recvfrom` after the other, until its standard input is closed. ADDRESS is of 127.0.0.0/8.
+//! program can do: one `recvfrom` after the other, until its standard input is closed. With `poll` in the place of
+//! `receive` it polls before each, as a program must that waits for other things too (Linux). ADDRESS is of
+//! 127.0.0.0/8.
 
 #![allow(clippy::disallowed_macros, clippy::indexing_slicing)]
 
@@ -29,7 +31,7 @@ use native_gossip_core::{
 use rand::{Rng, RngExt, rngs::StdRng};
 
 const USAGE: &str = "usage: heartbeats sealed|signed ADDRESS:PORT NODES PER_SECOND BURST SECONDS SECRET\n       \
-     heartbeats receive ADDRESS:PORT";
+     heartbeats receive|poll ADDRESS:PORT";
 
 /// Another host than that of the receiver, as far as it can tell.
 const HOST: [u8; 4] = [127, 0, 0, 66];
@@ -38,7 +40,8 @@ fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
-        ["receive", at] => receive(at),
+        ["receive", at] => receive(at, |_| Ok(())),
+        ["poll", at] => receive(at, wait),
         [form, to, nodes, per_second, burst, seconds, secret] => {
             send(form, to, [nodes, per_second, burst, seconds], secret)
         }
@@ -61,7 +64,21 @@ fn loopback(address: &str) -> Result<SocketAddrV4, Box<dyn Error>> {
     }
 }
 
-fn receive(at: &str) -> Result<(), Box<dyn Error>> {
+/// Polls until something can be received.
+#[cfg(target_os = "linux")]
+fn wait(socket: &UdpSocket) -> io::Result<()> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let arrival = PollFd::new(std::os::fd::AsFd::as_fd(socket), PollFlags::POLLIN);
+    poll(&mut [arrival], PollTimeout::NONE)?;
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wait(_socket: &UdpSocket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+fn receive(at: &str, wait: impl Fn(&UdpSocket) -> io::Result<()>) -> Result<(), Box<dyn Error>> {
     let socket = UdpSocket::bind(loopback(at)?)?;
     thread::spawn(|| {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
@@ -70,6 +87,7 @@ fn receive(at: &str) -> Result<(), Box<dyn Error>> {
     let mut datagram = [0; 2048];
     println!("ready");
     loop {
+        wait(&socket)?;
         socket.recv_from(&mut datagram)?;
     }
 }
@@ -147,7 +165,7 @@ impl Senders {
         let signed = Some(Signed {
             incarnation: self.incarnation.wrapping_add(place as u64),
             seq: u32::try_from(turn + 1).unwrap_or(u32::MAX),
-            echoes: Vec::new(),
+            echoes: Default::default(),
         });
         let trailer = Trailer { is_leaving: false, stamp, label: Label::default(), signed };
         packet::encode_with(name, &trailer, &self.ring, Form::Sealed(iv))

@@ -9,12 +9,12 @@ use crate::{
     clock::Clock,
     handle::{self, Asker, Command, CommandQueue, Handle, Question},
     poller::Poller,
-    sys,
+    sys::{self, BATCH, Headers},
     system_network::{Arrival, SystemNetwork},
 };
 
-/// Datagrams received in one turn, so that a flood keeps no heartbeat and no report waiting.
-const BATCH: usize = 64;
+/// Datagrams asked for at first: most wake-ups find one, and each place of a batch has to be prepared.
+const FIRST: usize = 8;
 
 /// Between two counts of the names that sign: each goes through all names that are known.
 const READINESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -114,6 +114,7 @@ impl Driver {
     fn work(&mut self, slice: Slice, listener: &mut impl Listener) -> io::Result<Served> {
         let began = self.clock.now().time;
         let mut announced = 0;
+        let mut headers = Headers::new();
         loop {
             if self.commands.is_stopped() {
                 return Ok(Served::Stopped);
@@ -132,7 +133,7 @@ impl Driver {
                 self.node.drain(now);
             }
             self.node.advance(now, &mut self.network);
-            let is_queue_empty = self.receive(now)?;
+            let is_queue_empty = self.receive(now, &mut headers)?;
             while announced < slice.announcements
                 && let Some(node) = self.node.next_announcement(now)
             {
@@ -177,8 +178,9 @@ impl Driver {
     }
 
     /// Receives a batch, and says whether that was all there is to receive for now.
-    fn receive(&mut self, now: Now) -> io::Result<bool> {
-        for _ in 0..BATCH {
+    fn receive(&mut self, now: Now, headers: &mut Headers) -> io::Result<bool> {
+        let (mut left, mut most) = (BATCH, FIRST);
+        while left > 0 {
             if !self.node.is_open() {
                 return Ok(true);
             }
@@ -187,16 +189,23 @@ impl Driver {
             if !may_receive {
                 return Ok(true);
             }
-            let (meta, datagram) = match self.network.receive() {
-                Ok(Arrival::Datagram(meta, datagram)) => (meta, datagram),
-                Ok(Arrival::News) => continue,
-                Ok(Arrival::Nothing) => return Ok(true),
+            match self.network.receive(headers, most.min(left).min(self.node.receive_budget())) {
+                Ok(Arrival::News) => left -= 1,
+                Ok(Arrival::Datagrams { count, is_all }) => {
+                    for (meta, datagram) in self.network.datagrams() {
+                        self.node.receive(now, meta, datagram);
+                    }
+                    if is_all {
+                        return Ok(true);
+                    }
+                    left -= count;
+                    most = BATCH;
+                }
                 Err(error) => {
                     self.node.receive_failed(now, &mut self.network, error);
                     return Ok(true);
                 }
-            };
-            self.node.receive(now, &meta, datagram);
+            }
         }
         Ok(false)
     }

@@ -17,16 +17,19 @@ use crate::{
     poller::Poller,
     seed_socket::SeedSocket,
     socket,
-    sys::{self, Receiver},
+    sys::{self, Headers, Receiver},
 };
 
 /// What a socket has for us.
-pub(crate) enum Arrival<'a> {
-    Datagram(RecvMeta, &'a [u8]),
+pub(crate) enum Arrival {
+    /// So many [datagrams](SystemNetwork::datagrams), which may be none.
+    Datagrams {
+        count: usize,
+        /// There are no more for now.
+        is_all: bool,
+    },
     /// What ICMP said of a seed, which is of no concern to the next datagram.
     News,
-    /// Nothing, for now.
-    Nothing,
 }
 
 /// The socket, and what is done with it.
@@ -67,22 +70,32 @@ impl SystemNetwork {
         self.poller.wait(timeout)
     }
 
-    /// What comes next.
+    /// Receives at most so many datagrams.
     ///
     /// # Errors
     /// The socket is of no use any more.
-    pub(crate) fn receive(&mut self) -> Result<Arrival<'_>, SystemError> {
-        let Some(socket) = &self.socket else { return Ok(Arrival::Nothing) };
-        match self.receiver.receive(socket) {
-            Ok(meta) => Ok(Arrival::Datagram(meta, self.receiver.datagram())),
+    pub(crate) fn receive(
+        &mut self,
+        headers: &mut Headers,
+        most: usize,
+    ) -> Result<Arrival, SystemError> {
+        let nothing = Arrival::Datagrams { count: 0, is_all: true };
+        let Some(socket) = &self.socket else { return Ok(nothing) };
+        match self.receiver.receive(socket, headers, most) {
+            Ok(is_all) => Ok(Arrival::Datagrams { count: self.datagrams().count(), is_all }),
             Err(error) => match error.kind() {
-                ErrorKind::WouldBlock => Ok(Arrival::Nothing),
+                ErrorKind::WouldBlock => Ok(nothing),
                 ErrorKind::Interrupted
                 | ErrorKind::ConnectionRefused
                 | ErrorKind::ConnectionReset => Ok(Arrival::News),
                 _ => Err(system_error(&error)),
             },
         }
+    }
+
+    /// What was received last.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = (&RecvMeta, &[u8])> {
+        self.receiver.datagrams()
     }
 
     /// Does something with the socket, of which there is one while the node counts it as open.

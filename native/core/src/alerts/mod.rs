@@ -183,6 +183,14 @@ impl Alerts {
         }
     }
 
+    /// The echo came by this interface. Each does so, and most interfaces never had a fault.
+    pub(crate) fn clear_echo(&mut self, interface: &str) {
+        let is_its = |component: &&Component| matches!(component, Component::Echo(name) if name == interface);
+        if let Some(component) = self.records.keys().find(is_its).cloned() {
+            self.clear(&component);
+        }
+    }
+
     /// Tells what has come and gone, and is over now for longer than it used to be.
     pub(crate) fn tell_lasting(&mut self, now: Time) {
         self.events.extend(self.changes.lasting(now));

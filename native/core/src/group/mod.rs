@@ -150,7 +150,7 @@ impl Group {
     pub(crate) fn echoed(&mut self, now: Time, meta: &RecvMeta, alerts: &mut Alerts) {
         for membership in self.received_by(meta) {
             membership.liveness.echoed(now);
-            alerts.clear(&Component::Echo(membership.interface.name.clone()));
+            alerts.clear_echo(&membership.interface.name);
         }
     }
 

@@ -140,6 +140,12 @@ impl<R: CryptoRng> Node<R> {
         self.overload.begin_receive(now.time)
     }
 
+    /// How many datagrams may be received before [`begin_receive`](Self::begin_receive) is to be asked
+    /// again.
+    pub fn receive_budget(&self) -> usize {
+        self.overload.receive_budget()
+    }
+
     /// Takes in one datagram. `None` where it was sent to another group: another topology's, which a
     /// kernel may hand to every socket of the port (of IPv6, Linux before 4.20 does). It is not judged,
     /// and not counted: it is as if it had not come.

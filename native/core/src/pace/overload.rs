@@ -68,6 +68,12 @@ impl Overload {
         self.receive_paused_until.is_none()
     }
 
+    /// How many datagrams may be received before [`begin_receive`](Self::begin_receive) is to be asked
+    /// again.
+    pub fn receive_budget(&self) -> usize {
+        self.limit.left()
+    }
+
     /// A datagram was received.
     pub fn received(&mut self, now: Time) -> Backlog {
         self.limit.spend();

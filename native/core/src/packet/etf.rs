@@ -61,16 +61,22 @@ enum Term<'a> {
     },
 }
 
-/// The keys of one map so far.
+/// The keys of one map so far. A heartbeat has one.
 #[derive(Default)]
-pub(super) struct Keys<'a>(Vec<Scalar<'a>>);
+pub(super) struct Keys<'a> {
+    first: Option<Scalar<'a>>,
+    more: Vec<Scalar<'a>>,
+}
 
 impl<'a> Keys<'a> {
     pub(super) fn insert(&mut self, key: Scalar<'a>) -> Result<(), Malformed> {
-        if self.0.contains(&key) {
+        if self.first.as_ref() == Some(&key) || self.more.contains(&key) {
             return Err(Malformed);
         }
-        self.0.push(key);
+        match self.first {
+            None => self.first = Some(key),
+            Some(_) => self.more.push(key),
+        }
         Ok(())
     }
 }
@@ -202,7 +208,10 @@ impl<'a> Reader<'a> {
     }
 
     fn latin1_atom(bytes: &'a [u8]) -> Result<Scalar<'a>, Malformed> {
-        Self::atom(bytes.iter().copied().map(char::from).collect())
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.is_ascii() => Self::atom(text.into()),
+            _ => Self::atom(bytes.iter().copied().map(char::from).collect()),
+        }
     }
 
     fn atom(text: Cow<'a, str>) -> Result<Scalar<'a>, Malformed> {

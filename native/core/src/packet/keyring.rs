@@ -7,8 +7,6 @@
 //!
 //! No type here can be shown, and each overwrites what it holds when it is dropped.
 
-use std::borrow::Cow;
-
 use aes::{
     Aes256,
     cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, block_padding::Pkcs7},
@@ -58,7 +56,7 @@ pub struct Opened<'a> {
     pub(super) form: Form,
     /// The place of the secret that opened it.
     pub(super) secret_index: Option<usize>,
-    pub(super) plaintext: Cow<'a, [u8]>,
+    pub(super) plaintext: &'a [u8],
 }
 
 impl Keyring {
@@ -94,38 +92,44 @@ impl Keyring {
         Some(packet)
     }
 
-    /// Opens with the first secret that fits. What none opens may be plain.
+    /// Opens with the first secret that fits. What none opens may be plain. What was sealed is in `room`
+    /// then, which grows for the longest datagram alone.
     ///
     /// The padding of one packet in 256 comes out even under a wrong key. So only a plaintext that
     /// begins as a heartbeat counts as opened, where the datagram or another secret yields one. An IV
     /// may begin with any bytes, so what can be opened is never taken for plain.
     ///
     /// # Errors
-    /// [`Refusal::Undecryptable`] where there are secrets and none opens it.
-    pub(crate) fn open<'a>(&self, datagram: &'a [u8]) -> Result<Opened<'a>, Refusal> {
-        let mut noise = None;
+    /// Where there are secrets and none opens it: [`Refusal::Undecryptable`], or [`Refusal::Malformed`] where
+    /// only the padding came out even.
+    pub(crate) fn open<'a>(
+        &self,
+        datagram: &'a [u8],
+        room: &'a mut Vec<u8>,
+    ) -> Result<Opened<'a>, Refusal> {
+        let (mut is_noise, mut opened) = (false, None);
         if let Some((iv, ciphertext)) = datagram.split_first_chunk().filter(|(_, c)| !c.is_empty())
         {
+            room.resize(room.len().max(ciphertext.len()), 0);
             for (secret_index, Key { cipher, .. }) in self.keys.iter().enumerate() {
                 let opener = cbc::Decryptor::inner_iv_init(cipher, &(*iv).into());
-                let Ok(plaintext) = opener.decrypt_padded_vec::<Pkcs7>(ciphertext) else {
-                    continue;
-                };
-                let is_heartbeat = plaintext.starts_with(PRELUDE);
-                let plaintext = Cow::Owned(plaintext);
-                let opened =
-                    Opened { form: Form::Sealed(*iv), secret_index: Some(secret_index), plaintext };
-                if is_heartbeat {
-                    return Ok(opened);
+                match opener.decrypt_padded_b2b::<Pkcs7>(ciphertext, room) {
+                    Ok(plaintext) if plaintext.starts_with(PRELUDE) => {
+                        opened = Some((Form::Sealed(*iv), secret_index, plaintext.len()));
+                        break;
+                    }
+                    plaintext => is_noise |= plaintext.is_ok(),
                 }
-                noise = Some(opened);
             }
         }
-        if self.is_empty() || datagram.starts_with(PRELUDE) {
-            let plaintext = Cow::Borrowed(datagram);
-            return Ok(Opened { form: Form::Plain, secret_index: None, plaintext });
+        if let Some((form, secret_index, length)) = opened {
+            let plaintext = room.get(..length).unwrap_or_default();
+            return Ok(Opened { form, secret_index: Some(secret_index), plaintext });
         }
-        noise.ok_or(Refusal::Undecryptable)
+        if self.is_empty() || datagram.starts_with(PRELUDE) {
+            return Ok(Opened { form: Form::Plain, secret_index: None, plaintext: datagram });
+        }
+        Err(if is_noise { Refusal::Malformed } else { Refusal::Undecryptable })
     }
 
     /// Appends the MAC of the first secret to a plaintext; nothing where there is no secret.
@@ -217,7 +221,8 @@ mod tests {
     }
 
     fn verified(packet: &[u8], by: &Keyring) -> Option<usize> {
-        let opened = by.open(packet).ok()?;
+        let mut room = Vec::new();
+        let opened = by.open(packet, &mut room).ok()?;
         let mac = opened.plaintext.last_chunk().copied().expect("a MAC");
         by.verify(&opened, &mac)
     }
@@ -274,6 +279,9 @@ mod tests {
     fn a_sealed_packet_may_begin_as_a_plain_one() {
         let ring = ring(&["s"]);
         let packet = signed(Form::Sealed(*b"heartbeat::IV..."), &ring);
-        assert_eq!(ring.open(&packet).map(|opened| opened.secret_index).ok(), Some(Some(0)));
+        assert_eq!(
+            ring.open(&packet, &mut Vec::new()).map(|opened| opened.secret_index).ok(),
+            Some(Some(0))
+        );
     }
 }

@@ -16,7 +16,7 @@ mod trailer;
 use std::borrow::Cow;
 
 pub use keyring::{Form, Iv, Keyring, Opened};
-pub use trailer::{Label, MAX_ECHOES, Mac, Signed, Trailer};
+pub use trailer::{Echoes, Label, MAX_ECHOES, Mac, Signed, Trailer};
 
 use self::{etf::Malformed, trailer::Tail};
 use crate::{NodeName, Refusal, WallTime};
@@ -71,7 +71,7 @@ impl<'a> Packet<'a> {
     /// A trailer of a later version counts as one of this version where it verifies as one, and else
     /// for nothing: its fields may be anywhere.
     pub(crate) fn read(opened: &'a Opened<'a>, keyring: &Keyring) -> Result<Self, Refusal> {
-        let read = heartbeat::read(&opened.plaintext);
+        let read = heartbeat::read(opened.plaintext);
         let (name, tail) =
             read.map_err(|Malformed| match opened.plaintext.strip_prefix(DOCTORS) {
                 Some(_) => Refusal::Doctor,
@@ -111,8 +111,8 @@ impl<'a> Packet<'a> {
     }
 
     /// The name, if a node can have it.
-    pub(crate) fn node(&self) -> Result<NodeName, Refusal> {
-        NodeName::parse(&self.name).map_err(|_| Refusal::Name)
+    pub(crate) fn name(&self) -> Result<&str, Refusal> {
+        if NodeName::is_valid(&self.name) { Ok(&self.name) } else { Err(Refusal::Name) }
     }
 
     /// Whether it came sealed.

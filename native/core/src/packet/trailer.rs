@@ -9,6 +9,8 @@
 //! Numbers are big-endian. Bit 0 of the flags says that it is signed, bit 1 that the node leaves.
 //! Where it is signed, other bits and later fields are read over, because the MAC covers them.
 
+use std::ops::Deref;
+
 use sha2::{Digest, Sha256};
 
 use super::etf::Malformed;
@@ -24,6 +26,32 @@ const MAC_LEN: usize = 16;
 
 /// Echoes that one heartbeat has room for: with them a trailer has 114 bytes.
 pub const MAX_ECHOES: usize = 8;
+
+/// Incarnations that a heartbeat echoes: the first eight of those that it is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Echoes {
+    ids: [u64; MAX_ECHOES],
+    count: usize,
+}
+
+impl FromIterator<u64> for Echoes {
+    fn from_iter<I: IntoIterator<Item = u64>>(ids: I) -> Self {
+        let mut echoes = Self::default();
+        for (place, id) in echoes.ids.iter_mut().zip(ids) {
+            *place = id;
+            echoes.count += 1;
+        }
+        echoes
+    }
+}
+
+impl Deref for Echoes {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        self.ids.get(..self.count).unwrap_or_default()
+    }
+}
 
 /// The first half of an HMAC-SHA-256.
 pub type Mac = [u8; MAC_LEN];
@@ -62,7 +90,7 @@ pub struct Signed {
     /// Counts the heartbeats of the incarnation, from 1.
     pub seq: u32,
     /// Incarnations of others whose clocks differ from the sender's.
-    pub echoes: Vec<u64>,
+    pub echoes: Echoes,
 }
 
 /// What follows the term.
@@ -96,8 +124,7 @@ impl Tail {
 impl Trailer {
     /// Appends it to a heartbeat. Where it is signed the MAC is to follow.
     pub(super) fn write(&self, to: &mut Vec<u8>) {
-        let echoes = self.signed.iter().flat_map(|signed| signed.echoes.iter().take(MAX_ECHOES));
-        let more = |_: &Signed| 8 + 4 + 1 + 8 * echoes.clone().count() + MAC_LEN;
+        let more = |signed: &Signed| 8 + 4 + 1 + 8 * signed.echoes.len() + MAC_LEN;
         let len = LEN + self.signed.as_ref().map_or(0, more);
         let flags = if self.signed.is_some() { SIGNED } else { 0 }
             | if self.is_leaving { LEAVING } else { 0 };
@@ -109,8 +136,8 @@ impl Trailer {
         if let Some(signed) = &self.signed {
             to.extend(signed.incarnation.to_be_bytes());
             to.extend(signed.seq.to_be_bytes());
-            to.push(u8::try_from(echoes.clone().count()).unwrap_or(u8::MAX));
-            echoes.for_each(|echo| to.extend(echo.to_be_bytes()));
+            to.push(u8::try_from(signed.echoes.len()).unwrap_or(u8::MAX));
+            signed.echoes.iter().for_each(|echo| to.extend(echo.to_be_bytes()));
         }
     }
 }

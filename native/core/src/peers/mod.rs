@@ -144,6 +144,11 @@ impl Peers {
         self.connected
     }
 
+    /// This name, where it has a place.
+    pub(crate) fn known_name(&self, text: &str) -> Option<&NodeName> {
+        self.table.get_key_value(text).map(|(node, _)| node)
+    }
+
     /// Whether this name has a place.
     pub(crate) fn knows(&self, node: &NodeName) -> bool {
         self.table.contains_key(node)

@@ -130,7 +130,7 @@ impl Trust {
             self.pending_events.push(Event::ClockStepped { by_ms });
             self.echo_latest();
         }
-        let echoes = self.echoes.take();
+        let echoes = self.echoes.take().into_iter().collect();
         Signed { incarnation: beat.incarnation, seq: beat.seq, echoes }
     }
 
@@ -239,14 +239,16 @@ impl Trust {
     ///
     /// # Errors
     /// [`Refusal::Unsigned`] where it must be, or where its name signed lately.
-    pub fn hear_unsigned(&mut self, now: Time, node: &NodeName) -> Result<(), Refusal> {
+    pub fn hear_unsigned(&mut self, now: Time, node: &str) -> Result<(), Refusal> {
         let signs = |known: &Known| known.is_heard_within(now, SIGNS);
         if self.authentication == Authentication::Required
             || self.names.get(node).is_some_and(signs)
         {
             return Err(Refusal::Unsigned);
         }
-        self.leaves(node, false);
+        if !self.leaving.is_empty() {
+            self.leaving.remove(node);
+        }
         Ok(())
     }
 
@@ -276,6 +278,11 @@ impl Trust {
     /// Whether this node said that it is about to stop, and has not spoken otherwise since.
     pub fn is_leaving(&self, node: &NodeName) -> bool {
         !self.leaving.is_empty() && self.leaving.contains(node)
+    }
+
+    /// This name, where it is known.
+    pub(crate) fn known_name(&self, text: &str) -> Option<&NodeName> {
+        self.names.get_key_value(text).map(|(node, _)| node)
     }
 
     /// What the numbers of a peer's heartbeats tell of those that did not come.

@@ -37,7 +37,7 @@ fn peer() -> NodeName {
 fn claim(incarnation: u64, seq: u32, stamp: i64) -> Claim {
     let stamp = WallTime::from_millis(START.wrapping_add_signed(stamp));
     let mac = u128::from(incarnation) << 64 | u128::from(stamp.millis()) << 16 | u128::from(seq);
-    let signed = Signed { incarnation, seq, echoes: Vec::new() };
+    let signed = Signed { incarnation, seq, echoes: Default::default() };
     Claim { secret_index: 0, stamp, is_leaving: false, signed, mac: mac.to_be_bytes() }
 }
 
@@ -64,7 +64,7 @@ impl Table {
 
     /// With an echo of what this node is now.
     fn hear_echo(&mut self, now: Now, mut claim: Claim) -> Result<Acceptance, Refusal> {
-        claim.signed.echoes = vec![1, self.trust.incarnation(), 2];
+        claim.signed.echoes = [1, self.trust.incarnation(), 2].into_iter().collect();
         self.hear(now, &claim)
     }
 
@@ -223,7 +223,7 @@ fn row_8_a_new_incarnation_whose_clock_is_off_is_taken_where_it_echoes_us_and_to
             assert_eq!(table.told(), told);
             // It hears us with a clock that is off as far, and wants to be shown the same.
             assert!(table.trust.take_urgency());
-            assert_eq!(table.beat(at(1)).echoes, [7]);
+            assert_eq!(*table.beat(at(1)).echoes, [7]);
             // Once for each change.
             assert_eq!(table.hear_echo(at(0), claim(8, 1, off_ms)), Ok(Acceptance::Echoed));
             assert_eq!(table.told(), None);
@@ -256,7 +256,7 @@ fn row_9_a_new_incarnation_whose_clock_is_off_proves_nothing_and_is_echoed() {
             }
             assert!(table.trust.take_urgency());
             let beat = table.beat(at(1));
-            assert_eq!((beat.echoes, beat.seq), (vec![7], 1));
+            assert_eq!((&*beat.echoes, beat.seq), (&[7][..], 1));
         }
     }
 }
@@ -265,7 +265,7 @@ fn row_9_a_new_incarnation_whose_clock_is_off_proves_nothing_and_is_echoed() {
 fn row_9_an_echo_of_what_we_were_or_of_another_proves_nothing() {
     let mut table = Table::new(Authentication::Required);
     let mut old = claim(7, 1, -600_000);
-    old.signed.echoes = vec![table.trust.incarnation()];
+    old.signed.echoes = [table.trust.incarnation()].into_iter().collect();
     table.beat(at(0));
     table.beat(clocks(1000, 31_000));
     assert_eq!(table.told(), None, "30 s are no step");
@@ -277,12 +277,13 @@ fn row_9_an_echo_of_what_we_were_or_of_another_proves_nothing() {
 #[test]
 fn row_10_a_name_that_signs_is_not_taken_unsigned_for_two_minutes() {
     let mut table = knowing(Authentication::Compatible);
-    let unsigned = |table: &mut Table, millis| table.trust.hear_unsigned(at(millis).time, &peer());
+    let unsigned =
+        |table: &mut Table, millis| table.trust.hear_unsigned(at(millis).time, peer().as_str());
     assert_eq!(unsigned(&mut table, 120_000), Err(Refusal::Unsigned));
     assert_eq!(unsigned(&mut table, 120_001), Ok(()));
     table.hear(at(130_000), &claim(7, 2, 130_000)).expect("the next");
     assert_eq!(unsigned(&mut table, 140_000), Err(Refusal::Unsigned));
-    assert_eq!(table.trust.hear_unsigned(at(140_000).time, &name("other@host")), Ok(()));
+    assert_eq!(table.trust.hear_unsigned(at(140_000).time, name("other@host").as_str()), Ok(()));
     // What is refused does not count as signed.
     assert_eq!(table.hear(at(200_000), &claim(7, 2, 130_000)), Err(Refusal::Replayed));
     assert_eq!(unsigned(&mut table, 250_001), Ok(()));
@@ -378,6 +379,6 @@ fn row_12_who_leaves_does_so_until_a_later_heartbeat_says_otherwise() {
     let leaving = Claim { is_leaving: true, ..claim(7, 1, 0) };
     table.hear(at(0), &leaving).expect("fresh");
     assert!(table.trust.is_leaving(&peer()));
-    assert_eq!(table.trust.hear_unsigned(at(121_000).time, &peer()), Ok(()));
+    assert_eq!(table.trust.hear_unsigned(at(121_000).time, peer().as_str()), Ok(()));
     assert!(!table.trust.is_leaving(&peer()));
 }

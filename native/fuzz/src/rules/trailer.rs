@@ -204,7 +204,7 @@ impl Trial {
                 let signed = (claim.signed.incarnation, claim.signed.seq);
                 assert_eq!(signed, (heartbeat.id, heartbeat.seq));
                 assert_eq!((claim.stamp.millis(), claim.mac), (heartbeat.stamp, heartbeat.mac));
-                assert_eq!(claim.signed.echoes, heartbeat.echoes);
+                assert_eq!(*claim.signed.echoes, *heartbeat.echoes);
             }
             (Received::Refused(cause), Err(expected)) => assert_eq!(cause, expected),
             (received, expected) => unreachable!("{received:?}, not {expected:?}"),

@@ -62,31 +62,46 @@ pub(crate) fn send_by(
     Ok(())
 }
 
+/// Nothing: a datagram comes with its source alone.
+pub(crate) struct Headers;
+
+impl Headers {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+}
+
 /// Room for one datagram.
 pub(crate) struct Receiver {
     buffer: Box<[u8; BUFFER]>,
-    length: usize,
+    last: Option<(RecvMeta, usize)>,
 }
 
 impl Receiver {
     pub(crate) fn new() -> Self {
-        Self { buffer: Box::new([0; BUFFER]), length: 0 }
+        Self { buffer: Box::new([0; BUFFER]), last: None }
     }
 
-    /// The datagram that was received last.
-    pub(crate) fn datagram(&self) -> &[u8] {
-        self.buffer.get(..self.length).unwrap_or_default()
+    /// What was received last.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = (&RecvMeta, &[u8])> {
+        self.last.iter().filter_map(|(meta, length)| Some((meta, self.buffer.get(..*length)?)))
     }
 
-    /// Receives one.
-    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<RecvMeta> {
+    /// Receives one. Whether it was the last one the next call says: mio tells of what comes after a call
+    /// that found nothing, and not everywhere of more.
+    pub(crate) fn receive(
+        &mut self,
+        socket: &UdpSocket,
+        _headers: &mut Headers,
+        _most: usize,
+    ) -> io::Result<bool> {
+        self.last = None;
         let (length, source) = match socket.recv_from(self.buffer.as_mut_slice()) {
             Err(error) if cfg!(windows) => return Err(windows_error(error)),
             received => received?,
         };
-        let meta = RecvMeta { source, destination: None, interface: None };
-        self.length = length;
-        Ok(meta)
+        self.last = Some((RecvMeta { source, destination: None, interface: None }, length));
+        Ok(false)
     }
 }
 

@@ -148,7 +148,8 @@ fn a_stale_heartbeat_is_answered_within_200_ms_and_once_a_second_at_most() {
     let ring = Keyring::new(&signing().secrets, None);
     let mut answers = Vec::new();
     for millis in 5000..15_000 {
-        let signed = Some(packet::Signed { incarnation: millis, seq: 1, echoes: Vec::new() });
+        let signed =
+            Some(packet::Signed { incarnation: millis, seq: 1, echoes: Default::default() });
         let (stamp, label) = (WallTime::from_millis(5), Label::default());
         let trailer = Trailer { is_leaving: false, stamp, label, signed };
         let packet = packet::encode_with(&name("peer@host"), &trailer, &ring, Form::Plain);

@@ -16,7 +16,7 @@ fn signing() -> Host {
 /// A heartbeat of a peer whose clock is off by this much, in milliseconds.
 fn heartbeat(seq: u32, off: u64) -> Vec<u8> {
     let ring = Keyring::new(&[Secret(b"a secret".to_vec())], None);
-    let signed = Some(Signed { incarnation: 7, seq, echoes: Vec::new() });
+    let signed = Some(Signed { incarnation: 7, seq, echoes: Default::default() });
     let (stamp, label) = (WallTime::from_millis(off), Label::default());
     let trailer = Trailer { is_leaving: false, stamp, label, signed };
     packet::encode_with(&name("peer@host"), &trailer, &ring, Form::Sealed([7; 16]))

@@ -32,7 +32,7 @@ fn signing() -> Host {
 /// A heartbeat under the second secret, of a clock that shows this many milliseconds.
 fn signed(seq: u32, clock: u64, form: Form, is_leaving: bool) -> Vec<u8> {
     let ring = Keyring::new(&secrets()[1..], None);
-    let signed = Some(Signed { incarnation: 7, seq, echoes: Vec::new() });
+    let signed = Some(Signed { incarnation: 7, seq, echoes: Default::default() });
     let (stamp, label) = (WallTime::from_millis(clock), Label::default());
     packet::encode_with(
         &name("peer@host"),

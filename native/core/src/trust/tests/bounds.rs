@@ -154,7 +154,7 @@ fn where_our_clock_shows_1970_names_that_are_gone_make_room_too() {
     let decades = 1_700_000_000_000;
     let hear = |table: &mut Table, n: u32, seq: u32, millis: u64| {
         let mut claim = claim(n.into(), seq, decades + i64::try_from(millis).expect("small"));
-        claim.signed.echoes = vec![table.trust.incarnation()];
+        claim.signed.echoes = [table.trust.incarnation()].into_iter().collect();
         table.trust.hear(at(millis), &name(&format!("n{n}@host")), &claim, GAP)
     };
     for n in 0..4 {

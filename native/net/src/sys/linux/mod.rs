@@ -1,7 +1,7 @@
 //! Linux: memberships by the interface's index, and IP_PKTINFO both ways.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut},
+    io::{self, IoSlice},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     os::fd::AsRawFd,
 };
@@ -9,9 +9,7 @@ use std::{
 use mio::net::UdpSocket;
 use native_gossip_core::InterfaceAddress;
 use nix::{
-    cmsg_space,
-    errno::Errno,
-    libc,
+    cmsg_space, libc,
     sys::socket::{
         ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrLike,
         SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
@@ -19,7 +17,9 @@ use nix::{
 };
 use socket2::{InterfaceIndexOrAddress, SockFilter, Socket};
 
-use super::{BUFFER, RecvMeta};
+mod receiver;
+
+pub(crate) use receiver::{Headers, Receiver};
 
 pub(crate) fn prepare(socket: &Socket, group: IpAddr) -> io::Result<()> {
     match group {
@@ -126,55 +126,6 @@ fn send(
     let packet = [IoSlice::new(packet)];
     sendmsg(socket.as_raw_fd(), &packet, &[*info], MsgFlags::empty(), Some(target))?;
     Ok(())
-}
-
-/// Room for one datagram and for what the system says of it.
-pub(crate) struct Receiver {
-    buffer: Box<[u8; BUFFER]>,
-    length: usize,
-    control: Vec<u8>,
-}
-
-impl Receiver {
-    pub(crate) fn new() -> Self {
-        let control = cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo);
-        Self { buffer: Box::new([0; BUFFER]), length: 0, control }
-    }
-
-    /// The datagram that was received last.
-    pub(crate) fn datagram(&self) -> &[u8] {
-        self.buffer.get(..self.length).unwrap_or_default()
-    }
-
-    /// Receives one.
-    pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<RecvMeta> {
-        let mut buffers = [IoSliceMut::new(self.buffer.as_mut_slice())];
-        let control = Some(self.control.as_mut_slice());
-        let received = recvmsg::<SockaddrStorage>(
-            socket.as_raw_fd(),
-            &mut buffers,
-            control,
-            MsgFlags::empty(),
-        )?;
-        let source = received.address.as_ref().and_then(socket_addr).ok_or(Errno::EAFNOSUPPORT)?;
-        let mut meta = RecvMeta { source, destination: None, interface: None };
-        for message in received.cmsgs()? {
-            match message {
-                ControlMessageOwned::Ipv4PacketInfo(info) => {
-                    let destination = u32::from_be(info.ipi_addr.s_addr);
-                    meta.destination = Some(IpAddr::V4(destination.into()));
-                    meta.interface = u32::try_from(info.ipi_ifindex).ok();
-                }
-                ControlMessageOwned::Ipv6PacketInfo(info) => {
-                    meta.destination = Some(IpAddr::V6(info.ipi6_addr.s6_addr.into()));
-                    meta.interface = Some(info.ipi6_ifindex);
-                }
-                _ => {}
-            }
-        }
-        self.length = received.bytes;
-        Ok(meta)
-    }
 }
 
 fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
