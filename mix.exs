@@ -125,11 +125,12 @@ defmodule NativeGossip.MixProject do
     [
       licenses: ["MIT", "Apache-2.0"],
       links: for(url <- List.wrap(@source_url), into: %{}, do: {"Source", url}),
-      # Without the tests and the fuzzer's corpus.
+      # Without the tests and the fuzzer's corpus. Cargo needs the benchmarks that core's Cargo.toml names.
       files:
         ~w(lib docs mix.exs Cargo.toml Cargo.lock README.md CHANGELOG.md SECURITY.md) ++
           ~w(ARCHITECTURE.md CONTRIBUTING.md LICENSE-MIT LICENSE-APACHE) ++
-          for(crate <- ~w(core net nif), do: "native/#{crate}/{Cargo.toml,src}")
+          for(crate <- ~w(core net nif), do: "native/#{crate}/{Cargo.toml,src}") ++
+          ["native/core/benches"]
     ]
   end
 end
