@@ -10,6 +10,9 @@ defmodule NativeGossip.Bench do
 
   @benchmarks [
     Bench.Heartbeats,
+    Bench.Peers,
+    Bench.Loss,
+    Bench.Refused,
     Bench.Formation,
     Bench.Flood,
     Bench.Snapshots
