@@ -99,6 +99,7 @@ defmodule NativeGossip.MixProject do
       main: "readme",
       source_ref: "v#{@version}",
       extras: ["README.md"] ++ guides ++ internals ++ ~w(CHANGELOG.md LICENSE-MIT LICENSE-APACHE),
+      assets: %{"docs/performance" => "performance"},
       groups_for_extras: [Guides: guides, Internals: internals],
       groups_for_modules: [
         Interface: [

@@ -27,7 +27,7 @@ defmodule NativeGossip.Bench.Flood do
     %{
       name: "flood",
       text:
-        "a node under three floods, each for SECONDS: what the loop, the BEAM and a newcomer feel",
+        "a node under three floods, each for SECONDS: what the loop, the rest of the BEAM and a newcomer feel",
       arguments: [seconds: 60],
       examples: ["flood"]
     }

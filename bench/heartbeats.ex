@@ -24,7 +24,8 @@ defmodule NativeGossip.Bench.Heartbeats do
     %{
       name: "heartbeats",
       text:
-        "CPU of the whole VM for a heartbeat of one of PEERS, in bursts and one by one, each round for SECONDS",
+        "CPU of the whole VM for a heartbeat of one of PEERS, in bursts and one by one, each round for SECONDS; beside " <>
+          "programs that only receive, a peer in Elixir, and the stock strategy",
       arguments: [peers: 100, seconds: 5],
       examples: ["heartbeats"]
     }

@@ -29,7 +29,7 @@ defmodule NativeGossip.Bench.Refused do
     %{
       name: "refused",
       text:
-        "CPU of the whole VM for a packet that is refused, each kind for SECONDS, beside an accepted one",
+        "CPU of the whole VM for a packet that is refused, each kind for SECONDS, beside an accepted heartbeat",
       arguments: [seconds: 5],
       examples: ["heartbeats"]
     }
