@@ -33,8 +33,11 @@ defmodule NativeGossip.MixProject do
     ]
   end
 
-  # The package is lib. The demo, the benchmark and the tests share what is in dev.
-  defp elixirc_paths(:dev), do: ["lib", "dev", "demo", "bench"]
+  # The package is lib. The demo, the benchmarks and the tests share what is in dev. The benchmarks compare with
+  # the peer that the tests have.
+  defp elixirc_paths(:dev),
+    do: ["lib", "dev", "demo", "bench", "test/support/reference_peer.ex"]
+
   defp elixirc_paths(:test), do: ["lib", "dev", "bench", "test/support"]
   defp elixirc_paths(_), do: ["lib"]
 
@@ -96,6 +99,7 @@ defmodule NativeGossip.MixProject do
       main: "readme",
       source_ref: "v#{@version}",
       extras: ["README.md"] ++ guides ++ internals ++ ~w(CHANGELOG.md LICENSE-MIT LICENSE-APACHE),
+      assets: %{"docs/performance" => "performance"},
       groups_for_extras: [Guides: guides, Internals: internals],
       groups_for_modules: [
         Interface: [

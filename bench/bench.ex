@@ -10,7 +10,11 @@ defmodule NativeGossip.Bench do
 
   @benchmarks [
     Bench.Heartbeats,
+    Bench.Peers,
+    Bench.Loss,
+    Bench.Refused,
     Bench.Formation,
+    Bench.Newcomer,
     Bench.Flood,
     Bench.Snapshots,
     Bench.Beam,
@@ -18,7 +22,7 @@ defmodule NativeGossip.Bench do
     Bench.Latency,
     Bench.Interfaces,
     Bench.Start,
-    Bench.Newcomer
+    Bench.Discovery
   ]
 
   @typedoc """
@@ -135,17 +139,28 @@ defmodule NativeGossip.Bench do
     """
   end
 
-  defp usage(about) do
-    arguments =
-      Enum.map_join(about.arguments, "", fn {key, default} -> argument(key, default) end)
+  defp usage(about), do: "  #{words(about)}\n      #{about.text}"
 
-    "  #{about.name}#{arguments}\n      #{about.text}"
-  end
+  defp words(about),
+    do:
+      about.name <>
+        Enum.map_join(about.arguments, fn {key, default} -> argument(key, default) end)
 
   defp argument(key, default) when is_list(default),
     do: " [#{String.upcase("#{key}")}... (#{Enum.join(default, " ")})]"
 
   defp argument(key, default), do: " [#{String.upcase("#{key}")} (#{default})]"
+
+  @doc "All benchmarks as docs/performance.md shows them."
+  @spec table :: String.t()
+  def table do
+    rows =
+      for module <- all(),
+          about = module.about(),
+          do: "| `bin/bench #{words(about)}` | #{about.text} |\n"
+
+    "| command | what it measures |\n|---|---|\n#{rows}"
+  end
 
   @doc "The command that runs a benchmark with these arguments."
   @spec command(about, arguments) :: String.t()

@@ -12,11 +12,11 @@ defmodule NativeGossip.Bench.Formation do
   @behaviour NativeGossip.Bench
 
   alias NativeGossip.Bench
-  alias NativeGossip.Bench.{Member, Table}
-  alias NativeGossip.Dev.{Beam, Encounters, Epmd, FreePort, Mesh, OsProcess}
+  alias NativeGossip.Bench.{Crowd, Member, Table}
+  alias NativeGossip.Dev.{Beam, Encounters, Epmd, FreePort, Mesh}
 
   @host "127.0.0.1"
-  @group "233.252.1.35"
+  @secret "of a benchmark, and of nothing else"
   @runs 3
   @within_ms 120_000
 
@@ -24,21 +24,12 @@ defmodule NativeGossip.Bench.Formation do
   @notice_ms 500
   @notice_per_node_ms 20
 
-  # Small: there may be many, and they share the cores of this machine.
-  @arguments ~w(-connect_all false +S 1:1 +SDcpu 1:1 +SDio 2 +A 1 -kernel inet_dist_use_interface {127,0,0,1})
-
-  # What a BEAM may grow to, with room for the connections to all others.
-  @beam_bytes 120_000_000
-
-  # As far as they are there: telemetry is no part of every libcluster.
-  @applications ~w(kernel stdlib elixir logger crypto telemetry libcluster native_gossip)a
-
   @impl true
   def about do
     %{
       name: "formation",
       text:
-        "how fast N nodes that begin together are a full mesh, beside nodes that dial a list of all",
+        "how fast NODES that begin together are a full mesh, beside the stock strategy and nodes that dial a list of all",
       arguments: [nodes: [10, 30]],
       examples: []
     }
@@ -54,7 +45,13 @@ defmodule NativeGossip.Bench.Formation do
     %Table{
       name: "formation",
       title: "Full mesh in ms after a start together, median of #{@runs} runs (all runs)",
-      columns: [{:nodes, "nodes"} | for({key, title, _} <- ways, do: {key, title})],
+      columns:
+        [{:nodes, "nodes"} | for({key, title, _} <- ways, do: {key, title})] ++
+          [
+            signed_ours: "signed / this",
+            ours_list: "this / list, at once",
+            stock_ours: "stock / this"
+          ],
       rows: rows,
       note:
         unless(Bench.stock?(), do: "The stock strategy is measured where LIBCLUSTER_PATH is set.")
@@ -63,24 +60,25 @@ defmodule NativeGossip.Bench.Formation do
 
   # Each with what a node is told, of all names.
   defp ways(port) do
-    strategy = fn module ->
-      config = [port: port, multicast_addr: @group, multicast_if: @host]
-      fn _self, _names -> {:strategy, [lan: [strategy: module, config: config]]} end
-    end
-
-    [{:ours, "ours", strategy.(NativeGossip.Strategy)}] ++
-      if(Bench.stock?(), do: [{:stock, "stock", strategy.(Cluster.Strategy.Gossip)}], else: []) ++
+    [
+      {:ours, "this strategy", Crowd.strategy(NativeGossip.Strategy, port)},
+      {:signed, "this, signed", Crowd.strategy(NativeGossip.Strategy, port, secret: @secret)}
+    ] ++
+      if(Bench.stock?(),
+        do: [{:stock, "stock strategy", Crowd.strategy(Cluster.Strategy.Gossip, port)}],
+        else: []
+      ) ++
       [
-        {:in_turn, "list in turn", fn self, names -> {:in_turn, List.delete(names, self)} end},
-        {:at_once, "list at once", fn self, names -> {:at_once, List.delete(names, self)} end},
-        {:one_side, "one side at once",
+        {:in_turn, "list, in turn", fn self, names -> {:in_turn, List.delete(names, self)} end},
+        {:at_once, "list, at once", fn self, names -> {:at_once, List.delete(names, self)} end},
+        {:one_side, "list, one side at once",
          fn self, names -> {:at_once, Enum.filter(names, &(&1 > self))} end}
       ]
   end
 
   defp measure(count, ways, epmd) do
-    if count * @beam_bytes < OsProcess.memory_available() do
-      beams = for number <- 1..count, do: boot(number, epmd)
+    if Crowd.room?(count) do
+      beams = Crowd.boot(1..count, epmd)
 
       times =
         for run <- 1..@runs, {key, title, way} <- ways do
@@ -94,16 +92,18 @@ defmodule NativeGossip.Bench.Formation do
       |> Enum.group_by(&elem(&1, 0), &elem(&1, 1))
       |> Map.new(fn {key, times} -> {key, %{runs: times}} end)
       |> Map.put(:nodes, count)
+      |> ratios()
     else
       Map.new(ways, fn {key, _, _} -> {key, "too little memory"} end) |> Map.put(:nodes, count)
     end
   end
 
-  defp boot(number, epmd) do
-    beam = Beam.start_link(name: "n#{number}@#{@host}", epmd_port: epmd.port, args: @arguments)
-    there = Enum.filter(@applications, &(:code.lib_dir(&1) != {:error, :bad_name}))
-    :ok = Beam.call(beam, Member, :load, [there])
-    beam
+  defp ratios(row) do
+    Map.merge(row, %{
+      signed_ours: Table.ratio(row.signed, row.ours),
+      ours_list: Table.ratio(row.ours, row.at_once),
+      stock_ours: row[:stock] && Table.ratio(row.stock, row.ours)
+    })
   end
 
   defp form(beams, way) do

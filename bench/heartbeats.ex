@@ -3,121 +3,103 @@ defmodule NativeGossip.Bench.Heartbeats do
   What `bin/bench heartbeats` measures: the CPU time that a heartbeat of a connected peer costs the whole
   VM that receives it, sealed, and sealed and signed.
 
-  Beside them a program that does nothing but `recvfrom` takes the same packets at the same rate: the
-  least that a heartbeat can cost. All take turns within a round, so that what else the machine does
-  falls on all of them. What the VM does without heartbeats is taken off.
+  Beside it stand programs that do nothing but receive: the least that a heartbeat can cost. All of them take turns
+  within a round, so that what else the machine does falls on all. What a VM does without heartbeats is taken off.
   """
   @behaviour NativeGossip.Bench
 
-  import NativeGossip.Bench.Receiver
-
-  alias NativeGossip.Bench.Table
-  alias NativeGossip.Dev.{Await, Beam, FreePort, Inside, OsProcess}
+  alias NativeGossip.Bench
+  alias NativeGossip.Bench.{Listener, Table}
 
   @rounds 3
 
   # Heartbeats a second, and of these at once: what a kernel buffers, and one after the other.
   @rates [{20_000, 64}, {200, 1}]
 
+  # What an implementation in Elixir keeps up with.
+  @elixir_rate 1_000
+
   @impl true
   def about do
     %{
       name: "heartbeats",
       text:
-        "what a heartbeat of one of so many PEERS costs the whole VM, each form for SECONDS, beside a " <>
-          "program that only receives",
+        "CPU of the whole VM for a heartbeat of one of PEERS, in bursts and one by one, each round for SECONDS; beside " <>
+          "programs that only receive, a peer in Elixir, and the stock strategy",
       arguments: [peers: 100, seconds: 5],
       examples: ["heartbeats"]
     }
   end
 
+  # What a column measures: who listens, and to what.
+  defp columns do
+    [recvfrom: {:recvfrom, :signed}, poll: {:poll, :signed}] ++
+      [sealed: {:ours, :sealed}, signed: {:ours, :signed}, reference: {:reference, :sealed}] ++
+      if(Bench.stock?(), do: [stock: {:stock, :sealed}], else: [])
+  end
+
   @impl true
   def run(%{peers: peers, seconds: seconds}) do
+    columns = columns()
+    kinds = columns |> Enum.map(fn {_, {kind, _}} -> kind end) |> Enum.uniq()
+    listeners = Map.new(kinds, &{&1, Listener.start(&1, peers)})
+    rows = for rate <- @rates, do: row(columns, listeners, rate, seconds)
+    Enum.each(listeners, fn {_, listener} -> Listener.stop(listener) end)
+    table(rows, peers, seconds)
+  end
+
+  defp row(columns, listeners, {per_second, at_once}, seconds) do
+    rounds =
+      for round <- 1..@rounds do
+        Bench.progress("#{per_second} a second, round #{round} of #{@rounds}")
+        idle = listeners |> Map.values() |> Listener.idle(seconds)
+
+        Map.new(columns, fn {column, {kind, form}} ->
+          listener = listeners[kind]
+          numbers = [rate(kind, per_second), at_once, seconds]
+          {column, Listener.cost(listener, form, numbers, idle[listener])}
+        end)
+      end
+
+    runs =
+      Map.new(columns, fn {column, _} -> {column, %{runs: Enum.map(rounds, & &1[column])}} end)
+
+    Map.merge(runs, %{
+      rate: "#{per_second}/s, #{at_once} at once",
+      signed_recvfrom: Table.ratio(runs.signed, runs.recvfrom),
+      signed_poll: Table.ratio(runs.signed, runs.poll),
+      signed_sealed: Table.ratio(runs.signed, runs.sealed),
+      reference_sealed: Table.ratio(runs.reference, runs.sealed),
+      stock_sealed: runs[:stock] && Table.ratio(runs.stock, runs.sealed)
+    })
+  end
+
+  defp rate(kind, per_second) when kind in [:reference, :stock], do: min(per_second, @elixir_rate)
+  defp rate(_kind, per_second), do: per_second
+
+  defp table(rows, peers, seconds) do
     %Table{
       name: "heartbeats",
-      title: "CPU per heartbeat, µs: #{@rounds} rounds of #{seconds} s, #{peers} peers",
+      title:
+        "CPU of the whole VM for a heartbeat of one of #{peers} peers, µs: median of #{@rounds} rounds of " <>
+          "#{seconds} s (all rounds)",
+      note:
+        "At most #{@elixir_rate} a second to the peer in Elixir, which checks no signature, and to the stock strategy.",
       columns: [
         rate: "rate",
-        bare: "bare recvfrom",
+        recvfrom: "bare recvfrom",
+        poll: "bare poll + recvfrom",
         sealed: "sealed",
         signed: "signed",
+        reference: "a peer in Elixir, sealed",
+        stock: "stock, sealed",
+        signed_recvfrom: "signed / recvfrom",
+        signed_poll: "signed / poll + recvfrom",
         signed_sealed: "signed / sealed",
-        signed_bare: "signed / bare"
+        reference_sealed: "Elixir / sealed",
+        stock_sealed: "stock / sealed"
       ],
-      rows:
-        for {rate, burst} <- @rates do
-          rounds = for _ <- 1..@rounds, do: round([peers, rate, burst, seconds], seconds)
-
-          [bare, sealed, signed] =
-            for key <- [:bare, :sealed, :signed], do: %{runs: Enum.map(rounds, & &1[key])}
-
-          %{
-            rate: "#{rate}/s by #{burst}",
-            bare: bare,
-            sealed: sealed,
-            signed: signed,
-            signed_sealed: Table.ratio(signed, sealed),
-            signed_bare: Table.ratio(signed, bare)
-          }
-        end
+      rows: rows
     }
-  end
-
-  defp round(sending, seconds) do
-    Map.new([bare: :signed, sealed: :sealed, signed: :signed], fn
-      {:bare, form} -> {:bare, bare(form, sending)}
-      {column, form} -> {column, strategy(form, sending, seconds)}
-    end)
-  end
-
-  defp bare(form, sending) do
-    port = FreePort.udp()
-    receiver = OsProcess.open(program(), ["receive", "127.0.0.1:#{port}"], [])
-    {:os_pid, os_pid} = Port.info(receiver, :os_pid)
-
-    receive do
-      {^receiver, {:data, "ready\n"}} -> :ok
-    end
-
-    before = OsProcess.cpu_ns(os_pid)
-    sent = send_heartbeats(form, port, sending)
-    spent = OsProcess.cpu_ns(os_pid) - before
-    Port.close(receiver)
-    spent / sent / 1000
-  end
-
-  defp strategy(form, sending, seconds) do
-    {beam, port} = start(receive_limit: 1_000_000)
-    # All are known and connected, and what is compiled or loaded at first is.
-    [peers | _] = sending
-    send_heartbeats(form, port, [peers, 200, 1, 10])
-    await_connected(beam, peers)
-    idle = spent(beam, fn -> Process.sleep(seconds * 1000) end)
-    before = Beam.call(beam, Inside, :counters, [:lan])
-    {:ok, sent} = Agent.start_link(fn -> 0 end)
-
-    busy =
-      spent(beam, fn ->
-        Agent.update(sent, fn 0 -> send_heartbeats(form, port, sending) end, :infinity)
-      end)
-
-    count = Agent.get(sent, & &1)
-
-    Await.until(
-      "each heartbeat is taken",
-      fn ->
-        Beam.call(beam, Inside, :counters, [:lan]).accepted - before.accepted
-      end,
-      &(&1 >= count)
-    )
-
-    Beam.stop(beam)
-    (busy - idle) / count / 1000
-  end
-
-  defp spent(beam, what) do
-    before = OsProcess.cpu_ns(beam.os_pid)
-    what.()
-    OsProcess.cpu_ns(beam.os_pid) - before
   end
 end

@@ -1,82 +1,151 @@
 defmodule NativeGossip.Bench.Newcomer do
   @moduledoc """
-  What `bin/bench newcomer` measures, in virtual time and so with the same figures on every machine: how many heartbeats
-  a settled cluster sends in a second, and how long one more node and the others take to hear each other.
+  What `bin/bench newcomer` measures: the CPU time of all nodes of a settled cluster while one more node starts,
+  beside the same nodes while nothing happens.
 
-  Two nodes that hear each other's first heartbeats connect at once: whichever of them hears the other. That the
-  newcomer hears the others counts where they do not hear it. `native/core/examples/storm.rs` has the nodes, of which
-  what paces them is real.
+  Connections cost something by whatever way nodes are found. So it is measured as well where nobody looks for nodes,
+  and the newcomer dials all of a list.
   """
   @behaviour NativeGossip.Bench
 
-  alias NativeGossip.Bench.Table
+  alias NativeGossip.Bench
+  alias NativeGossip.Bench.{Crowd, Member, Table}
+  alias NativeGossip.Dev.{Beam, Encounters, Epmd, FreePort, Inside, Mesh, OsProcess}
 
-  @program "target/release/examples/storm"
-  @late_ms 20
+  @rounds 3
+  @within_ms 120_000
 
-  # What the stock strategy sends: a heartbeat of each node every 2.5 s, the mean of up to 5 s.
-  @stock_gap_s 2.5
-
-  @columns [:nodes, :rate, :heard_by_all, :first, :half, :all]
+  # When the heartbeats of a start, or of an end, are over: see "Storms" in docs/performance.md.
+  @settle_ms 10_000
 
   @impl true
   def about do
     %{
       name: "newcomer",
-      text: "heartbeats a second of SIZES nodes, and how long a newcomer takes (virtual time)",
-      arguments: [sizes: [10, 30, 100, 300, 1_000, 3_000, 10_000]],
+      text:
+        "CPU of settled NODES while one more starts, beside the same nodes while nothing happens, each for SECONDS",
+      arguments: [nodes: 60, seconds: 20],
       examples: []
     }
   end
 
   @impl true
-  def run(%{sizes: sizes}) do
-    build = ~w(build --quiet --release --locked -p native_gossip_core --example storm)
-    {_, 0} = System.cmd("cargo", build)
+  def run(%{nodes: count, seconds: seconds}) do
+    unless Crowd.room?(count + 1), do: raise("too little memory for #{count + 1} nodes")
+    epmd = Epmd.start_link(address: "127.0.0.1")
+    [newcomer | settled] = Crowd.boot(0..count, epmd)
+    port = FreePort.udp()
 
-    {text, 0} =
-      System.cmd(Path.expand(@program), ["newcomer", Enum.join(sizes, ","), "#{@late_ms}"])
+    rows =
+      for {name, way} <- ways(port) do
+        Bench.progress("#{name}, #{count} nodes")
+        row(name, settled, newcomer, way, seconds)
+      end
+
+    Enum.each([newcomer | settled], &Beam.stop/1)
+    Epmd.stop(epmd)
 
     %Table{
       name: "newcomer",
-      title: "One more node in a settled cluster, in virtual time",
+      title:
+        "CPU of all of #{count} settled nodes in #{seconds} s, ms: median of #{@rounds} rounds (all rounds)",
       note:
-        "Packets arrive up to #{@late_ms} ms late, and none is lost. What the stock strategy sends is computed: each " <>
-          "node a heartbeat every #{@stock_gap_s} s in the mean.",
+        "With a list nobody looks for nodes: nothing but the newcomer's connections costs something.",
       columns: [
-        nodes: "nodes",
-        rate: "heartbeats/s of all",
-        stock: "of the stock strategy",
-        heard_by_all: "all have heard the newcomer, ms",
-        first: "it has heard one, ms",
-        half: "half, ms",
-        all: "all, ms"
+        who: "nodes are found by",
+        quiet: "nothing happens",
+        newcomer: "a newcomer starts",
+        ratio: "newcomer / nothing",
+        more: "ms more for each node"
       ],
-      rows: rows(text)
+      rows: rows
     }
   end
 
-  @doc """
-  The rows of what the program printed.
+  # Each with what the newcomer is told.
+  defp ways(port) do
+    dial = fn _self, names -> {:at_once, names} end
 
-      iex> [row] = NativeGossip.Bench.Newcomer.rows("10 3.6 19 20 21 -\\n")
-      iex> row
-      %{nodes: 10, rate: 3.6, stock: 4.0, heard_by_all: 19, first: 20, half: 21, all: nil}
-  """
-  @spec rows(String.t()) :: [%{atom => number | nil}]
-  def rows(text) do
-    for line <- String.split(text, "\n", trim: true) do
-      row = Map.new(Enum.zip(@columns, line |> String.split() |> Enum.map(&number/1)))
-      Map.put(row, :stock, row.nodes / @stock_gap_s)
-    end
+    [{"this strategy", Crowd.strategy(NativeGossip.Strategy, port)}] ++
+      if(Bench.stock?(),
+        do: [{"stock strategy", Crowd.strategy(Cluster.Strategy.Gossip, port)}],
+        else: []
+      ) ++ [{"a list", dial}]
   end
 
-  defp number("-"), do: nil
+  defp row(name, settled, newcomer, way, seconds) do
+    names = Enum.map(settled, & &1.name)
+    way = way.(newcomer.name, names)
+    settle(settled, way)
 
-  defp number(text) do
-    case Integer.parse(text) do
-      {integer, ""} -> integer
-      _ -> String.to_float(text)
+    rounds =
+      for _ <- 1..@rounds do
+        quiet = spent_ms(settled, seconds, fn -> :ok end)
+        busy = spent_ms(settled, seconds, fn -> meet(newcomer, way, names) end)
+        part([newcomer | settled], newcomer, way)
+        {quiet, busy}
+      end
+
+    scatter(settled, way)
+    {quiet, busy} = Enum.unzip(rounds)
+
+    %{
+      who: name,
+      quiet: %{runs: quiet},
+      newcomer: %{runs: busy},
+      ratio: Table.ratio(%{runs: busy}, %{runs: quiet}),
+      more: %{runs: Enum.map(rounds, fn {quiet, busy} -> (busy - quiet) / length(settled) end)}
+    }
+  end
+
+  # By a list too: each node dials those after it.
+  defp settle(beams, way) do
+    names = Enum.map(beams, & &1.name)
+
+    case way do
+      {:strategy, topologies} ->
+        _ = Beam.call_all(beams, Inside, :start_cluster, [topologies], @within_ms)
+
+      {:at_once, _} ->
+        of = fn beam -> [Enum.filter(names, &(&1 > beam.name))] end
+        _ = Beam.call_all(beams, __MODULE__, :dial, &of.(&1), @within_ms)
     end
+
+    %{} = Mesh.await(beams, within: @within_ms)
+    Process.sleep(@settle_ms)
+  end
+
+  @doc false
+  def dial(names), do: Enum.each(names, &Node.connect/1)
+
+  # The settled nodes are asked nothing meanwhile: their answers would cost CPU.
+  defp meet(newcomer, way, names) do
+    :ok = Beam.call(newcomer, Member, :begin, [way, Encounters.now() + 100])
+    _ = Beam.call(newcomer, Encounters, :fetch, [length(names) - 1], @within_ms)
+    :ok
+  end
+
+  defp part(all, newcomer, way) do
+    _ = Beam.call(newcomer, Member, :finish, [way])
+    :ok = Beam.call(newcomer, Member, :leave, [])
+    %{} = Mesh.await(all -- [newcomer], within: @within_ms)
+    # Nobody dials a node that has just gone for long.
+    Process.sleep(@settle_ms)
+  end
+
+  defp scatter(settled, way) do
+    with {:strategy, _} <- way, do: Beam.call_all(settled, Inside, :stop_cluster, [])
+    _ = Beam.call_all(settled, Member, :leave, [], @within_ms)
+    %{} = Mesh.await_none(settled)
+    :ok
+  end
+
+  defp spent_ms(beams, seconds, what) do
+    cpu = fn -> beams |> Enum.map(&OsProcess.cpu_ns(&1.os_pid)) |> Enum.sum() end
+    ends = System.monotonic_time(:millisecond) + 1_000 * seconds
+    before = cpu.()
+    :ok = what.()
+    Process.sleep(max(ends - System.monotonic_time(:millisecond), 0))
+    (cpu.() - before) / 1_000_000
   end
 end

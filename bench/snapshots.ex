@@ -24,8 +24,8 @@ defmodule NativeGossip.Bench.Snapshots do
     %{
       name: "snapshots",
       text:
-        "NativeGossip.status and NativeGossip.peers of so many PEERS: what they take, and for SECONDS " <>
-          "what packets and calls notice of them",
+        "`NativeGossip.status/1` and `NativeGossip.peers/1` of PEERS: what they take, and for SECONDS what packets " <>
+          "and calls notice of them",
       arguments: [peers: 4096, seconds: 10],
       examples: ["heartbeats"]
     }

@@ -91,10 +91,17 @@ defmodule NativeGossip.Bench.Table do
 
   defp encodable(row) do
     Map.new(row, fn
-      {key, %{runs: runs} = cell} -> {key, %{median: median(cell), runs: runs}}
-      pair -> pair
+      {key, %{runs: runs} = cell} ->
+        {key, %{median: rounded(median(cell)), runs: Enum.map(runs, &rounded/1)}}
+
+      {key, value} ->
+        {key, rounded(value)}
     end)
   end
+
+  # No digits that nobody measured.
+  defp rounded(float) when is_float(float), do: Float.round(float, 4)
+  defp rounded(other), do: other
 
   @doc "Writes the table as JSON, and returns the file."
   @spec write(t, Path.t()) :: Path.t()

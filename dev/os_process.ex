@@ -103,14 +103,30 @@ defmodule NativeGossip.Dev.OsProcess do
   """
   @spec udp_descriptors(id, :inet.port_number()) :: [non_neg_integer]
   def udp_descriptors(id, port) do
-    bound =
-      for file <- ~w(udp udp6),
-          line <- "/proc/#{id}/net/#{file}" |> File.stream!() |> Enum.drop(1),
-          columns = String.split(line),
-          String.ends_with?(Enum.at(columns, 1), ":" <> hexadecimal(port, 4)),
-          do: "socket:[#{Enum.at(columns, 9)}]"
-
+    bound = for columns <- udp_lines(id, port), do: "socket:[#{Enum.at(columns, 9)}]"
     for {number, target} <- numbered_descriptors(id), target in bound, do: number
+  end
+
+  @doc """
+  What waits in UDP sockets that are bound to `port`, in bytes as the kernel counts them, and how many packets
+  found no room there, in the network namespace of this process.
+  """
+  @spec udp_queue(id, :inet.port_number()) :: %{bytes: non_neg_integer, drops: non_neg_integer}
+  def udp_queue(id, port) do
+    for columns <- udp_lines(id, port), reduce: %{bytes: 0, drops: 0} do
+      sum ->
+        [_sending, receiving] = columns |> Enum.at(4) |> String.split(":")
+        drops = columns |> List.last() |> String.to_integer()
+        %{bytes: sum.bytes + String.to_integer(receiving, 16), drops: sum.drops + drops}
+    end
+  end
+
+  defp udp_lines(id, port) do
+    for file <- ~w(udp udp6),
+        line <- "/proc/#{id}/net/#{file}" |> File.stream!() |> Enum.drop(1),
+        columns = String.split(line),
+        String.ends_with?(Enum.at(columns, 1), ":" <> hexadecimal(port, 4)),
+        do: columns
   end
 
   @doc """

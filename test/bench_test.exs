@@ -30,6 +30,22 @@ defmodule NativeGossip.BenchTest do
     end
   end
 
+  test "docs/performance.md has the table of benchmarks as it is rendered" do
+    assert File.read!("docs/performance.md") =~ Bench.table()
+  end
+
+  test "each plot is in docs/performance.md, and each file of figures is of a command" do
+    paper = File.read!("docs/performance.md")
+
+    for plot <- Path.wildcard("bench/plots/*.gp"),
+        do: assert(paper =~ "](performance/#{Path.basename(plot, ".gp")}.svg)")
+
+    for file <- Path.wildcard("docs/performance/*.json"), json = File.read!(file) do
+      assert [_, name] = Regex.run(~r/"command":"[^"]*bin\/bench (\w+)/, json)
+      assert name in for(module <- Bench.all(), do: module.about().name)
+    end
+  end
+
   test "without a name all benchmarks run, with their defaults" do
     assert {:run, runs, false} = Bench.parse([])
     assert Enum.map(runs, &elem(&1, 0)) == Bench.all()

@@ -2,15 +2,17 @@
 //! them and does nothing else.
 //!
 //! ```text
-//! cargo run -q --release -p native_gossip_net --example heartbeats -- FORM ADDRESS:PORT NODES PER_SECOND BURST SECONDS SECRET
+//! cargo run -q --release -p native_gossip_net --example heartbeats -- FORM ADDRESS:PORT NODES PER_SECOND BURST SECONDS SECRET [TURNS]
 //! cargo run -q --release -p native_gossip_net --example heartbeats -- receive|poll ADDRESS:PORT
 //! ```
 //!
-//! FORM is `sealed`, or `signed` for sealed and signed. The nodes known1@127.0.0.1 … take turns, and
-//! BURST heartbeats leave at once. Prints how many were sent. What receives is the least that a
-//! program can do: one `recvfrom` after the other, until its standard input is closed. With `poll` in the place of
-//! `receive` it polls before each, as a program must that waits for other things too (Linux). ADDRESS is of
-//! 127.0.0.0/8.
+//! FORM is `sealed`, or `signed` for sealed and signed. What a node refuses is `noise` (99 random bytes),
+//! `undecryptable` (signed, of another secret) and `labelled` (signed, of a cluster "other"). The nodes
+//! known1@127.0.0.1 … take turns, and BURST heartbeats leave at once. Each node has had so many TURNS before:
+//! without them it begins a new life. Prints how many were sent.
+//!
+//! What receives is the least that a program can do, until its standard input is closed: one `recvfrom` after the
+//! other, or with `poll` a `poll` before each. ADDRESS is of 127.0.0.0/8.
 
 #![allow(clippy::disallowed_macros, clippy::indexing_slicing)]
 
@@ -30,20 +32,26 @@ use native_gossip_core::{
 };
 use rand::{Rng, RngExt, rngs::StdRng};
 
-const USAGE: &str = "usage: heartbeats sealed|signed ADDRESS:PORT NODES PER_SECOND BURST SECONDS SECRET\n       \
-     heartbeats receive|poll ADDRESS:PORT";
+const USAGE: &str = "usage: heartbeats sealed|signed|noise|undecryptable|labelled ADDRESS:PORT NODES \
+     PER_SECOND BURST SECONDS SECRET [TURNS]\n       heartbeats receive|poll ADDRESS:PORT";
 
 /// Another host than that of the receiver, as far as it can tell.
 const HOST: [u8; 4] = [127, 0, 0, 66];
+
+/// The incarnation of a node that goes on where another run of this program ended.
+const LASTING: u64 = 0x6865_6172_7462_6561;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
-        ["receive", at] => receive(at, |_| Ok(())),
-        ["poll", at] => receive(at, wait),
+        ["receive", at] => receive(at, false),
+        ["poll", at] => receive(at, true),
         [form, to, nodes, per_second, burst, seconds, secret] => {
-            send(form, to, [nodes, per_second, burst, seconds], secret)
+            send(form, to, [nodes, per_second, burst, seconds], secret, None)
+        }
+        [form, to, nodes, per_second, burst, seconds, secret, turns] => {
+            send(form, to, [nodes, per_second, burst, seconds], secret, Some(turns))
         }
         _ => Err("too few or too many arguments".into()),
     };
@@ -64,21 +72,7 @@ fn loopback(address: &str) -> Result<SocketAddrV4, Box<dyn Error>> {
     }
 }
 
-/// Polls until something can be received.
-#[cfg(target_os = "linux")]
-fn wait(socket: &UdpSocket) -> io::Result<()> {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    let arrival = PollFd::new(std::os::fd::AsFd::as_fd(socket), PollFlags::POLLIN);
-    poll(&mut [arrival], PollTimeout::NONE)?;
-    Ok(())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn wait(_socket: &UdpSocket) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-fn receive(at: &str, wait: impl Fn(&UdpSocket) -> io::Result<()>) -> Result<(), Box<dyn Error>> {
+fn receive(at: &str, polls: bool) -> Result<(), Box<dyn Error>> {
     let socket = UdpSocket::bind(loopback(at)?)?;
     thread::spawn(|| {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
@@ -87,15 +81,37 @@ fn receive(at: &str, wait: impl Fn(&UdpSocket) -> io::Result<()>) -> Result<(), 
     let mut datagram = [0; 2048];
     println!("ready");
     loop {
-        wait(&socket)?;
+        if polls {
+            wait(&socket)?;
+        }
         socket.recv_from(&mut datagram)?;
     }
 }
 
-fn send(form: &str, to: &str, numbers: [&str; 4], secret: &str) -> Result<(), Box<dyn Error>> {
+#[cfg(target_os = "linux")]
+fn wait(socket: &UdpSocket) -> Result<(), Box<dyn Error>> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+
+    poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wait(_: &UdpSocket) -> Result<(), Box<dyn Error>> {
+    Err("polls on Linux alone".into())
+}
+
+fn send(
+    form: &str,
+    to: &str,
+    numbers: [&str; 4],
+    secret: &str,
+    turns: Option<&str>,
+) -> Result<(), Box<dyn Error>> {
     let to = loopback(to)?;
     let [nodes, per_second, burst, seconds] = parsed(numbers)?;
-    let mut senders = Senders::new(nodes, form, secret)?;
+    let mut senders = Senders::new(nodes, form, secret, turns.map(str::parse).transpose()?)?;
     let socket = UdpSocket::bind((std::net::Ipv4Addr::from(HOST), 0))?;
     let began = Instant::now();
     let mut sent = 0;
@@ -123,30 +139,50 @@ fn parsed<const N: usize>(numbers: [&str; N]) -> Result<[u64; N], Box<dyn Error>
     Ok(parsed)
 }
 
+/// What the packets are.
+#[derive(Clone, Copy)]
+enum Kind {
+    Noise,
+    Sealed,
+    Signed,
+}
+
 struct Senders {
     names: Vec<NodeName>,
     incarnation: u64,
     sent: usize,
-    signs: bool,
+    kind: Kind,
+    label: Label,
     ring: Keyring,
     rng: StdRng,
 }
 
 impl Senders {
-    fn new(nodes: u64, form: &str, secret: &str) -> Result<Self, Box<dyn Error>> {
-        let names = (1..=nodes).map(|n| NodeName::parse(&format!("known{n}@127.0.0.1")));
-        let signs = match form {
-            "sealed" => false,
-            "signed" => true,
+    fn new(
+        nodes: u64,
+        form: &str,
+        secret: &str,
+        turns: Option<usize>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let names: Vec<_> = (1..=nodes)
+            .map(|n| NodeName::parse(&format!("known{n}@127.0.0.1")))
+            .collect::<Result<_, _>>()?;
+        let (kind, secret, cluster) = match form {
+            "sealed" => (Kind::Sealed, secret, None),
+            "signed" => (Kind::Signed, secret, None),
+            "noise" => (Kind::Noise, secret, None),
+            "undecryptable" => (Kind::Signed, "another secret, which the receiver has not", None),
+            "labelled" => (Kind::Signed, secret, Some("other")),
             _ => return Err(format!("unknown form {form:?}").into()),
         };
         let mut rng: StdRng = rand::make_rng();
         Ok(Self {
-            names: names.collect::<Result<_, _>>()?,
-            incarnation: rng.random(),
-            sent: 0,
-            signs,
-            ring: Keyring::new(&[Secret(secret.into())], None),
+            sent: turns.unwrap_or(0) * names.len(),
+            names,
+            incarnation: if turns.is_some() { LASTING } else { rng.random() },
+            kind,
+            label: Label::of(cluster),
+            ring: Keyring::new(&[Secret(secret.into())], cluster),
             rng,
         })
     }
@@ -157,8 +193,14 @@ impl Senders {
         let (place, turn) = (self.sent % self.names.len(), self.sent / self.names.len());
         self.sent += 1;
         let name = &self.names[place];
-        if !self.signs {
-            return packet::encode(name, &self.ring, iv);
+        match self.kind {
+            Kind::Noise => {
+                let mut noise = vec![0; 99];
+                self.rng.fill_bytes(&mut noise);
+                return noise;
+            }
+            Kind::Sealed => return packet::encode(name, &self.ring, iv),
+            Kind::Signed => {}
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let stamp = WallTime::from_millis(u64::try_from(now.as_millis()).unwrap_or(0));
@@ -167,7 +209,7 @@ impl Senders {
             seq: u32::try_from(turn + 1).unwrap_or(u32::MAX),
             echoes: Default::default(),
         });
-        let trailer = Trailer { is_leaving: false, stamp, label: Label::default(), signed };
+        let trailer = Trailer { is_leaving: false, stamp, label: self.label, signed };
         packet::encode_with(name, &trailer, &self.ring, Form::Sealed(iv))
     }
 }

@@ -238,7 +238,7 @@ impl Senders {
         let place = self.sent.wrapping_mul(STRIDE) % self.names.len();
         let node = self.names.get(place).expect("one of the names");
         let seq = u32::try_from(self.sent / self.names.len() + 1).unwrap_or(u32::MAX);
-        let signed = Signed { incarnation: place as u64, seq, echoes: Vec::new() };
+        let signed = Signed { incarnation: place as u64, seq, echoes: Default::default() };
         self.sent += 1;
         self.time += BEAT_INTERVAL;
         let trailer = Trailer {
