@@ -18,8 +18,8 @@ defmodule NativeGossip.Bench.Beam do
   @rate 200
 
   # Erlang has called them by both names.
-  @normal ~r/\A(erts_sched|\d+_scheduler)/
-  @dirty_io ~r/\A(erts_dios|\d+_dirty_io)/
+  defp normal, do: ~r/\A(erts_sched|\d+_scheduler)/
+  defp dirty_io, do: ~r/\A(erts_dios|\d+_dirty_io)/
 
   @impl true
   def about do
@@ -111,8 +111,8 @@ defmodule NativeGossip.Bench.Beam do
 
     %{
       collections: collections,
-      normal: OsProcess.context_switches(beam.os_pid, @normal),
-      dirty_io: OsProcess.context_switches(beam.os_pid, @dirty_io)
+      normal: OsProcess.context_switches(beam.os_pid, normal()),
+      dirty_io: OsProcess.context_switches(beam.os_pid, dirty_io())
     }
   end
 

@@ -28,13 +28,15 @@ defmodule NativeGossip.Bench do
   @typedoc """
   An argument is a positive integer. One whose default is a list takes all numbers that are left.
 
-  `examples` are the programs in `native/net/examples` that it needs.
+  `examples` are the programs in `native/net/examples` that it needs. One that needs `root` is left out of a run of
+  all where it has not got it.
   """
   @type about :: %{
-          name: String.t(),
-          text: String.t(),
-          arguments: [{atom, pos_integer | [pos_integer]}],
-          examples: [String.t()]
+          :name => String.t(),
+          :text => String.t(),
+          :arguments => [{atom, pos_integer | [pos_integer]}],
+          :examples => [String.t()],
+          optional(:root) => true
         }
 
   @type arguments :: %{atom => pos_integer | [pos_integer]}
@@ -88,7 +90,7 @@ defmodule NativeGossip.Bench do
   end
 
   defp parse_words([], write?) do
-    {:run, for(module <- all(), do: {module, Map.new(module.about().arguments)}), write?}
+    {:run, for(module <- all(), may_run?(module), do: {module, defaults(module)}), write?}
   end
 
   defp parse_words([name | words], write?) do
@@ -97,6 +99,14 @@ defmodule NativeGossip.Bench do
          {:ok, arguments} <- arguments(module.about(), numbers) do
       {:run, [{module, arguments}], write?}
     end
+  end
+
+  defp defaults(module), do: Map.new(module.about().arguments)
+
+  defp may_run?(module) do
+    may? = not Map.has_key?(module.about(), :root) or System.cmd("id", ["-u"]) == {"0\n", 0}
+    unless may?, do: progress("#{module.about().name} is left out: it needs root")
+    may?
   end
 
   defp find(name) do

@@ -5,7 +5,7 @@ defmodule NativeGossip.Bench.Build do
   """
   alias NativeGossip.Bench.Settled
 
-  @sources ~w(lib native mix.exs Cargo.toml Cargo.lock rustfmt.toml clippy.toml .formatter.exs test/stand_ins)
+  @sources ~w(lib native/core native/net native/nif mix.exs Cargo.toml Cargo.lock rustfmt.toml clippy.toml .formatter.exs test/stand_ins)
 
   # `Cluster.Strategy.Gossip` has one module.
   @stock [Cluster.Strategy.Gossip]

@@ -57,7 +57,7 @@ defmodule NativeGossip.Bench.Flood do
       end
 
     Epmd.stop(epmd)
-    [{_, quiet} | _] = seen
+    quiet = for {_, %{kind: nil} = seen} <- seen, into: %{}, do: {seen.limit, seen}
 
     %Table{
       name: "flood",
@@ -81,7 +81,7 @@ defmodule NativeGossip.Bench.Flood do
         call: "call p99, µs",
         ratio: "call / quiet"
       ],
-      rows: for({name, seen} <- seen, do: row(name, seen, quiet))
+      rows: for({name, seen} <- seen, do: row(name, seen, quiet[seen.limit]))
     }
   end
 
@@ -128,6 +128,7 @@ defmodule NativeGossip.Bench.Flood do
     Enum.each([node, newcomer], &Beam.stop/1)
 
     Map.merge(seen, %{
+      kind: kind,
       limit: options[:receive_limit],
       cpu: cpu,
       looked_at: looked_at,

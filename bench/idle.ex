@@ -5,7 +5,7 @@ defmodule NativeGossip.Bench.Idle do
 
   The peers are BEAMs that every measured node is connected to; a program sends heartbeats in their names, as many as
   that many nodes send. The measured nodes run side by side, each with its own heartbeats: with no strategy, with
-  this one, with the stock one. All options are the defaults, but for ports and addresses.
+  this one, with the stock one. They have a secret. All other options are the defaults, but for ports and addresses.
   """
   @behaviour NativeGossip.Bench
 

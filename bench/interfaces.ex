@@ -29,7 +29,8 @@ defmodule NativeGossip.Bench.Interfaces do
       text:
         "an interface that comes up, and one that is made again, each TIMES: until joined (root)",
       arguments: [times: 20],
-      examples: []
+      examples: [],
+      root: true
     }
   end
 

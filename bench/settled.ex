@@ -64,9 +64,21 @@ defmodule NativeGossip.Bench.Settled do
   @spec introduce(Beam.t(), :inet.port_number(), pos_integer) :: :ok
   def introduce(beam, port, peers) do
     [rate, burst] = @introduction
-    seconds = div(peers, rate) + 1
-    _ = Receiver.send_heartbeats(:signed, port, [peers, rate, burst, seconds])
-    connected = fn -> Beam.call(beam, __MODULE__, :connect_some, []) end
+    numbers = [peers, rate, burst, div(peers, rate) + 1]
+    _ = Receiver.send_heartbeats(:signed, port, numbers)
+
+    connected = fn ->
+      case Beam.call(beam, __MODULE__, :connect_some, []) do
+        {connected, heard} when heard < peers ->
+          # One was lost on a busy machine.
+          _ = Receiver.send_heartbeats(:signed, port, numbers)
+          connected
+
+        {connected, _heard} ->
+          connected
+      end
+    end
+
     Await.until("all are connected", connected, &(&1 >= peers), within: @within_ms)
     :ok
   end
@@ -89,7 +101,7 @@ defmodule NativeGossip.Bench.Settled do
   @doc false
   def nodes, do: :persistent_term.get(__MODULE__)
 
-  # Takes some that are not connected yet for connected, as if they had dialled; returns how many were before.
+  # Takes some that are not connected yet for connected, as if they had dialled; returns how many were before, and how many are heard.
   @doc false
   def connect_some do
     strategy = Inside.strategy(:lan)
@@ -98,7 +110,7 @@ defmodule NativeGossip.Bench.Settled do
     for peer <- Enum.take_random(others, @at_once),
         do: send(strategy, {:nodeup, String.to_atom(peer.name), []})
 
-    length(connected)
+    {length(connected), length(connected) + length(others)}
   end
 
   # As native/net/examples/heartbeats.rs calls them.

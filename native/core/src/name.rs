@@ -14,7 +14,7 @@ const NOT_ALIVE: &str = "nonode@nohost";
 /// The rule is that of `net_kernel` in OTP 25 and 27. Where a value of this type exists, the
 /// name has been checked; nothing inside the engine checks it again.
 ///
-/// A copy of it is the same text, so that each heartbeat of a name that is known may carry one.
+/// Cloning allocates nothing: a known name is cloned for each heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeName(Arc<str>);
 

@@ -9,7 +9,7 @@
 //! FORM is `sealed`, or `signed` for sealed and signed. What a node refuses is `noise` (99 random bytes),
 //! `undecryptable` (signed, of another secret) and `labelled` (signed, of a cluster "other"). The nodes
 //! known1@127.0.0.1 … take turns, and BURST heartbeats leave at once. Each node has had so many TURNS before:
-//! without them it begins a new life. Prints how many were sent.
+//! without them it begins a new life. Prints how many were sent; it ends before with its standard input.
 //!
 //! What receives is the least that a program can do, until its standard input is closed: one `recvfrom` after the
 //! other, or with `poll` a `poll` before each. ADDRESS is of 127.0.0.0/8.
@@ -74,10 +74,7 @@ fn loopback(address: &str) -> Result<SocketAddrV4, Box<dyn Error>> {
 
 fn receive(at: &str, polls: bool) -> Result<(), Box<dyn Error>> {
     let socket = UdpSocket::bind(loopback(at)?)?;
-    thread::spawn(|| {
-        let _ = io::copy(&mut io::stdin(), &mut io::sink());
-        process::exit(0);
-    });
+    end_with_standard_input();
     let mut datagram = [0; 2048];
     println!("ready");
     loop {
@@ -86,6 +83,14 @@ fn receive(at: &str, polls: bool) -> Result<(), Box<dyn Error>> {
         }
         socket.recv_from(&mut datagram)?;
     }
+}
+
+/// Whoever started this may be gone.
+fn end_with_standard_input() {
+    thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        process::exit(0);
+    });
 }
 
 #[cfg(target_os = "linux")]
@@ -113,6 +118,7 @@ fn send(
     let [nodes, per_second, burst, seconds] = parsed(numbers)?;
     let mut senders = Senders::new(nodes, form, secret, turns.map(str::parse).transpose()?)?;
     let socket = UdpSocket::bind((std::net::Ipv4Addr::from(HOST), 0))?;
+    end_with_standard_input();
     let began = Instant::now();
     let mut sent = 0;
     for n in 0..per_second * seconds / burst {

@@ -13,9 +13,6 @@ use crate::{
     system_network::{Arrival, SystemNetwork},
 };
 
-/// Datagrams asked for at first: most wake-ups find one, and each place of a batch has to be prepared.
-const FIRST: usize = 8;
-
 /// Between two counts of the names that sign: each goes through all names that are known.
 const READINESS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -179,7 +176,7 @@ impl Driver {
 
     /// Receives a batch, and says whether that was all there is to receive for now.
     fn receive(&mut self, now: Now, headers: &mut Headers) -> io::Result<bool> {
-        let (mut left, mut most) = (BATCH, FIRST);
+        let mut left = BATCH;
         while left > 0 {
             if !self.node.is_open() {
                 return Ok(true);
@@ -189,7 +186,7 @@ impl Driver {
             if !may_receive {
                 return Ok(true);
             }
-            match self.network.receive(headers, most.min(left).min(self.node.receive_budget())) {
+            match self.network.receive(headers, left.min(self.node.receive_budget())) {
                 Ok(Arrival::News) => left -= 1,
                 Ok(Arrival::Datagrams { count, is_all }) => {
                     for (meta, datagram) in self.network.datagrams() {
@@ -199,7 +196,6 @@ impl Driver {
                         return Ok(true);
                     }
                     left -= count;
-                    most = BATCH;
                 }
                 Err(error) => {
                     self.node.receive_failed(now, &mut self.network, error);

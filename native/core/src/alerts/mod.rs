@@ -32,6 +32,18 @@ struct FaultRecord {
     repeats: Repeats,
 }
 
+impl FaultRecord {
+    /// There is no fault. Returns the event, where that is to be told at once.
+    fn clear(&mut self) -> Option<Event> {
+        if std::mem::replace(&mut self.is_cleared, true) {
+            return None;
+        }
+        let is_told = self.is_logged && self.repeats.pause().is_zero();
+        self.is_logged &= !is_told;
+        is_told.then(|| Event::FaultCleared(self.logged.clone()))
+    }
+}
+
 /// The events that wait to be told, and what has been told.
 pub(crate) struct Alerts {
     debug: bool,
@@ -172,22 +184,18 @@ impl Alerts {
     /// A component has no fault. That is told where it was told that it has one: at once at first, and
     /// of what comes and goes when it [lasts](Self::tell_lasting).
     pub(crate) fn clear(&mut self, component: &Component) {
-        if let Some(record) = self.records.get_mut(component)
-            && !record.is_cleared
-        {
-            record.is_cleared = true;
-            if record.is_logged && record.repeats.pause().is_zero() {
-                record.is_logged = false;
-                self.events.push(Event::FaultCleared(record.logged.clone()));
-            }
+        if let Some(record) = self.records.get_mut(component) {
+            self.events.extend(record.clear());
         }
     }
 
-    /// The echo came by this interface. Each does so, and most interfaces never had a fault.
+    /// The echo came by this interface. Called for each echo, so no component is built to look one up.
     pub(crate) fn clear_echo(&mut self, interface: &str) {
-        let is_its = |component: &&Component| matches!(component, Component::Echo(name) if name == interface);
-        if let Some(component) = self.records.keys().find(is_its).cloned() {
-            self.clear(&component);
+        let is_its =
+            |component: &Component| matches!(component, Component::Echo(name) if name == interface);
+        if let Some((_, record)) = self.records.iter_mut().find(|(component, _)| is_its(component))
+        {
+            self.events.extend(record.clear());
         }
     }
 

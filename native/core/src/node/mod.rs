@@ -134,7 +134,7 @@ impl<R: CryptoRng> Node<R> {
         self.socket.is_open()
     }
 
-    /// Begins to receive a datagram, and says whether that may be now. Where not, because the receive
+    /// Begins to receive datagrams, and says whether that may be now. Where not, because the receive
     /// limit is reached, nothing may be received until the [`deadline`](Self::deadline).
     pub fn begin_receive(&mut self, now: Now) -> bool {
         self.overload.begin_receive(now.time)

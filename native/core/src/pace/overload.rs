@@ -55,7 +55,7 @@ impl Overload {
         self.receive_paused_until.is_some_and(|until| now < until)
     }
 
-    /// Begins to receive another datagram, and says whether that may be. Where not, a pause begins, or
+    /// Begins to receive more datagrams, and says whether that may be. Where not, a pause begins, or
     /// goes on.
     pub fn begin_receive(&mut self, now: Time) -> bool {
         if self.is_paused(now) {

@@ -5,7 +5,7 @@
 //! | AES-256-CBC | SHA-256(secret) |
 //! | HMAC-SHA-256 | HKDF-SHA-256(ikm = secret, salt = "native_gossip", info = "heartbeat mac 1" \| 0x00 \| cluster) |
 //!
-//! No type here can be shown, and each overwrites what it holds when it is dropped.
+//! No type here can be shown, and each that holds a key overwrites it when it is dropped.
 
 use aes::{
     Aes256,

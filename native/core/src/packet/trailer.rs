@@ -27,7 +27,7 @@ const MAC_LEN: usize = 16;
 /// Echoes that one heartbeat has room for: with them a trailer has 114 bytes.
 pub const MAX_ECHOES: usize = 8;
 
-/// Incarnations that a heartbeat echoes: the first eight of those that it is made of.
+/// Incarnations that a heartbeat echoes: at most eight, and those after them are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Echoes {
     ids: [u64; MAX_ECHOES],

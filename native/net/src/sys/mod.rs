@@ -5,7 +5,9 @@
 //! - `join_v4(socket, group, interface)` and `leave_v4`; those of IPv6 are the same everywhere;
 //! - `send_by(socket, interface, packet, target)`: sends by this interface;
 //! - `Receiver::receive(socket, headers, most)`: receives at most so many datagrams, and says whether there are
-//!   no more for now; `Headers`: what it needs on the thread that receives; `Receiver::datagrams()`: each of them with its [`RecvMeta`];
+//!   no more for now;
+//! - `Receiver::datagrams()`: those of the last call, each with its [`RecvMeta`];
+//! - `Headers`: what receiving needs besides, and what has to stay on one thread;
 //! - `prepare_for_seeds(socket, group)` and `next_error(socket)`: what did not arrive of that which a
 //!   socket has sent, where the system tells.
 

@@ -57,6 +57,9 @@ impl Receiver {
     }
 
     /// Receives at most so many, and says whether there are no more for now.
+    ///
+    /// # Errors
+    /// The system's, where it gave nothing. What it says of one datagram is never worth the others of its batch.
     pub(crate) fn receive(
         &mut self,
         socket: &UdpSocket,
@@ -71,9 +74,13 @@ impl Receiver {
         let slices = slices.iter_mut().take(most);
         let flags = MsgFlags::MSG_DONTWAIT;
         for message in recvmmsg(socket.as_raw_fd(), headers, slices, flags, None)? {
-            self.received.push((meta(&message)?, message.bytes));
+            match meta(&message) {
+                Ok(meta) => self.received.push((meta, message.bytes)),
+                Err(error) if self.received.is_empty() => return Err(error.into()),
+                Err(_) => return Ok(false),
+            }
         }
-        Ok(self.received.len() < most)
+        Ok(self.received.len() < most || most == 0)
     }
 }
 
