@@ -92,8 +92,11 @@ fn features() -> String {
     names.join(" ")
 }
 
+/// Of each case its name, and the instructions for one packet.
+type Counts = Vec<(String, u64)>;
+
 /// The features that callgrind shows, and of each case its instructions for one packet.
-fn count() -> Result<(String, Vec<(String, u64)>), Box<dyn Error>> {
+fn count() -> Result<(String, Counts), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("instructions");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;

@@ -12,7 +12,6 @@ use native_gossip_core::{
 };
 use rand::{SeedableRng, rngs::StdRng};
 
-#[allow(dead_code)]
 mod receiver;
 
 use receiver::{after, keyring, secrets};
@@ -146,8 +145,8 @@ fn config(of: &[&str]) -> Config {
     Config { secrets: secrets(of), ..Config::default() }
 }
 
-/// Allocations for the heartbeats of all peers that are counted, and what the last of them was.
-fn counted(host: &mut Host, make: Maker<'_>) -> (u64, Received) {
+/// Allocations for the heartbeats of all peers that are counted, and what became of each.
+fn counted(host: &mut Host, make: Maker<'_>) -> (u64, Vec<Received>) {
     let packets = |from, rounds| {
         let each = move |seq| (0..PEERS).map(move |peer| make(peer, seq));
         (from..from + rounds).flat_map(each).collect::<Vec<_>>()
@@ -158,13 +157,11 @@ fn counted(host: &mut Host, make: Maker<'_>) -> (u64, Received) {
     }
     host.connect();
     let packets = packets(1 + before, after);
-    let mut last = None;
+    let mut received = Vec::with_capacity(packets.len());
     let count = allocation_counter::measure(|| {
-        for packet in &packets {
-            last = Some(host.receive(packet));
-        }
+        received.extend(packets.iter().map(|packet| host.receive(packet)));
     });
-    (count.count_total, last.expect("a packet"))
+    (count.count_total, received)
 }
 
 #[test]
@@ -195,8 +192,9 @@ fn a_heartbeat_of_a_known_peer_is_taken_without_an_allocation() {
     ];
     for (what, config, make) in cases {
         let mut host = Host::new(config.clone());
-        let (allocations, last) = counted(&mut host, make);
-        assert!(matches!(last, Received::Peer(_)), "{what}: {last:?}");
+        let (allocations, received) = counted(&mut host, make);
+        let is_peer = |received: &Received| matches!(received, Received::Peer(_));
+        assert!(received.iter().all(is_peer), "{what}: {received:?}");
         assert_eq!(allocations, 0, "{what}");
     }
 }
@@ -206,13 +204,15 @@ fn a_copy_and_an_echo_are_taken_without_an_allocation() {
     let mut host = Host::new(config(&["s"]));
     (0..PEERS)
         .for_each(|peer| assert!(matches!(host.receive(&signed("s", peer, 1)), Received::Peer(_))));
-    let (allocations, last) = counted(&mut host, &|peer, _| signed("s", peer, 1));
-    assert!(matches!(last, Received::Copy(_)), "{last:?}");
+    let (allocations, received) = counted(&mut host, &|peer, _| signed("s", peer, 1));
+    let is_copy = |received: &Received| matches!(received, Received::Copy(_));
+    assert!(received.iter().all(is_copy), "{received:?}");
     assert_eq!(allocations, 0);
 
     let echo = host.air.sent.last().cloned().expect("a heartbeat");
-    let (allocations, last) = counted(&mut host, &|_, _| echo.clone());
-    assert_eq!((allocations, last), (0, Received::Echo));
+    let (allocations, received) = counted(&mut host, &|_, _| echo.clone());
+    assert!(received.iter().all(|received| *received == Received::Echo), "{received:?}");
+    assert_eq!(allocations, 0);
 }
 
 #[test]
@@ -257,7 +257,10 @@ fn what_is_refused_costs_no_allocation() {
         let mut host = Host::new(config.clone());
         // One packet in 256 has a padding that comes out even. Of each cause the first is told.
         host.receive(b"heartbeat::");
-        let (allocations, last) = counted(&mut host, make);
-        assert_eq!((allocations, last), (0, Received::Refused(*cause)));
+        let (allocations, received) = counted(&mut host, make);
+        let is_it = |received: &&Received| **received == Received::Refused(*cause);
+        let others: Vec<_> = received.iter().filter(|r| !is_it(r)).collect();
+        assert!(others.len() < received.len() / 20, "{cause:?}: {others:?}");
+        assert_eq!(allocations, 0, "{cause:?}");
     }
 }

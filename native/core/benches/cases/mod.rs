@@ -31,11 +31,14 @@ pub struct Case {
     pub prepare: Box<dyn Fn() -> Subject>,
 }
 
+/// Takes a packet.
+pub type Take = dyn FnMut(&[u8]);
+
 pub struct Subject {
     /// Makes the next packet.
     pub make: Box<dyn FnMut() -> Vec<u8>>,
     /// Takes it: this is measured.
-    pub take: Box<dyn FnMut(&[u8])>,
+    pub take: Box<Take>,
 }
 
 #[derive(Clone, Copy)]
@@ -135,7 +138,7 @@ fn take_in(peers: usize) -> Subject {
     };
     let take = move |packet: &[u8]| {
         receiver.accept(packet);
-        receiver.time = receiver.time + NEW_NAME_INTERVAL;
+        receiver.time += NEW_NAME_INTERVAL;
         let now = receiver.now().time;
         let node = receiver.engine.next_announcement(now).expect("a new name is announced");
         receiver.engine.report(now, &node, Report::Unreachable);
