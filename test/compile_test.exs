@@ -4,6 +4,9 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
 
   alias Mix.Tasks.Compile.NativeGossip
 
+  # Where other work takes the cores, Rust takes its time.
+  @moduletag timeout: 300_000
+
   setup do
     path = System.get_env("PATH")
     Mix.shell(Mix.Shell.Process)
