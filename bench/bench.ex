@@ -48,7 +48,7 @@ defmodule NativeGossip.Bench do
   @callback run(arguments) :: Table.t() | [Table.t()]
 
   @doc "All benchmarks, in the order in which they run."
-  @spec all :: [module]
+  @spec all :: [module, ...]
   def all, do: @benchmarks
 
   @doc """
@@ -191,11 +191,8 @@ defmodule NativeGossip.Bench do
   defp build(examples) do
     chosen = examples |> Enum.uniq() |> Enum.flat_map(&["--example", &1])
 
-    if chosen != [] do
-      arguments = ~w(build --quiet --release --locked -p native_gossip_net) ++ chosen
-      {_, 0} = System.cmd("cargo", arguments, into: IO.stream(:stdio, :line))
-    end
-
+    build = ~w(build --quiet --release --locked -p native_gossip_net) ++ chosen
+    _ = if chosen != [], do: {_, 0} = System.cmd("cargo", build, into: IO.stream(:stdio, :line))
     :ok
   end
 

@@ -47,6 +47,12 @@ defmodule NativeGossip.Bench.Build do
 
   defp size(files), do: (files |> Enum.map(&File.stat!(&1).size) |> Enum.sum()) / 1_000
 
+  defp copy(source, to) do
+    File.mkdir_p!(Path.dirname(to))
+    _ = File.cp_r!(source, to)
+    :ok
+  end
+
   # The sources of libcluster stay where they are, as its dependencies are found from there.
   defp compile(:stock) do
     case libcluster_path() do
@@ -63,11 +69,7 @@ defmodule NativeGossip.Bench.Build do
 
   defp compile(:ours) do
     temporary(fn folder ->
-      for source <- @sources, File.exists?(source) do
-        to = Path.join(folder, source)
-        File.mkdir_p!(Path.dirname(to))
-        File.cp_r!(source, to)
-      end
+      for source <- @sources, File.exists?(source), do: copy(source, Path.join(folder, source))
 
       twice(folder, [{"LIBCLUSTER_PATH", libcluster_path()}])
     end)

@@ -102,14 +102,15 @@ defmodule NativeGossip.Bench.Newcomer do
   defp settle(beams, way) do
     names = Enum.map(beams, & &1.name)
 
-    case way do
-      {:strategy, topologies} ->
-        _ = Beam.call_all(beams, Inside, :start_cluster, [topologies], @within_ms)
+    _ =
+      case way do
+        {:strategy, topologies} ->
+          Beam.call_all(beams, Inside, :start_cluster, [topologies], @within_ms)
 
-      {:at_once, _} ->
-        of = fn beam -> [Enum.filter(names, &(&1 > beam.name))] end
-        _ = Beam.call_all(beams, __MODULE__, :dial, &of.(&1), @within_ms)
-    end
+        {:at_once, _} ->
+          of = fn beam -> [Enum.filter(names, &(&1 > beam.name))] end
+          Beam.call_all(beams, __MODULE__, :dial, of, @within_ms)
+      end
 
     %{} = Mesh.await(beams, within: @within_ms)
     Process.sleep(@settle_ms)

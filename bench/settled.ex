@@ -25,7 +25,7 @@ defmodule NativeGossip.Bench.Settled do
   @type way :: :none | :ours | :stock
 
   @doc "The ways to be in a cluster that can be measured here: by no strategy, by ours, by the stock one."
-  @spec ways :: [way]
+  @spec ways :: [way, ...]
   def ways, do: [:none, :ours] ++ if(NativeGossip.Bench.stock?(), do: [:stock], else: [])
 
   @doc "What a table calls them."
