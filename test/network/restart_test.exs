@@ -7,7 +7,7 @@ defmodule NativeGossip.Network.RestartTest do
     async: false,
     skip: NativeGossip.Test.Requirement.refusing_filter()
 
-  alias NativeGossip.Dev.{Beam, Encounters, Inside}
+  alias NativeGossip.Dev.{Beam, Encounters, Inside, Mesh}
   alias NativeGossip.Test.{Amount, Lan, Meetings}
   alias NativeGossip.Test.Network.Filter
 
@@ -31,6 +31,8 @@ defmodule NativeGossip.Network.RestartTest do
           started = Encounters.now()
           join(beam, strategy)
           {:found, _, at} = Beam.call(beam, Encounters, :fetch, [0], @within_ms)
+          # Who has dialled knows it first.
+          %{} = Mesh.await([witness, beam])
           :ok = Beam.call(witness, Encounters, :start, [])
           Beam.kill(beam)
           {:lost, _, _} = Beam.call(witness, Encounters, :fetch, [0], @within_ms)
