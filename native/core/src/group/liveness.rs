@@ -52,6 +52,8 @@ pub(crate) struct Liveness {
     silence_rejoins: u32,
     /// Somebody was heard since the last of them.
     is_heard: bool,
+    /// When it was last looked at whether nobody is heard.
+    checked_at: Time,
 }
 
 /// What to do about a membership.
@@ -122,8 +124,19 @@ impl Liveness {
     }
 
     /// When to [check](Self::check) because of the time alone.
+    ///
+    /// A silence that has lasted while no peer was connected is not waited for again: what connects
+    /// one is a reason to check.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.echo_due
+        let silence_due = self.silence_due().filter(|due| self.checked_at < *due);
+        [self.echo_due, silence_due].into_iter().flatten().min()
+    }
+
+    /// When nobody was heard for too long, if there is somebody to be missed.
+    fn silence_due(&self) -> Option<Time> {
+        let is_met = self.silence_rejoins < SILENCE_REJOINS_MOST && !self.peers.is_empty();
+        let longest = || self.silence_timeout.saturating_mul(1 << self.silence_rejoins);
+        is_met.then(|| self.silent_since + longest())
     }
 
     /// What is to be done now. `silence` is how long no peer may be heard, as long as one of them is
@@ -139,12 +152,9 @@ impl Liveness {
             self.echoes_missed = self.echoes_missed.saturating_add(1);
             return self.after_missed_echo();
         }
-        self.silence_timeout = silence;
-        if self.silence_rejoins >= SILENCE_REJOINS_MOST {
-            return None;
-        }
-        let longest = silence.saturating_mul(1 << self.silence_rejoins);
-        if now < self.silent_since + longest || !self.peers.iter().any(is_connected) {
+        (self.silence_timeout, self.checked_at) = (silence, now);
+        let is_silent = self.silence_due().is_some_and(|due| due <= now);
+        if !is_silent || !self.peers.iter().any(is_connected) {
             return None;
         }
         self.silent_since = now;
@@ -258,6 +268,24 @@ mod tests {
         liveness.heard(secs(1000), &other(), true);
         assert_eq!(liveness.check(secs(1010), SILENCE, |_| false), None);
         assert_eq!(met(&mut liveness, 1001..1020), [1010]);
+    }
+
+    #[test]
+    fn the_end_of_a_silence_is_waited_for_once() {
+        let mut liveness = Liveness::default();
+        check(&mut liveness, secs(0));
+        assert_eq!(liveness.deadline(), None, "nobody to be missed");
+        liveness.heard(secs(1), &other(), true);
+        assert_eq!(liveness.deadline(), Some(secs(11)));
+        assert_eq!(liveness.check(secs(11), SILENCE, |_| false), None);
+        assert_eq!(liveness.deadline(), None, "until it is connected again");
+        assert!(check(&mut liveness, secs(12)).is_some());
+        assert_eq!(liveness.deadline(), Some(secs(12 + 20)));
+        for n in 2..=u64::from(SILENCE_REJOINS_MOST) {
+            let due = liveness.deadline().expect("a silence");
+            assert!(check(&mut liveness, due).is_some(), "{n}");
+        }
+        assert_eq!(liveness.deadline(), None, "it is not the membership");
     }
 
     #[test]

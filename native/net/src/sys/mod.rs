@@ -5,6 +5,7 @@
 //! - `join_v4(socket, group, interface)` and `leave_v4`; those of IPv6 are the same everywhere;
 //! - `send_by(socket, interface, packet, target)`: sends by this interface;
 //! - `Receiver::receive(socket)`: the next datagram and its [`RecvMeta`];
+//! - `InterfaceMonitor`: what the system says of interfaces that change, where it does;
 //! - `prepare_for_seeds(socket, group)` and `next_error(socket)`: what did not arrive of that which a
 //!   socket has sent, where the system tells.
 
@@ -18,7 +19,9 @@ use socket2::SockRef;
 #[cfg_attr(any(not(target_os = "linux"), feature = "portable"), path = "portable.rs")]
 mod system;
 
-pub(crate) use system::{Receiver, next_error, prepare, prepare_for_seeds, send_by};
+pub(crate) use system::{
+    InterfaceMonitor, Receiver, next_error, prepare, prepare_for_seeds, send_by,
+};
 
 /// One byte more than the longest datagram that is read tells a longer one.
 const BUFFER: usize = MAX_DATAGRAM + 1;
