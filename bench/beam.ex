@@ -9,7 +9,7 @@ defmodule NativeGossip.Bench.Beam do
   """
   @behaviour NativeGossip.Bench
 
-  alias NativeGossip.Bench.{Receiver, Settled, Table}
+  alias NativeGossip.Bench.{Sender, Settled, Table}
   alias NativeGossip.Dev
   alias NativeGossip.Dev.{Inside, OsProcess}
   alias NativeGossip.Topologies
@@ -69,7 +69,7 @@ defmodule NativeGossip.Bench.Beam do
 
   defp messages(way, {beam, port}, peers, seconds) do
     :ok = Dev.Beam.call(beam, __MODULE__, :trace, [way])
-    sent = Receiver.send_heartbeats(:signed, port, [peers, @rate, 1, seconds])
+    sent = Sender.run(:signed, port, [peers, @rate, 1, seconds])
     kinds = Dev.Beam.call(beam, __MODULE__, :traced, [])
     {of_heartbeats, other} = split(kinds)
     %{messages: of_heartbeats / sent, other: other}
@@ -90,16 +90,13 @@ defmodule NativeGossip.Bench.Beam do
   defp side_by_side(started, peers, seconds) do
     senders =
       for {way, {_beam, port}} <- started, way != :none do
-        sending = [peers, @rate, 1, seconds + 2]
-        Task.async(Receiver, :send_heartbeats, [:signed, port, sending])
+        Sender.start(:signed, port, [peers, @rate, 1, seconds + 2])
       end
 
-    # The senders have to make their names first.
-    Process.sleep(1_000)
     before = Map.new(started, fn {way, {beam, _}} -> {way, noted(beam)} end)
     Process.sleep(seconds * 1_000)
     later = Map.new(started, fn {way, {beam, _}} -> {way, noted(beam)} end)
-    _ = Task.await_many(senders, :infinity)
+    Enum.each(senders, &Sender.stop/1)
 
     Map.new(before, fn {way, noted} ->
       {way, Map.merge(noted, later[way], fn _, old, new -> (new - old) / seconds end)}

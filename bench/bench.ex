@@ -28,7 +28,7 @@ defmodule NativeGossip.Bench do
   @typedoc """
   An argument is a positive integer. One whose default is a list takes all numbers that are left.
 
-  `examples` are the programs in `native/net/examples` that it needs. One that needs `root` is left out of a run of
+  `examples` are the programs in `native/*/examples` that it needs. One that needs `root` is left out of a run of
   all where it has not got it.
   """
   @type about :: %{
@@ -191,7 +191,7 @@ defmodule NativeGossip.Bench do
   defp build(examples) do
     chosen = examples |> Enum.uniq() |> Enum.flat_map(&["--example", &1])
 
-    build = ~w(build --quiet --release --locked -p native_gossip_net) ++ chosen
+    build = ~w(build --quiet --release --locked --workspace) ++ chosen
     _ = if chosen != [], do: {_, 0} = System.cmd("cargo", build, into: IO.stream(:stdio, :line))
     :ok
   end

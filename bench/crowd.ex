@@ -19,7 +19,7 @@ defmodule NativeGossip.Bench.Crowd do
   # As far as they are there: telemetry is no part of every libcluster.
   @applications ~w(kernel stdlib elixir logger crypto telemetry libcluster native_gossip)a
 
-  @doc "Whether this machine has the memory for so many."
+  @doc "Whether this machine has the memory for `count` nodes."
   @spec room?(pos_integer) :: boolean
   def room?(count), do: count * @beam_bytes < OsProcess.memory_available()
 

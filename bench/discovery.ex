@@ -25,15 +25,12 @@ defmodule NativeGossip.Bench.Discovery do
       name: "discovery",
       text: "heartbeats a second of SIZES nodes, and how long a newcomer takes (virtual time)",
       arguments: [sizes: [10, 30, 100, 300, 1_000, 3_000, 10_000]],
-      examples: []
+      examples: ["storm"]
     }
   end
 
   @impl true
   def run(%{sizes: sizes}) do
-    build = ~w(build --quiet --release --locked -p native_gossip_core --example storm)
-    {_, 0} = System.cmd("cargo", build)
-
     {text, 0} =
       System.cmd(Path.expand(@program), ["newcomer", Enum.join(sizes, ","), "#{@late_ms}"])
 

@@ -9,7 +9,7 @@ defmodule NativeGossip.Bench.Flood do
   """
   @behaviour NativeGossip.Bench
 
-  alias NativeGossip.Bench.{Latency, Probe, Table}
+  alias NativeGossip.Bench.{Probe, Table}
   alias NativeGossip.Dev.{Beam, Epmd, Inside, OsProcess}
 
   @host "127.0.0.1"
@@ -92,7 +92,7 @@ defmodule NativeGossip.Bench.Flood do
       sent: round(seen.sent / seen.seconds),
       looked_at: round(seen.looked_at / seen.seconds),
       cpu: 100 * seen.cpu / seen.seconds,
-      median: Latency.percentile(seen.taken, 50),
+      median: Table.percentile(seen.taken, 50),
       worst: Enum.max(seen.taken),
       missed: Enum.count(seen.taken, &(&1 >= @give_up_ms)),
       memory: seen.memory / 1.0e6,

@@ -9,7 +9,7 @@ defmodule NativeGossip.Bench.Idle do
   """
   @behaviour NativeGossip.Bench
 
-  alias NativeGossip.Bench.{Receiver, Settled, Table}
+  alias NativeGossip.Bench.{Sender, Settled, Table}
   alias NativeGossip.Dev.{Await, Beam, Epmd, FreePort, Inside, OsProcess}
 
   @rounds 3
@@ -43,7 +43,7 @@ defmodule NativeGossip.Bench.Idle do
     Enum.each(nodes, &join(&1, names))
     Process.sleep(@settle_ms)
     rounds = for _ <- 1..@rounds, do: round(nodes, seconds)
-    Enum.each(senders, &Task.shutdown(&1, :brutal_kill))
+    Enum.each(senders, &Sender.stop/1)
     for beam <- others ++ Enum.map(nodes, &elem(&1, 2)), do: Beam.stop(beam)
     Epmd.stop(epmd)
     table(nodes, rounds, peers, seconds)
@@ -61,14 +61,14 @@ defmodule NativeGossip.Bench.Idle do
   # As many as they send when they have met: each one every two and a half seconds.
   defp send_heartbeats(port, peers, seconds) do
     rate = max(round(peers * 0.4), 1)
-    Task.async(Receiver, :send_heartbeats, [:signed, port, [peers, rate, 1, seconds]])
+    Sender.start(:signed, port, [peers, rate, 1, seconds])
   end
 
   defp join({:none, _port, beam}, names),
     do: for(name <- names, do: true = Beam.call(beam, Node, :connect, [name]))
 
   defp join({way, port, beam}, names) do
-    topologies = Settled.topologies(way, port, config: [secret: Receiver.secret()])
+    topologies = Settled.topologies(way, port, config: [secret: Sender.secret()])
     :ok = Beam.call(beam, Inside, :start_cluster, [topologies])
     found = fn -> names -- Beam.connected(beam) end
     Await.until("it has found all peers", found, &(&1 == []), within: @within_ms)

@@ -9,10 +9,9 @@ defmodule NativeGossip.Bench.Interfaces do
   """
   @behaviour NativeGossip.Bench
 
-  alias NativeGossip.Bench.{Latency, Settled, Table}
+  alias NativeGossip.Bench.{Settled, Table}
   alias NativeGossip.Dev.{Await, Beam, Inside, Namespace, OsProcess}
 
-  @group {233, 252, 1, 37}
   @interface "g0"
   @index 77
   @port 45_995
@@ -144,7 +143,7 @@ defmodule NativeGossip.Bench.Interfaces do
 
   defp await_joined(beam, deadline) do
     cond do
-      "/proc/#{beam.os_pid}/net/igmp" |> File.read!() |> joined?(@interface, @group) ->
+      OsProcess.joined?(beam.os_pid, Settled.group(), @interface) ->
         now()
 
       now() >= deadline ->
@@ -154,24 +153,6 @@ defmodule NativeGossip.Bench.Interfaces do
         Process.sleep(@poll_ms)
         await_joined(beam, deadline)
     end
-  end
-
-  @doc """
-  Whether this text of `/proc/net/igmp` has the group among those of an interface.
-
-      iex> text = "1\\tlo        :     1      V3\\n\\t\\t\\t\\t2501FCE9     1 0:00000000\\t\\t0\\n"
-      iex> for interface <- ["lo", "g0"], do: NativeGossip.Bench.Interfaces.joined?(text, interface, {233, 252, 1, 37})
-      [true, false]
-  """
-  @spec joined?(String.t(), String.t(), :inet.ip4_address()) :: boolean
-  def joined?(text, interface, {a, b, c, d}) do
-    # The kernel prints the address as the number that its bytes are on this machine.
-    <<number::native-32>> = <<a, b, c, d>>
-    group = number |> Integer.to_string(16) |> String.pad_leading(8, "0")
-
-    ~r/^\d+\s+/m
-    |> Regex.split(text)
-    |> Enum.any?(&(String.starts_with?(&1, interface <> " ") and &1 =~ group))
   end
 
   defp table(times, cases) do
@@ -190,8 +171,8 @@ defmodule NativeGossip.Bench.Interfaces do
 
           %{
             interface: name,
-            event: taken |> Enum.map(& &1.event) |> Latency.percentile(50),
-            joined: Latency.percentile(joined, 50),
+            event: taken |> Enum.map(& &1.event) |> Table.percentile(50),
+            joined: Table.percentile(joined, 50),
             longest: Enum.max(joined)
           }
         end

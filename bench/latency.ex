@@ -51,8 +51,8 @@ defmodule NativeGossip.Bench.Latency do
         %{
           state: state,
           way: title,
-          median: percentile(taken, 50) / 1.0,
-          p99: percentile(taken, 99) / 1.0,
+          median: Table.percentile(taken, 50) / 1.0,
+          p99: Table.percentile(taken, 99) / 1.0,
           longest: Enum.max(taken) / 1.0
         }
       end
@@ -71,18 +71,6 @@ defmodule NativeGossip.Bench.Latency do
       ],
       rows: rows
     }
-  end
-
-  @doc """
-  The smallest of the values that this percentage of them does not exceed.
-
-      iex> for percent <- [50, 99, 100], do: NativeGossip.Bench.Latency.percentile([4, 1, 3, 2], percent)
-      [2, 4, 4]
-  """
-  @spec percentile([number, ...], 1..100) :: number
-  def percentile(values, percent) do
-    place = ceil(length(values) * percent / 100)
-    values |> Enum.sort() |> Enum.at(place - 1)
   end
 
   @doc "The times in µs of both ways, inside the VM, beside this many processes that never wait."

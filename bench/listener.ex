@@ -9,7 +9,7 @@ defmodule NativeGossip.Bench.Listener do
     * `:reference`: one with `NativeGossip.Test.ReferencePeer`: a socket of `gen_udp` in active mode, and a process
       that opens each packet and reads the name in it.
   """
-  alias NativeGossip.Bench.Receiver
+  alias NativeGossip.Bench.{Sender, Settled}
   alias NativeGossip.Dev.{Await, Beam, FreePort, Inside, OsProcess}
   alias NativeGossip.Test.ReferencePeer
 
@@ -21,8 +21,8 @@ defmodule NativeGossip.Bench.Listener do
 
   @host "127.0.0.1"
 
-  # So many heartbeats a second make peers known that are new.
-  @introduction 2_000
+  # What it sends itself within any measurement is nobody's heartbeat.
+  @config [receive_limit: 1_000_000, heartbeat_interval: 60_000]
 
   # It has nothing left to do when it takes less than 2 % of a core.
   @rest_ms 50
@@ -35,7 +35,7 @@ defmodule NativeGossip.Bench.Listener do
   def start(kind, peers, _options) when kind in [:recvfrom, :poll] do
     port = FreePort.udp()
     mode = if kind == :poll, do: "poll", else: "receive"
-    program = OsProcess.open(Receiver.program(), [mode, "#{@host}:#{port}"], [])
+    program = OsProcess.open(Sender.program(), [mode, "#{@host}:#{port}"], [])
     {:os_pid, os_pid} = Port.info(program, :os_pid)
 
     receive do
@@ -46,18 +46,15 @@ defmodule NativeGossip.Bench.Listener do
   end
 
   def start(:ours, peers, options) do
-    # From one address come at most a quarter of the names that it may take in.
-    options = Keyword.merge([receive_limit: 1_000_000, max_peers: 4 * max(peers, 16)], options)
-    {beam, port} = Receiver.start(options)
+    {beam, port} = Settled.boot(:ours, peers, Keyword.merge(@config, options))
     listener = %__MODULE__{new(:ours, beam.os_pid, port, peers) | beam: beam}
-    Await.until("all are heard", fn -> introduce(listener) end, &(&1 >= peers))
-    Receiver.await_connected(beam, peers)
+    :ok = Settled.introduce(beam, peers, &send_heartbeats(listener, :signed, &1))
     listener
   end
 
   def start(kind, peers, _options) when kind in [:stock, :reference] do
-    {beam, port} = Receiver.boot()
-    :ok = Beam.call(beam, __MODULE__, :begin, [kind, port, peers])
+    {beam, port} = Settled.boot(if(kind == :stock, do: :stock, else: :none), peers)
+    if kind == :reference, do: :ok = Beam.call(beam, __MODULE__, :refer, [port])
     listener = %__MODULE__{new(kind, beam.os_pid, port, peers) | beam: beam}
     _ = send_heartbeats(listener, :sealed, [200, 1, 2])
     listener
@@ -67,39 +64,14 @@ defmodule NativeGossip.Bench.Listener do
     %__MODULE__{kind: kind, os_pid: os_pid, port: port, peers: peers, turns: :counters.new(1, [])}
   end
 
-  # One at a time: a small buffer must not keep anybody unknown.
-  defp introduce(listener) do
-    _ =
-      send_heartbeats(listener, :signed, [
-        @introduction,
-        1,
-        div(listener.peers, @introduction) + 1
-      ])
-
-    peers = Beam.call(listener.beam, NativeGossip, :status, [:lan]).peers
-    peers |> Map.values() |> Enum.sum()
-  end
-
+  # Inside the VM.
   @doc false
-  def begin(:stock, port, peers) do
-    :persistent_term.put(__MODULE__, for(n <- 1..peers, do: :"known#{n}@127.0.0.1"))
-    strategy = Module.concat([Cluster, Strategy, Gossip])
-    list = {__MODULE__, :nodes, []}
-
-    Inside.start_cluster(
-      lan: [strategy: strategy, list_nodes: list, config: Receiver.config(port)]
-    )
-  end
-
-  def begin(:reference, port, _peers) do
+  def refer(port) do
     owner = spawn(__MODULE__, :ignore, [])
-    options = [port: port, owner: owner, secret: Receiver.secret(), group: {233, 252, 1, 36}]
+    options = [port: port, owner: owner, secret: Sender.secret(), group: Settled.group()]
     {:ok, _} = GenServer.start(ReferencePeer, options)
     :ok
   end
-
-  @doc false
-  def nodes, do: :persistent_term.get(__MODULE__)
 
   @doc false
   def ignore do
@@ -117,18 +89,18 @@ defmodule NativeGossip.Bench.Listener do
 
   def stop(%{beam: beam}), do: Beam.stop(beam)
 
-  @doc "Sends it heartbeats of its peers, so many a second, so many of them at once, for some seconds."
-  @spec send_heartbeats(t, Receiver.form(), [pos_integer]) :: pos_integer
+  @doc "Sends it heartbeats of its peers; `numbers` are those a second, how many of these at once, and the seconds."
+  @spec send_heartbeats(t, Sender.form(), [pos_integer]) :: pos_integer
   def send_heartbeats(listener, form, [per_second, _at_once, seconds] = numbers) do
     turns = :counters.get(listener.turns, 1)
     :counters.add(listener.turns, 1, div(per_second * seconds, listener.peers) + 1)
-    Receiver.send_heartbeats(form, listener.port, [listener.peers | numbers], turns)
+    Sender.run(form, listener.port, [listener.peers | numbers], turns)
   end
 
   @type heard :: %{sent: pos_integer, dropped: non_neg_integer, cpu_ns: non_neg_integer}
 
   @doc "Sends as `send_heartbeats/3`, and returns what came of it, when everything was handled."
-  @spec hear(t, Receiver.form(), [pos_integer]) :: heard
+  @spec hear(t, Sender.form(), [pos_integer]) :: heard
   def hear(listener, form, numbers) do
     {cpu, drops} = {OsProcess.cpu_ns(listener.os_pid), drops(listener)}
     sent = send_heartbeats(listener, form, numbers)
@@ -151,6 +123,7 @@ defmodule NativeGossip.Bench.Listener do
   @spec idle([t], seconds :: pos_integer) :: %{t => float}
   def idle(listeners, seconds) do
     before = Map.new(listeners, &{&1, OsProcess.cpu_ns(&1.os_pid)})
+    # This time is what is measured.
     Process.sleep(1_000 * seconds)
 
     Map.new(before, fn {listener, cpu} ->
@@ -161,7 +134,7 @@ defmodule NativeGossip.Bench.Listener do
   @doc """
   Microseconds of CPU for each packet that reached it, without what it takes when nobody sends (`idle/2`).
   """
-  @spec cost(t, Receiver.form(), [pos_integer], idle :: float) :: float
+  @spec cost(t, Sender.form(), [pos_integer], idle :: float) :: float
   def cost(listener, form, [_, _, seconds] = numbers, idle) do
     before = judged(listener)
     heard = hear(listener, form, numbers)

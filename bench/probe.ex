@@ -8,6 +8,7 @@ defmodule NativeGossip.Bench.Probe do
   """
   use GenServer
 
+  alias NativeGossip.Bench.Table
   alias NativeGossip.Dev.Inside
 
   @sample_ms 10
@@ -60,8 +61,7 @@ defmodule NativeGossip.Bench.Probe do
 
   @impl true
   def handle_call(:stop, _from, state) do
-    latencies = state.caller |> Agent.get(& &1) |> Enum.sort()
-    p99 = Enum.at(latencies, div(length(latencies) * 99, 100))
+    p99 = state.caller |> Agent.get(& &1) |> Table.percentile(99)
     growth = Map.merge(state.highest, state.start, fn _, highest, start -> highest - start end)
     {:stop, :normal, Map.put(%{growth | mailbox: state.highest.mailbox}, :p99_us, p99), state}
   end

@@ -6,15 +6,15 @@ defmodule NativeGossip.Bench.Settled do
   This strategy is told so by the messages that `:net_kernel` sends, so that `connect` and `list_nodes` are the
   defaults. The stock strategy asks `list_nodes` at each heartbeat, and is answered with the names.
   """
-  alias NativeGossip.Bench.Receiver
+  alias NativeGossip.Bench.Sender
   alias NativeGossip.Dev.{Await, Beam, FreePort, Inside}
 
   @host "127.0.0.1"
-  @group "233.252.1.37"
+  @group {233, 252, 1, 37}
   @within_ms 120_000
 
   # Heartbeats a second while the peers are heard for the first time, and of these at once.
-  @introduction [1_000, 10]
+  @introduction {1_000, 10}
 
   # Room for as many names of one host as are ever heard here.
   @max_peers 100_000
@@ -41,42 +41,67 @@ defmodule NativeGossip.Bench.Settled do
   def topologies(way, port, settings) do
     {config, settings} = Keyword.pop(settings, :config, [])
 
-    config = [port: port, if_addr: @host, multicast_addr: @group, multicast_if: @host] ++ config
+    config =
+      [
+        port: port,
+        if_addr: @host,
+        multicast_addr: to_string(:inet.ntoa(@group)),
+        multicast_if: @host
+      ] ++ config
 
     [lan: [strategy: strategy(way), config: config] ++ settings]
   end
 
+  @doc "The group of all that is measured here."
+  @spec group :: :inet.ip4_address()
+  def group, do: @group
+
   defp strategy(:ours), do: NativeGossip.Strategy
   defp strategy(:stock), do: Module.concat([Cluster, Strategy, Gossip])
 
-  @doc "Starts one that has heard `peers`; the port is where it hears them."
-  @spec start(way, peers :: pos_integer) :: {Beam.t(), :inet.port_number()}
-  def start(way, peers) do
-    port = FreePort.udp()
-    beam = Beam.start_link()
-    :ok = Beam.call(beam, Inside, :become, [:"settled@127.0.0.1"])
-    :ok = Beam.call(beam, __MODULE__, :begin, [way, port, peers])
-    if way == :ours, do: introduce(beam, port, peers)
+  @doc """
+  Starts one that has heard `peers` and is connected to them; the port is where it hears them. `config` has further
+  options of this strategy.
+  """
+  @spec start(way, peers :: pos_integer, keyword) :: {Beam.t(), :inet.port_number()}
+  def start(way, peers, config \\ []) do
+    {beam, port} = boot(way, peers, config)
+
+    if way == :ours do
+      introduce(beam, peers, &Sender.run(:signed, port, [peers | &1]))
+    end
+
     {beam, port}
   end
 
-  @doc "Has it hear `peers`, and takes all of them for connected; only where it runs our strategy."
-  @spec introduce(Beam.t(), :inet.port_number(), pos_integer) :: :ok
-  def introduce(beam, port, peers) do
-    [rate, burst] = @introduction
-    numbers = [peers, rate, burst, div(peers, rate) + 1]
-    _ = Receiver.send_heartbeats(:signed, port, numbers)
+  @doc "As `start/3`, but nobody has spoken yet."
+  @spec boot(way, peers :: pos_integer, keyword) :: {Beam.t(), :inet.port_number()}
+  def boot(way, peers, config \\ []) do
+    port = FreePort.udp()
+    # No epmd has this port: attempts to connect fail.
+    beam = Beam.start_link(epmd_port: FreePort.tcp())
+    :ok = Beam.call(beam, Inside, :become, [:"settled@127.0.0.1"])
+    :ok = Beam.call(beam, __MODULE__, :begin, [way, port, peers, config])
+    {beam, port}
+  end
+
+  @doc """
+  Has it hear `peers`, and takes all of them for connected; only where it runs this strategy.
+
+  `speak` lets each of them speak once or more: it is given the heartbeats a second, how many of these at once, and
+  the seconds.
+  """
+  @spec introduce(Beam.t(), pos_integer, ([pos_integer] -> term)) :: :ok
+  def introduce(beam, peers, speak) do
+    {per_second, at_once} = @introduction
+    speak = fn -> speak.([per_second, at_once, div(peers, per_second) + 1]) end
+    _ = speak.()
 
     connected = fn ->
-      case Beam.call(beam, __MODULE__, :connect_some, []) do
-        {connected, heard} when heard < peers ->
-          # One was lost on a busy machine.
-          _ = Receiver.send_heartbeats(:signed, port, numbers)
-          connected
-
-        {connected, _heard} ->
-          connected
-      end
+      {connected, heard} = Beam.call(beam, __MODULE__, :connect_some, [])
+      # On a busy machine a heartbeat may be lost.
+      _ = if heard < peers, do: speak.()
+      connected
     end
 
     Await.until("all are connected", connected, &(&1 >= peers), within: @within_ms)
@@ -84,24 +109,24 @@ defmodule NativeGossip.Bench.Settled do
   end
 
   @doc false
-  def begin(way, port, peers) do
-    :persistent_term.put(__MODULE__, names(peers))
+  def begin(:none, _port, _peers, _config), do: :ok
 
-    settings =
-      case way do
-        :ours -> [config: [secret: Receiver.secret(), probe: false, max_peers: @max_peers]]
-        :stock -> [config: [secret: Receiver.secret()], list_nodes: {__MODULE__, :nodes, []}]
-        :none -> []
-      end
+  def begin(:ours, port, _peers, config) do
+    config = Keyword.merge([secret: Sender.secret(), probe: false, max_peers: @max_peers], config)
+    Inside.start_cluster(topologies(:ours, port, config: config))
+  end
 
-    topologies = topologies(way, port, settings)
-    if topologies != [], do: Inside.start_cluster(topologies), else: :ok
+  def begin(:stock, port, peers, []) do
+    :persistent_term.put(__MODULE__, Sender.names(peers))
+    settings = [config: [secret: Sender.secret()], list_nodes: {__MODULE__, :nodes, []}]
+    Inside.start_cluster(topologies(:stock, port, settings))
   end
 
   @doc false
   def nodes, do: :persistent_term.get(__MODULE__)
 
-  # Takes some that are not connected yet for connected, as if they had dialled; returns how many were before, and how many are heard.
+  # Takes some of those that are not connected for connected, as if they had dialled. Returns how many were connected
+  # before, and how many are heard.
   @doc false
   def connect_some do
     strategy = Inside.strategy(:lan)
@@ -112,7 +137,4 @@ defmodule NativeGossip.Bench.Settled do
 
     {length(connected), length(connected) + length(others)}
   end
-
-  # As native/net/examples/heartbeats.rs calls them.
-  defp names(peers), do: for(number <- 1..peers, do: :"known#{number}@127.0.0.1")
 end

@@ -10,9 +10,7 @@ defmodule NativeGossip.Bench.Snapshots do
   """
   @behaviour NativeGossip.Bench
 
-  import NativeGossip.Bench.Receiver
-
-  alias NativeGossip.Bench.{Probe, Table}
+  alias NativeGossip.Bench.{Probe, Sender, Settled, Table}
   alias NativeGossip.Dev.Beam
   alias NativeGossip.{Native, Peer, Topologies}
 
@@ -33,13 +31,11 @@ defmodule NativeGossip.Bench.Snapshots do
 
   @impl true
   def run(%{peers: peers, seconds: seconds}) do
-    {beam, port} = start(max_peers: peers)
-    # Every peer is heard and connected, and goes on to send.
-    lasting = div(peers, @rate) + 4 * seconds + 60
-    sender = Task.async(fn -> send_heartbeats(:signed, port, [peers, @rate, 1, lasting]) end)
-    await_connected(beam, peers)
+    # What it sends itself within any measurement is nobody's heartbeat.
+    {beam, port} = Settled.start(:ours, peers, heartbeat_interval: 60_000)
+    sender = Sender.start(:signed, port, [peers, @rate, 1, 4 * seconds + 60])
     tables = [questions(beam, peers), noticed(beam, port, peers, seconds)]
-    _ = Task.shutdown(sender, :brutal_kill)
+    :ok = Sender.stop(sender)
     Beam.stop(beam)
     tables
   end
@@ -112,11 +108,11 @@ defmodule NativeGossip.Bench.Snapshots do
     [asked, read, made] = Enum.zip_with(times, & &1)
 
     %{
-      asked: at(asked, 50) / 1_000,
+      asked: Table.percentile(asked, 50) / 1_000,
       asked_longest: Enum.max(asked) / 1_000,
-      read: at(read, 50) / 1_000,
+      read: Table.percentile(read, 50) / 1_000,
       read_longest: Enum.max(read) / 1_000,
-      made: at(made, 50) / 1_000,
+      made: Table.percentile(made, 50) / 1_000,
       made_longest: Enum.max(made) / 1_000,
       size: div(size, 1_000)
     }
@@ -148,8 +144,8 @@ defmodule NativeGossip.Bench.Snapshots do
 
     %{
       questions: Task.await(asker, :infinity),
-      packet: at(taken, 50) / 1_000,
-      packet_p99: at(taken, 99) / 1_000,
+      packet: Table.percentile(taken, 50) / 1_000,
+      packet_p99: Table.percentile(taken, 99) / 1_000,
       longest: Enum.max(taken) / 1_000,
       call_p99: call / 1_000,
       memory: Task.await(memory) / 1_000_000
@@ -209,7 +205,4 @@ defmodule NativeGossip.Bench.Snapshots do
   defp await_count(before) do
     if NativeGossip.counters(:lan).undecryptable > before, do: :ok, else: await_count(before)
   end
-
-  defp at(values, percent),
-    do: values |> Enum.sort() |> Enum.at(div((length(values) - 1) * percent, 100))
 end

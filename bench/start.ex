@@ -8,11 +8,10 @@ defmodule NativeGossip.Bench.Start do
   """
   @behaviour NativeGossip.Bench
 
-  alias NativeGossip.Bench.{Build, Settled, Table}
-  alias NativeGossip.Dev.{Beam, FreePort, Inside, OsProcess}
+  alias NativeGossip.Bench.{Build, Sender, Settled, Table}
+  alias NativeGossip.Dev.{Await, Beam, FreePort, Inside, OsProcess}
 
   @host {127, 0, 0, 1}
-  @group {233, 252, 1, 37}
   @within_ms 10_000
 
   # Each loop holds a dirty IO scheduler.
@@ -78,7 +77,7 @@ defmodule NativeGossip.Bench.Start do
         :binary,
         reuseaddr: true,
         multicast_if: @host,
-        add_membership: {@group, @host}
+        add_membership: {Settled.group(), @host}
       ])
 
     topologies = Settled.topologies(way, port, config: []) |> shared()
@@ -118,7 +117,7 @@ defmodule NativeGossip.Bench.Start do
     Map.new([{:what, "memory of a topology (of #{@topologies} together), kB"} | taken])
   end
 
-  @doc "Inside a VM: starts so many topologies at once, and returns when each has sent its first burst."
+  @doc "Inside a VM: starts `count` topologies at once, and returns when each has sent its first burst."
   @spec start_topologies(Settled.way(), pos_integer) :: :ok
   def start_topologies(way, count) do
     topologies =
@@ -127,9 +126,15 @@ defmodule NativeGossip.Bench.Start do
           do: {:"lan#{number}", topology}
 
     :ok = Inside.start_cluster(topologies)
-    # A burst of four heartbeats within a second is the first that one sends.
-    Process.sleep(1_500)
-    :ok
+    Enum.each(topologies, fn {topology, _} -> await_burst(way, topology) end)
+  end
+
+  # Of the stock strategy one heartbeat, which it sends before it answers.
+  defp await_burst(:stock, topology), do: :sys.get_state(Inside.strategy(topology))
+
+  defp await_burst(:ours, topology) do
+    sent = fn -> NativeGossip.counters(topology).sent end
+    Await.until("a burst is sent", sent, &(&1 >= 4))
   end
 
   # Of all memory: that which Rust has is no part of what the BEAM tells.
@@ -145,7 +150,7 @@ defmodule NativeGossip.Bench.Start do
     # The first ones pay for what all share.
     {beam, port} = Settled.start(:ours, 100)
     before = resident(beam)
-    :ok = Settled.introduce(beam, port, peers)
+    :ok = Settled.introduce(beam, peers, &Sender.run(:signed, port, [peers | &1]))
     kb = (resident(beam) - before) / (peers - 100) / 1_000
     Beam.stop(beam)
     %{what: "memory of a peer, of #{peers}, kB", ours: kb}

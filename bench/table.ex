@@ -36,7 +36,19 @@ defmodule NativeGossip.Bench.Table do
       2
   """
   @spec median(runs) :: number
-  def median(%{runs: runs}), do: runs |> Enum.sort() |> Enum.at(div(length(runs) - 1, 2))
+  def median(%{runs: runs}), do: percentile(runs, 50)
+
+  @doc """
+  The smallest of the values that this percentage of them does not exceed.
+
+      iex> for percent <- [50, 99, 100], do: NativeGossip.Bench.Table.percentile([4, 1, 3, 2], percent)
+      [2, 4, 4]
+  """
+  @spec percentile([number, ...], 1..100) :: number
+  def percentile(values, percent) do
+    place = ceil(length(values) * percent / 100)
+    values |> Enum.sort() |> Enum.at(place - 1)
+  end
 
   @doc "The table as it is printed."
   @spec text(t) :: String.t()

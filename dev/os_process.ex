@@ -168,13 +168,33 @@ defmodule NativeGossip.Dev.OsProcess do
     1024 * String.to_integer(kilobytes)
   end
 
+  @doc "True where a socket in the network namespace of this process has joined the IPv4 group on this interface."
+  @spec joined?(id, :inet.ip4_address(), String.t()) :: boolean
+  def joined?(id, group, interface), do: id |> groups("igmp") |> listed?(group, interface)
+
+  @doc """
+  Whether this text of `/proc/net/igmp` has the group among those of an interface.
+
+      iex> text = "1\\tlo        :     1      V3\\n\\t\\t\\t\\t2501FCE9     1 0:00000000\\t\\t0\\n"
+      iex> for interface <- ["lo", "g0"], do: NativeGossip.Dev.OsProcess.listed?(text, {233, 252, 1, 37}, interface)
+      [true, false]
+  """
+  @spec listed?(String.t(), :inet.ip4_address(), String.t()) :: boolean
+  def listed?(text, group, interface) do
+    ~r/^\d+\s+/m
+    |> Regex.split(text)
+    |> Enum.any?(&(String.starts_with?(&1, interface <> " ") and &1 =~ igmp(group)))
+  end
+
+  # The kernel prints the address as the number that its bytes are on this machine.
+  defp igmp({a, b, c, d}) do
+    <<number::native-32>> = <<a, b, c, d>>
+    hexadecimal(number, 8)
+  end
+
   @doc "True where a socket in the network namespace of this process has joined the group."
   @spec joined?(id, :inet.ip_address()) :: boolean
-  def joined?(id, {a, b, c, d}) do
-    # The kernel prints the address as the number that its bytes are on this machine.
-    <<number::native-32>> = <<a, b, c, d>>
-    groups(id, "igmp") =~ hexadecimal(number, 8)
-  end
+  def joined?(id, {_, _, _, _} = group), do: groups(id, "igmp") =~ igmp(group)
 
   def joined?(id, group) do
     bytes = for part <- Tuple.to_list(group), into: <<>>, do: <<part::16>>

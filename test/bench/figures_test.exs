@@ -4,9 +4,9 @@ defmodule NativeGossip.Bench.FiguresTest do
   alias NativeGossip.Dev.OsProcess
 
   doctest NativeGossip.Bench.Beam
+  doctest NativeGossip.Bench.Discovery
   doctest NativeGossip.Bench.Interfaces
-  doctest NativeGossip.Bench.Latency
-  doctest NativeGossip.Bench.Newcomer
+  doctest NativeGossip.Dev.OsProcess
 
   test "context switches are those of the threads whose names match" do
     os_pid = String.to_integer(System.pid())

@@ -21,8 +21,8 @@ defmodule NativeGossip.Doctor.Delay do
   @doc """
   Asks the epmd of each of these hosts for its names, all at once.
 
-  A host where one question is refused is left out: a system sends only so many refusals a second, so they come late
-  without any loss. So is a host that answers no question in time: it has another fault.
+  A host where one question is refused is left out: systems limit their refusals, so these come late without any loss.
+  So is a host that answers no question in time: it has another fault.
   """
   @spec late([:inet.ip_address()], Outside.t()) :: [t]
   def late(addresses, %{epmd: nil} = outside) do

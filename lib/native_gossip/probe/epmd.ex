@@ -9,7 +9,7 @@ defmodule NativeGossip.Probe.Epmd do
   @port2 ?w
   @names ?n
 
-  # Bytes of an answer to NAMES that are read: a few hundred names. Of them so many are kept.
+  # Bytes of an answer to NAMES that are read, a few hundred names, and how many of these names are kept.
   @max_names 16_384
   @kept 8
 

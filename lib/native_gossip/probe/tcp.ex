@@ -62,7 +62,7 @@ defmodule NativeGossip.Probe.Tcp do
     end
   end
 
-  @doc "Reads just so many bytes; 0 are as many as come at once."
+  @doc "Reads exactly `bytes` bytes, or with 0 what comes at once."
   @spec read(t, bytes :: non_neg_integer) :: {:ok, binary} | {:error, :closed | :timeout}
   def read({socket, deadline}, bytes) do
     case :gen_tcp.recv(socket, bytes, max(0, deadline - now())) do

@@ -7,6 +7,7 @@ use rand_core::CryptoRng;
 use crate::{
     Config, Counters, Event, Glob, NodeName, Now, PeerChange, Refusal, Report, Time,
     budget::MAX_DATAGRAM,
+    name::NameText,
     pace::{Asks, Mark, Pace},
     packet::{self, Claim, Form, Heartbeat, Keyring, Label, Packet, Trailer},
     peers::{Heard, Manner, Peers},
@@ -281,24 +282,24 @@ impl<R: CryptoRng> Engine<R> {
         let claim = packet.verify(&self.keyring)?;
         // Its name.
         let name = packet.name()?;
-        if self.identity.as_ref().is_some_and(|identity| identity.as_str() == name) {
+        if self.identity.as_ref().is_some_and(|identity| identity.as_str() == name.as_str()) {
             return self.judge_echo(now, claim.as_ref());
         }
         // The filter.
-        if !self.allow.is_empty() && !self.allow.iter().any(|glob| glob.matches(name)) {
+        if !self.allow.is_empty() && !self.allow.iter().any(|glob| glob.matches(name.as_str())) {
             return Err(Refusal::Filtered);
         }
         // Whether it is new.
         let (node, acceptance) = match &claim {
             Some(claim) => {
-                let node = self.node_name(name)?;
+                let node = self.node_name(name);
                 let longest_gap = self.pace.longest_gap();
                 let acceptance = self.trust.hear(now, &node, claim, longest_gap)?;
                 (node, Some(acceptance))
             }
             None => {
-                self.trust.hear_unsigned(now.time, name)?;
-                (self.node_name(name)?, None)
+                self.trust.hear_unsigned(now.time, name.as_str())?;
+                (self.node_name(name), None)
             }
         };
         let secret_index = packet.opened_with().or(claim.as_ref().map(|claim| claim.secret_index));
@@ -329,12 +330,10 @@ impl<R: CryptoRng> Engine<R> {
     }
 
     /// A name as the tables have it: only one that is new is built.
-    fn node_name(&self, name: &str) -> Result<NodeName, Refusal> {
-        let known = self.peers.known_name(name).or_else(|| self.trust.known_name(name));
-        match known {
-            Some(node) => Ok(node.clone()),
-            None => NodeName::parse(name).map_err(|_| Refusal::Name),
-        }
+    fn node_name(&self, name: NameText<'_>) -> NodeName {
+        let text = name.as_str();
+        let known = self.peers.known_name(text).or_else(|| self.trust.known_name(text));
+        known.cloned().unwrap_or_else(|| name.into())
     }
 
     /// Tells the peers of a heartbeat that was believed.

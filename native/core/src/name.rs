@@ -28,23 +28,39 @@ impl NodeName {
     /// # Errors
     /// [`InvalidName`] where no node could start under it, `nonode@nohost` included.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
-        if Self::is_valid(text) { Ok(Self(text.into())) } else { Err(InvalidName) }
-    }
-
-    /// Whether a node could start under it.
-    pub(crate) fn is_valid(text: &str) -> bool {
-        let Some((base, host)) = text.split_once('@') else { return false };
-        text.len() <= MAX_LEN
-            && !base.is_empty()
-            && base.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-            && !host.is_empty()
-            && host.chars().all(|c| ('!'..='ÿ').contains(&c) && c != '@')
-            && text != NOT_ALIVE
+        NameText::parse(text).map(Self::from)
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The text of a name, checked, where it stands in a packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameText<'a>(&'a str);
+
+impl<'a> NameText<'a> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, InvalidName> {
+        let (base, host) = text.split_once('@').ok_or(InvalidName)?;
+        let valid = text.len() <= MAX_LEN
+            && !base.is_empty()
+            && base.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            && !host.is_empty()
+            && host.chars().all(|c| ('!'..='ÿ').contains(&c) && c != '@')
+            && text != NOT_ALIVE;
+        if valid { Ok(Self(text)) } else { Err(InvalidName) }
+    }
+
+    pub(crate) fn as_str(&self) -> &'a str {
+        self.0
+    }
+}
+
+impl From<NameText<'_>> for NodeName {
+    fn from(NameText(text): NameText<'_>) -> Self {
+        Self(text.into())
     }
 }
 

@@ -8,8 +8,9 @@
 //!
 //! FORM is `sealed`, or `signed` for sealed and signed. What a node refuses is `noise` (99 random bytes),
 //! `undecryptable` (signed, of another secret) and `labelled` (signed, of a cluster "other"). The nodes
-//! known1@127.0.0.1 … take turns, and BURST heartbeats leave at once. Each node has had so many TURNS before:
-//! without them it begins a new life. Prints how many were sent; it ends before with its standard input.
+//! known1@127.0.0.1 … take turns, and BURST heartbeats leave at once. TURNS is how many heartbeats
+//! each node has sent before; without it each node is restarted. Prints `ready`, and at the end how many were sent; it
+//! ends before with its standard input.
 //!
 //! What receives is the least that a program can do, until its standard input is closed: one `recvfrom` after the
 //! other, or with `poll` a `poll` before each. ADDRESS is of 127.0.0.0/8.
@@ -119,6 +120,7 @@ fn send(
     let mut senders = Senders::new(nodes, form, secret, turns.map(str::parse).transpose()?)?;
     let socket = UdpSocket::bind((std::net::Ipv4Addr::from(HOST), 0))?;
     end_with_standard_input();
+    println!("ready");
     let began = Instant::now();
     let mut sent = 0;
     for n in 0..per_second * seconds / burst {

@@ -70,7 +70,7 @@ impl SystemNetwork {
         self.poller.wait(timeout)
     }
 
-    /// Receives at most so many datagrams.
+    /// Receives at most `most` datagrams.
     ///
     /// # Errors
     /// The socket is of no use any more.

@@ -16,10 +16,10 @@ mod trailer;
 use std::borrow::Cow;
 
 pub use keyring::{Form, Iv, Keyring, Opened};
-pub use trailer::{Echoes, Label, MAX_ECHOES, Mac, Signed, Trailer};
+pub use trailer::{EchoList, Label, MAX_ECHOES, Mac, Signed, Trailer};
 
 use self::{etf::Malformed, trailer::Tail};
-use crate::{NodeName, Refusal, WallTime};
+use crate::{NodeName, Refusal, WallTime, name::NameText};
 
 /// What every heartbeat begins with.
 const PRELUDE: &[u8] = b"heartbeat::";
@@ -111,8 +111,8 @@ impl<'a> Packet<'a> {
     }
 
     /// The name, if a node can have it.
-    pub(crate) fn name(&self) -> Result<&str, Refusal> {
-        if NodeName::is_valid(&self.name) { Ok(&self.name) } else { Err(Refusal::Name) }
+    pub(crate) fn name(&self) -> Result<NameText<'_>, Refusal> {
+        NameText::parse(&self.name).map_err(|_| Refusal::Name)
     }
 
     /// Whether it came sealed.

@@ -29,12 +29,12 @@ pub const MAX_ECHOES: usize = 8;
 
 /// Incarnations that a heartbeat echoes: at most eight, and those after them are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Echoes {
+pub struct EchoList {
     ids: [u64; MAX_ECHOES],
     count: usize,
 }
 
-impl FromIterator<u64> for Echoes {
+impl FromIterator<u64> for EchoList {
     fn from_iter<I: IntoIterator<Item = u64>>(ids: I) -> Self {
         let mut echoes = Self::default();
         for (place, id) in echoes.ids.iter_mut().zip(ids) {
@@ -45,7 +45,7 @@ impl FromIterator<u64> for Echoes {
     }
 }
 
-impl Deref for Echoes {
+impl Deref for EchoList {
     type Target = [u64];
 
     fn deref(&self) -> &[u64] {
@@ -90,7 +90,7 @@ pub struct Signed {
     /// Counts the heartbeats of the incarnation, from 1.
     pub seq: u32,
     /// Incarnations of others whose clocks differ from the sender's.
-    pub echoes: Echoes,
+    pub echoes: EchoList,
 }
 
 /// What follows the term.

@@ -4,8 +4,8 @@
 //!   told how each datagram came, where the system can;
 //! - `join_v4(socket, group, interface)` and `leave_v4`; those of IPv6 are the same everywhere;
 //! - `send_by(socket, interface, packet, target)`: sends by this interface;
-//! - `Receiver::receive(socket, headers, most)`: receives at most so many datagrams, and says whether there are
-//!   no more for now;
+//! - `Receiver::receive(socket, headers, most)`: receives at most `most` datagrams, and says whether there
+//!   are no more for now;
 //! - `Receiver::datagrams()`: those of the last call, each with its [`RecvMeta`];
 //! - `Headers`: what receiving needs besides, and what has to stay on one thread;
 //! - `prepare_for_seeds(socket, group)` and `next_error(socket)`: what did not arrive of that which a

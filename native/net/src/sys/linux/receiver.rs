@@ -56,7 +56,7 @@ impl Receiver {
         filled.filter_map(|((meta, length), buffer)| Some((meta, buffer.get(..*length)?)))
     }
 
-    /// Receives at most so many, and says whether there are no more for now.
+    /// Receives at most `most` datagrams, and says whether there are no more for now.
     ///
     /// # Errors
     /// The system's, where it gave nothing. What it says of one datagram is never worth the others of its batch.
