@@ -7,11 +7,15 @@ defmodule NativeGossip.Loop do
 
   alias NativeGossip.{Cookie, Events, Native, NodeWatch, Options}
 
-  # Between two slices the terms of the first one are freed, and whoever waits for this process
-  # (a code purge, a suspend) gets its turn.
-  @slice 1_000
+  # In ms. Between two slices the terms of the first one are freed, and whoever waits for this process (who has it
+  # collect its garbage) gets its turn. A longer one saves little: its end costs as much as a few packets.
+  @slice 5_000
 
-  # Where loops hold every dirty IO scheduler, files and code loading wait for the end of a slice.
+  # Nothing tells that the node was given a name.
+  @unnamed_slice 1_000
+
+  # Where loops hold every dirty IO scheduler, files and code loading wait for the end of a slice. The loop that takes
+  # the last one begins with this, so the longer slices of the others keep nobody waiting.
   @crowded_slice 100
 
   @typedoc "What is told of the topology: its name, how heartbeats are sent, and which are taken."
@@ -46,14 +50,21 @@ defmodule NativeGossip.Loop do
     warnings = if named_now?, do: Cookie.warnings(about.authentication), else: []
     Enum.each(warnings, &Events.emit(topology, &1))
 
-    slice = if crowded?(), do: @crowded_slice, else: @slice
-    {state, events} = Native.serve(loop, node(), debug(), slice)
+    {state, events} = Native.serve(loop, node(), debug(), slice(NodeWatch.named?(watch)))
     Enum.each(events, &Events.emit(topology, completed(&1, about)))
 
     case state do
       # By the module's name: when it is loaded again, the new one goes on.
       :serving -> __MODULE__.serve(loop, about, watch)
       :stopped -> exit({:shutdown, :stopped})
+    end
+  end
+
+  defp slice(named?) do
+    cond do
+      crowded?() -> @crowded_slice
+      named? -> @slice
+      true -> @unnamed_slice
     end
   end
 

@@ -25,6 +25,12 @@ pub trait Network {
     /// The system does not list them; it may have no descriptors left.
     fn interfaces(&mut self) -> Result<Vec<ScannedAddress>, SystemError>;
 
+    /// What the system says of changes of interfaces, their addresses, and the routes to the group. It
+    /// is asked in every turn, and one that says something ends the sleep of the loop.
+    fn interface_news(&mut self) -> InterfaceNews {
+        InterfaceNews::NotTold
+    }
+
     /// The address from which the system's routes would send to this group, if there is a route.
     ///
     /// # Errors
@@ -71,6 +77,18 @@ pub trait Network {
     fn seed_error(&mut self) -> Option<(SocketAddr, SystemError)> {
         None
     }
+}
+
+/// Whether something that a scan finds may have changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InterfaceNews {
+    /// The system does not tell: who wants to know has to scan.
+    #[default]
+    NotTold,
+    /// Nothing has changed since the last scan.
+    Unchanged,
+    /// Something may have. This is said once at least, and until the next scan at most.
+    Changed,
 }
 
 /// One address of an interface, with all that a membership in a group depends on: where one of these

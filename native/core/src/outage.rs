@@ -35,6 +35,11 @@ impl Outage {
         self.failed_at = now;
     }
 
+    /// Whether it lasts.
+    pub(crate) fn lasts(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// Takes note of a scan of the interfaces, and says whether to try again.
     ///
     /// A new address cannot be sent from for a second or two, while the system looks for others who

@@ -8,6 +8,7 @@ mod clock;
 mod driver;
 mod handle;
 mod interfaces;
+mod news;
 mod poller;
 mod seed_socket;
 mod socket;

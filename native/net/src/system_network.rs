@@ -8,12 +8,13 @@ use std::{
 
 use mio::net::UdpSocket;
 use native_gossip_core::{
-    InterfaceAddress, Network, NetworkConfig, RecvMeta, ScannedAddress,
+    InterfaceAddress, InterfaceNews, Network, NetworkConfig, RecvMeta, ScannedAddress,
     event::{SocketStep, SystemError},
 };
 
 use crate::{
     interfaces,
+    news::News,
     poller::Poller,
     seed_socket::SeedSocket,
     socket,
@@ -42,12 +43,20 @@ pub(crate) struct SystemNetwork {
     /// Opened for the first heartbeat to a seed.
     seed_socket: Option<SeedSocket>,
     receiver: Receiver,
+    news: News,
 }
 
 impl SystemNetwork {
     pub(crate) fn new(config: NetworkConfig, poller: Poller) -> Self {
-        let receiver = Receiver::new();
-        Self { config, poller, socket: None, is_watched: false, seed_socket: None, receiver }
+        Self {
+            config,
+            poller,
+            socket: None,
+            is_watched: false,
+            seed_socket: None,
+            receiver: Receiver::new(),
+            news: News::new(),
+        }
     }
 
     /// Whether arrivals at the socket are to end a wait from now on. What has already arrived
@@ -65,9 +74,12 @@ impl SystemNetwork {
         Ok(())
     }
 
-    /// Sleeps until something arrives, another thread calls, or the time is over.
+    /// Sleeps until something arrives, interfaces change, another thread calls, or the time is over.
     pub(crate) fn wait(&mut self, timeout: Duration) -> io::Result<()> {
-        self.poller.wait(timeout)
+        if self.poller.wait(timeout)? {
+            self.news.has_come(&self.poller);
+        }
+        Ok(())
     }
 
     /// Receives at most `most` datagrams.
@@ -117,6 +129,9 @@ impl Network for SystemNetwork {
         });
         let socket = opened.map_err(|(step, error)| (step, system_error(&error)))?;
         (self.socket, self.is_watched) = (Some(socket), true);
+        if !self.config.broadcast_only {
+            self.news.open(self.config.multicast_addr, &self.poller);
+        }
         Ok(())
     }
 
@@ -126,7 +141,12 @@ impl Network for SystemNetwork {
         self.seed_socket = None;
     }
 
+    fn interface_news(&mut self) -> InterfaceNews {
+        self.news.get()
+    }
+
     fn interfaces(&mut self) -> Result<Vec<ScannedAddress>, SystemError> {
+        self.news.begin_scan(&self.poller);
         interfaces::list().map_err(|error| system_error(&error))
     }
 

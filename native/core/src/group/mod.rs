@@ -3,6 +3,7 @@
 mod interfaces;
 mod joining;
 mod liveness;
+mod scans;
 mod status;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 use self::{
     interfaces::ByRoute,
     liveness::{Action, Liveness, RejoinReason},
+    scans::Scans,
 };
 use crate::{
     InterfaceAddress, InterfaceSelection, Network, NetworkConfig, NodeName, RecvMeta,
@@ -22,13 +24,6 @@ use crate::{
     event::{Component, Event, Fault, ScanStep},
     outage::Outage,
 };
-
-/// Pause between two scans of the interfaces: a network that comes back is used within this time,
-/// and a scan costs no more than a few packets do.
-const SCAN_INTERVAL: Duration = Duration::from_secs(2);
-
-/// A scan follows this time after something could not be sent: an interface may have gone.
-const RESCAN_DELAY: Duration = Duration::from_millis(250);
 
 /// A membership, with what is known of the interface now.
 struct Membership {
@@ -51,7 +46,7 @@ pub(crate) struct Group {
     /// What was meant when it did not help that another membership made room.
     in_vain: Vec<InterfaceAddress>,
     addresses: Vec<ScannedAddress>,
-    scan_at: Time,
+    scans: Scans,
 }
 
 impl Group {
@@ -67,7 +62,7 @@ impl Group {
             chosen: Vec::new(),
             in_vain: Vec::new(),
             addresses: Vec::new(),
-            scan_at: Time::ZERO,
+            scans: Scans::new(),
         }
     }
 
@@ -75,22 +70,22 @@ impl Group {
     pub(crate) fn restart(&mut self, now: Time) {
         self.memberships.clear();
         self.in_vain.clear();
-        self.scan_at = now;
+        self.scans.request(now);
     }
 
     /// When there is something to do, if nothing happens.
     pub(crate) fn deadline(&self) -> Time {
-        let echoes = self.memberships.iter().filter_map(|m| m.liveness.deadline());
-        echoes.filter(|_| self.hears).fold(self.scan_at, Time::min)
+        let checks = self.memberships.iter().filter_map(|m| m.liveness.deadline());
+        checks.filter(|_| self.hears).fold(self.scans.at(), Time::min)
     }
 
     /// Joins and leaves as the interfaces demand, if it is time to scan them.
     pub(crate) fn reconcile<N: Network>(&mut self, context: &mut Context<'_, N>) {
         let now = context.now;
-        if now < self.scan_at {
+        self.scans.note(now, context.network.interface_news());
+        if !self.scans.begin(now) {
             return;
         }
-        self.scan_at = now + SCAN_INTERVAL;
         let (addresses, routed) = match self.scan(context.network) {
             Ok(scanned) => scanned,
             Err(fault) => return context.alerts.raise(now, fault),
@@ -101,6 +96,7 @@ impl Group {
         let joined: Vec<_> = self.memberships.iter().map(|m| &m.interface).collect();
         let (wanted, found) = (&self.wanted, &self.addresses);
         let chosen = interfaces::choose(wanted, group, found, routed, &joined, &self.by_route);
+        let is_any_missing = !chosen.missing.is_empty();
         context.alerts.reconcile_missing(now, chosen.missing);
 
         self.leave_all_but(context, &chosen.interfaces);
@@ -121,6 +117,10 @@ impl Group {
                 context.request_burst();
             }
         }
+        let are_joined = self.chosen.iter().all(|interface| self.is_member(interface));
+        if are_joined && !is_any_missing && !self.memberships.iter().any(|m| m.outage.lasts()) {
+            self.scans.is_well(now);
+        }
     }
 
     /// Sends to the group by each interface.
@@ -140,7 +140,7 @@ impl Group {
                     context.alerts.raise(now, Fault::SendBy { target, interface, error });
                     context.count_send_failure();
                     outage.failed(now);
-                    self.scan_at = self.scan_at.min(now + RESCAN_DELAY);
+                    self.scans.send_failed(now);
                 }
             }
         }
@@ -189,7 +189,7 @@ impl Group {
                 return true;
             };
             // What cannot be rejoined is joined, or the fault of its join is raised, by a scan at once.
-            self.scan_at = now;
+            self.scans.request(now);
             let interface = &membership.interface;
             match action {
                 Action::SendAgain => {

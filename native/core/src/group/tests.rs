@@ -1,5 +1,9 @@
-use super::*;
+use super::{
+    scans::{RARE_SCAN_INTERVAL, RESCAN_DELAY, SCAN_INTERVAL},
+    *,
+};
 use crate::{
+    InterfaceNews,
     context::Effects,
     event::MissingReason,
     network::fake::{FakeNetwork, GROUP, PORT, error, interface, meta},
@@ -111,6 +115,49 @@ fn interfaces_are_scanned_every_two_seconds() {
     }
     assert_eq!(host.network.scans, 5);
     assert_eq!(host.group.deadline(), secs(10));
+}
+
+#[test]
+fn a_change_that_is_told_is_followed_at_once_and_where_all_is_well_scans_are_rare() {
+    let mut host = Host::with(InterfaceSelection::All, GROUP, &[eth0()]);
+    host.network.news = InterfaceNews::Unchanged;
+    host.reconcile(secs(0));
+    assert_eq!(host.group.deadline(), secs(0) + RARE_SCAN_INTERVAL);
+    host.network.has(&[eth0(), eth1()]);
+    host.network.take_calls();
+    host.reconcile(secs(7));
+    assert_eq!(host.network.take_calls(), [""; 0]);
+    host.network.news = InterfaceNews::Changed;
+    host.reconcile(secs(8));
+    assert_eq!(host.network.take_calls(), ["join on eth1"]);
+    host.network.news = InterfaceNews::NotTold;
+    host.reconcile(secs(9));
+    assert_eq!(host.group.deadline(), secs(8) + SCAN_INTERVAL);
+}
+
+#[test]
+fn what_no_change_that_is_told_may_mend_is_looked_at_as_if_nothing_was_told() {
+    let usual = secs(100) + SCAN_INTERVAL;
+    for refused in ["join on eth0", "interfaces", "route"] {
+        let mut host = Host::with(InterfaceSelection::Routed, GROUP, &[eth0()]);
+        host.network.news = InterfaceNews::Unchanged;
+        host.network.refuse(&[refused]);
+        host.reconcile(secs(100));
+        assert_eq!(host.group.deadline(), usual, "{refused}");
+    }
+    let missing = InterfaceSelection::Listed(vec![crate::InterfaceSelector::Name("eth7".into())]);
+    for (wanted, interfaces) in [(InterfaceSelection::All, &[][..]), (missing, &[eth0()][..])] {
+        let mut host = Host::with(wanted, GROUP, interfaces);
+        host.network.news = InterfaceNews::Unchanged;
+        host.reconcile(secs(100));
+        assert_eq!(host.group.deadline(), usual);
+    }
+    let mut host = Host::joined(&[eth0()]);
+    host.network.news = InterfaceNews::Unchanged;
+    host.network.refuse(&["send by eth0"]);
+    host.send(secs(99));
+    host.reconcile(secs(100));
+    assert_eq!(host.group.deadline(), usual);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use super::{InterfaceAddress, Network, RecvMeta, ScannedAddress};
+use super::{InterfaceAddress, InterfaceNews, Network, RecvMeta, ScannedAddress};
 use crate::event::{SocketStep, SystemError};
 
 /// The group of tests.
@@ -21,6 +21,8 @@ pub(crate) struct FakeNetwork {
     pub(crate) routed: Option<IpAddr>,
     pub(crate) refused: Vec<String>,
     pub(crate) scans: usize,
+    /// What the system says of changes until a test has it say something else.
+    pub(crate) news: InterfaceNews,
     /// On how many interfaces the system lets a socket join.
     pub(crate) most_memberships: Option<usize>,
     memberships: usize,
@@ -81,6 +83,10 @@ impl Network for FakeNetwork {
     fn interfaces(&mut self) -> Result<Vec<ScannedAddress>, SystemError> {
         self.scans += 1;
         self.answer("interfaces").map(|()| self.addresses.clone())
+    }
+
+    fn interface_news(&mut self) -> InterfaceNews {
+        self.news
     }
 
     fn route(&mut self, _: SocketAddr) -> Result<Option<IpAddr>, SystemError> {

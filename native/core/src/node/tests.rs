@@ -83,7 +83,8 @@ impl Host {
             if advanced.iter().any(|call| call == "send by eth0") {
                 self.receive(moment(at), &from(1), "me@host");
             }
-            calls.extend(advanced.into_iter().map(|call| (at, call)));
+            let checked = self.check(moment(at));
+            calls.extend(advanced.into_iter().chain(checked).map(|call| (at, call)));
             self.announced(moment(at));
             assert!(self.node.deadline().is_none_or(|next| next > at), "what is due is not done");
         }

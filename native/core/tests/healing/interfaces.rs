@@ -11,7 +11,7 @@ use crate::{
         GROUP, Plan,
         errors::{EMFILE, error},
         host::{ETH0, ETH1, Place},
-        mesh::{Mesh, address, millis, secs},
+        mesh::{Mesh, address, millis, secs, tells_changes},
         port::Call,
     },
 };
@@ -55,15 +55,17 @@ fn an_interface_that_is_made_again_as_another_is_joined_at_the_next_scan() {
                 mesh.strike(0, |host| replace(host, is_same_address, is_same_index));
                 let was_joined = mesh.is_member(0);
                 assert!(!was_joined);
+                mesh.heard.clear();
                 let joined = |mesh: &Mesh| mesh.net.hosts[0].sends(0, ETH0);
                 let after = mesh.until(secs(60), joined);
                 assert!(after.is_some_and(|after| after <= SCAN), "seed {seed}: {after:?}");
 
                 // It tells everybody at once that it is here.
-                mesh.heard.clear();
                 mesh.pass(millis(1100));
                 let told = mesh.heard.iter().filter(|(_, _, from)| *from == 0).count();
-                assert!(told >= 2 * 3, "seed {seed}: {told}");
+                // Where the system tells of both changes, the burst begins on the loopback in between.
+                let least = if away == 0 && tells_changes(seed) { 2 } else { 3 };
+                assert!(told >= 2 * least, "seed {seed}: {told}");
                 assert!(heard_again(&mut mesh, 0).is_some_and(|after| after <= GAP));
                 let new = mesh.net.hosts[0].interface(ETH0);
                 let mut said = mesh.said(0).into_iter();
@@ -102,7 +104,7 @@ fn an_interface_that_goes_down_is_joined_within_a_scan_of_its_coming_up() {
 
 #[test]
 fn what_is_down_between_two_scans_stays_joined() {
-    for seed in SEEDS {
+    for seed in SEEDS.filter(|seed| !tells_changes(*seed)) {
         let mut mesh = settled(3, seed);
         mesh.until(secs(10), |mesh| mesh.calls.iter().any(|(_, n, c)| (*n, c) == (0, &SCANNED)));
         mesh.strike(0, |host| host.set_up(ETH0, false));
@@ -112,6 +114,23 @@ fn what_is_down_between_two_scans_stays_joined() {
         mesh.pass(secs(60));
         assert!(mesh.called(0, |call| matches!(call, Call::Leave { .. })).is_empty(), "{seed}");
         assert!(mesh.has_heard(0, 1) && mesh.has_heard(1, 0));
+    }
+}
+
+#[test]
+fn a_change_that_the_system_tells_of_is_followed_before_the_next_scan() {
+    for seed in SEEDS.filter(|seed| tells_changes(*seed)) {
+        let mut mesh = settled(3, seed);
+        mesh.strike(0, |host| host.set_up(ETH0, false));
+        mesh.pass(millis(60));
+        assert!(!mesh.is_member(0), "seed {seed}");
+        mesh.strike(0, |host| host.set_up(ETH0, true));
+        assert!(member_again(&mut mesh, 0).is_some_and(|after| after <= millis(50)), "{seed}");
+        // One is all that a change costs.
+        mesh.pass(millis(60));
+        mesh.calls.clear();
+        mesh.pass(secs(29));
+        assert!(mesh.called(0, |call| *call == SCANNED).len() <= 1, "seed {seed}");
     }
 }
 

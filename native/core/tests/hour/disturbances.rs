@@ -201,6 +201,7 @@ impl Hour {
     /// A host is not what it was.
     fn struck(&mut self, host: usize) {
         self.ailing[host].struck_at = self.net.now;
+        self.net.tell_changes(host);
         self.healing.struck(self.net.nodes_of(host));
         self.reconsider(host);
     }

@@ -21,7 +21,7 @@ use crate::{
 const REOPEN: Duration = secs(4);
 /// What a scan sees is seen by then.
 const SCAN: Duration = secs(2);
-/// The node finds it at its next turn, and a scan is one.
+/// The node wakes for the end of a silence; it may have to see first that a fault is over.
 const TURN: Duration = SCAN;
 
 /// The last eight peers are missed, whatever the order in which they were heard again: all are among

@@ -34,8 +34,16 @@ pub(crate) struct Host {
     pub(crate) refuses: Refuses,
     /// Groups that a socket may have joined.
     pub(crate) memberships: usize,
+    /// Whether the system tells of interfaces and routes that change.
+    pub(crate) tells_changes: bool,
+    /// What it told of last, and interfaces that were made.
+    told: (Vec<Visible>, usize),
+    made: usize,
     last_index: u32,
 }
+
+/// What the system tells of an interface when it changes, and whether the group is routed there.
+type Visible = (bool, bool, u32, Ipv4Addr, bool);
 
 /// What the system refuses to everybody, with which error.
 #[derive(Clone, Copy, Default)]
@@ -86,6 +94,8 @@ pub(crate) struct Place {
 #[derive(Default)]
 pub(crate) struct Socket {
     pub(crate) is_open: bool,
+    /// Something was told since its node was asked last.
+    pub(crate) has_news: bool,
     /// The group is joined by these. One whose interface is removed stays, of no use, until it is
     /// left.
     entries: Vec<InterfaceAddress>,
@@ -114,7 +124,23 @@ impl Host {
             route: Some(ETH0),
             refuses: Refuses::default(),
             memberships: MEMBERSHIPS,
+            tells_changes: false,
+            told: (Vec::new(), 0),
+            made: 0,
         }
+    }
+
+    /// Whether there is something to tell since this was asked last, which every socket is told then.
+    /// An interface that was made again as it was is something, a membership that was lost is not.
+    pub(crate) fn tell_changes(&mut self) -> bool {
+        let visible = |(slot, nic): (usize, &Nic)| {
+            (nic.is_there, nic.is_up, nic.index, nic.address, self.route == Some(slot))
+        };
+        let visible = (self.nics.iter().enumerate().map(visible).collect(), self.made);
+        let has_changed = visible != self.told && self.tells_changes;
+        self.told = visible;
+        self.sockets.iter_mut().for_each(|socket| socket.has_news |= has_changed);
+        has_changed
     }
 
     /// An interface is removed, and with it what it knew of memberships. Sockets are not told.
@@ -129,6 +155,7 @@ impl Host {
             self.last_index += 1;
             self.nics[slot].index = self.last_index;
         }
+        self.made += 1;
         let nic = &mut self.nics[slot];
         (nic.is_there, nic.is_up, nic.address) = (true, true, address);
     }
@@ -149,7 +176,8 @@ impl Host {
         while let Some(entry) = self.sockets[socket].entries.first() {
             self.leave(socket, entry.index);
         }
-        self.sockets[socket] = Socket::default();
+        let has_news = self.sockets[socket].has_news;
+        self.sockets[socket] = Socket { has_news, ..Socket::default() };
     }
 
     pub(crate) fn join(&mut self, socket: usize, interface: &InterfaceAddress) -> Result<(), i32> {

@@ -33,6 +33,11 @@ pub(crate) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
+/// Whether the systems of a mesh with this seed tell of interfaces that change.
+pub(crate) fn tells_changes(seed: u64) -> bool {
+    !seed.is_multiple_of(2)
+}
+
 impl Mesh {
     /// So many nodes, each on a host of its own.
     pub(crate) fn new(size: usize, seed: u64, config: &Config) -> Self {
@@ -40,7 +45,9 @@ impl Mesh {
         Self::of(plans.collect(), seed, config)
     }
 
-    pub(crate) fn of(plans: Vec<Plan>, seed: u64, config: &Config) -> Self {
+    /// With an odd seed each system tells of interfaces that change, with an even one none does.
+    pub(crate) fn of(mut plans: Vec<Plan>, seed: u64, config: &Config) -> Self {
+        plans.iter_mut().for_each(|plan| plan.tells_changes = tells_changes(seed));
         let net = Simulation::new(plans, config, seed);
         Self { net, announced: vec![], heard: vec![], calls: vec![], events: vec![] }
     }
@@ -80,6 +87,7 @@ impl Mesh {
     /// Something happens to a host.
     pub(crate) fn strike(&mut self, host: usize, strike: impl FnOnce(&mut Host)) {
         strike(&mut self.net.hosts[host]);
+        self.net.tell_changes(host);
     }
 
     /// What is noted from here on is of interest.

@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) network: NetworkConfig,
     /// Whether the system gives its sockets what is sent to their groups.
     pub(crate) hears_groups: bool,
+    /// Whether it tells of interfaces and routes that change.
+    pub(crate) tells_changes: bool,
 }
 
 pub(crate) struct Simulation {
@@ -101,7 +103,7 @@ impl Plan {
             receive_limit: RECEIVE_LIMIT,
         };
         let interfaces = vec![(address, Place { lan: 0, segment })];
-        Self { interfaces, nodes: 1, network, hears_groups: true }
+        Self { interfaces, nodes: 1, network, hears_groups: true, tells_changes: false }
     }
 }
 
@@ -121,8 +123,13 @@ impl Simulation {
                 socket_of.push(socket);
             }
         }
-        let hosts: Vec<_> =
-            plans.iter().map(|plan| Host::new(&plan.interfaces, plan.nodes)).collect();
+        let host = |plan: &Plan| {
+            let mut host = Host::new(&plan.interfaces, plan.nodes);
+            host.tells_changes = plan.tells_changes;
+            host.tell_changes();
+            host
+        };
+        let hosts: Vec<_> = plans.iter().map(host).collect();
         let mut simulation = Self {
             now: Time::ZERO,
             lans: Lans::new(&hosts),
@@ -191,6 +198,16 @@ impl Simulation {
     pub(crate) fn nodes_of(&self, host: usize) -> std::ops::Range<usize> {
         let first = self.first_node[host];
         first..first + self.hosts[host].sockets.len()
+    }
+
+    /// Something may have happened to a host: where its system tells, that ends the sleep of its nodes.
+    pub(crate) fn tell_changes(&mut self, host: usize) {
+        if self.hosts[host].tell_changes() {
+            for n in self.nodes_of(host).filter(|n| !self.is_stopped[*n]).collect::<Vec<_>>() {
+                self.due[n] = Some(self.now);
+                self.push(self.now, Event::Due(n));
+            }
+        }
     }
 
     /// The socket of a node fails with this error.

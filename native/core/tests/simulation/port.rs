@@ -6,7 +6,7 @@ use std::{
 };
 
 use native_gossip_core::{
-    Event, InterfaceAddress, Network, Refusal, ScannedAddress,
+    Event, InterfaceAddress, InterfaceNews, Network, Refusal, ScannedAddress,
     event::{SocketStep, SystemError},
 };
 
@@ -112,6 +112,15 @@ impl Network for Port<'_> {
             is_up: self.host.nics[slot].is_up,
         };
         Ok(there.map(address).collect())
+    }
+
+    fn interface_news(&mut self) -> InterfaceNews {
+        let has_news = std::mem::take(&mut self.host.sockets[self.socket].has_news);
+        match (self.host.tells_changes, has_news) {
+            (false, _) => InterfaceNews::NotTold,
+            (true, false) => InterfaceNews::Unchanged,
+            (true, true) => InterfaceNews::Changed,
+        }
     }
 
     fn route(&mut self, _: SocketAddr) -> Result<Option<IpAddr>, SystemError> {

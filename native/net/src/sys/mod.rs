@@ -8,6 +8,7 @@
 //!   are no more for now;
 //! - `Receiver::datagrams()`: those of the last call, each with its [`RecvMeta`];
 //! - `Headers`: what receiving needs besides, and what has to stay on one thread;
+//! - `InterfaceMonitor`: what the system says of interfaces that change, where it does;
 //! - `prepare_for_seeds(socket, group)` and `next_error(socket)`: what did not arrive of that which a
 //!   socket has sent, where the system tells.
 
@@ -21,7 +22,9 @@ use socket2::SockRef;
 #[cfg_attr(any(not(target_os = "linux"), feature = "portable"), path = "portable.rs")]
 mod system;
 
-pub(crate) use system::{Headers, Receiver, next_error, prepare, prepare_for_seeds, send_by};
+pub(crate) use system::{
+    Headers, InterfaceMonitor, Receiver, next_error, prepare, prepare_for_seeds, send_by,
+};
 
 /// Datagrams received in one turn of the loop, so that a flood keeps no heartbeat and no report waiting.
 pub(crate) const BATCH: usize = 64;

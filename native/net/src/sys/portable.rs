@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token, event::Source, net::UdpSocket};
 use native_gossip_core::InterfaceAddress;
 use socket2::{SockRef, Socket};
 
@@ -22,6 +22,33 @@ pub(crate) fn prepare_for_seeds(_socket: &Socket, _group: IpAddr) -> io::Result<
 
 pub(crate) fn next_error(_socket: &std::net::UdpSocket) -> Option<(SocketAddr, io::Error)> {
     None
+}
+
+/// There is none: interfaces that change are found by a scan.
+pub(crate) enum InterfaceMonitor {}
+
+impl InterfaceMonitor {
+    pub(crate) fn open(_group: IpAddr) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn skip(&mut self) -> io::Result<()> {
+        match *self {}
+    }
+}
+
+impl Source for InterfaceMonitor {
+    fn register(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        match *self {}
+    }
+
+    fn reregister(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        match *self {}
+    }
+
+    fn deregister(&mut self, _: &Registry) -> io::Result<()> {
+        match *self {}
+    }
 }
 
 pub(super) fn join_v4(

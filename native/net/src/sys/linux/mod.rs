@@ -1,4 +1,4 @@
-//! Linux: memberships by the interface's index, and IP_PKTINFO both ways.
+//! Linux: memberships by the interface's index, IP_PKTINFO both ways, and what is said of interfaces.
 
 use std::{
     io::{self, IoSlice},
@@ -17,8 +17,10 @@ use nix::{
 };
 use socket2::{InterfaceIndexOrAddress, SockFilter, Socket};
 
+mod interface_monitor;
 mod receiver;
 
+pub(crate) use interface_monitor::InterfaceMonitor;
 pub(crate) use receiver::{Headers, Receiver};
 
 pub(crate) fn prepare(socket: &Socket, group: IpAddr) -> io::Result<()> {

@@ -1,0 +1,204 @@
+//! When the interfaces are scanned: at once where the system says that they have changed, and every now
+//! and then whatever it says.
+
+use std::time::Duration;
+
+use crate::{InterfaceNews, Time};
+
+/// Pause between two scans where the system does not tell of changes, or where something is amiss that
+/// a change of which it does not tell may mend. A scan costs no more than a few packets do.
+pub(super) const SCAN_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The same where all is well and the system tells of changes: it may have been wrong.
+pub(super) const RARE_SCAN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A scan follows this time after something could not be sent: an interface may have gone.
+pub(super) const RESCAN_DELAY: Duration = Duration::from_millis(250);
+
+/// Between two scans because of changes: an interface that comes up is told of in several pieces.
+const NEWS_PAUSE: Duration = Duration::from_millis(50);
+
+/// Scans because of changes that follow each other so. Then there is one in [`SCAN_INTERVAL`], as if nothing
+/// was told: a host that starts a thousand containers changes for minutes.
+const NEWS_SCANS: u32 = 20;
+
+pub(super) struct Scans {
+    at: Time,
+    made_at: Option<Time>,
+    /// Whether the system tells of changes, and has told of one since the last scan.
+    are_told: bool,
+    has_news: bool,
+    /// When the scans that changes have brought would be over at one in [`SCAN_INTERVAL`].
+    news_last_until: Time,
+}
+
+impl Scans {
+    /// The first one is due at once.
+    pub(super) fn new() -> Self {
+        Self {
+            at: Time::ZERO,
+            made_at: None,
+            are_told: false,
+            has_news: false,
+            news_last_until: Time::ZERO,
+        }
+    }
+
+    /// When the next one is due.
+    pub(super) fn at(&self) -> Time {
+        self.at
+    }
+
+    /// Takes note of what the system says.
+    pub(super) fn note(&mut self, now: Time, news: InterfaceNews) {
+        self.are_told = news != InterfaceNews::NotTold;
+        match news {
+            InterfaceNews::NotTold => {
+                let usual = self.made_at.map_or(now, |at| at + SCAN_INTERVAL);
+                self.at = self.at.min(usual);
+            }
+            InterfaceNews::Unchanged => {}
+            InterfaceNews::Changed => {
+                self.has_news = true;
+                let ahead = self.news_last_until - now + SCAN_INTERVAL;
+                let too_many = now + ahead.saturating_sub(SCAN_INTERVAL * NEWS_SCANS);
+                let soonest = self.made_at.map_or(now, |at| at + NEWS_PAUSE);
+                self.at = self.at.min(soonest.max(too_many));
+            }
+        }
+    }
+
+    /// One is to follow at once.
+    pub(super) fn request(&mut self, now: Time) {
+        self.at = now;
+    }
+
+    /// Something could not be sent.
+    pub(super) fn send_failed(&mut self, now: Time) {
+        self.at = self.at.min(now + RESCAN_DELAY);
+    }
+
+    /// Whether one is due, which is to be made then.
+    pub(super) fn begin(&mut self, now: Time) -> bool {
+        if now < self.at {
+            return false;
+        }
+        if std::mem::take(&mut self.has_news) {
+            self.news_last_until = self.news_last_until.max(now) + SCAN_INTERVAL;
+        }
+        (self.at, self.made_at) = (now + SCAN_INTERVAL, Some(now));
+        true
+    }
+
+    /// The one that was begun now has found, and left, nothing amiss.
+    pub(super) fn is_well(&mut self, now: Time) {
+        if self.are_told {
+            self.at = now + RARE_SCAN_INTERVAL;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Time {
+        Time::after(Duration::from_millis(ms))
+    }
+
+    /// The milliseconds at which there is a scan, where the system has this to say at each.
+    fn scans(
+        scans: &mut Scans,
+        millis: std::ops::Range<u64>,
+        news: impl Fn(u64) -> InterfaceNews,
+    ) -> Vec<u64> {
+        let is_made = |n: &u64| {
+            scans.note(ms(*n), news(*n));
+            let is_made = scans.begin(ms(*n));
+            if is_made {
+                scans.is_well(ms(*n));
+            }
+            is_made
+        };
+        millis.filter(is_made).collect()
+    }
+
+    const UNCHANGED: fn(u64) -> InterfaceNews = |_| InterfaceNews::Unchanged;
+    const NOT_TOLD: fn(u64) -> InterfaceNews = |_| InterfaceNews::NotTold;
+
+    #[test]
+    fn who_is_told_of_changes_scans_rarely() {
+        assert_eq!(scans(&mut Scans::new(), 0..90_000, UNCHANGED), [0, 30_000, 60_000]);
+        assert_eq!(scans(&mut Scans::new(), 0..6_000, NOT_TOLD), [0, 2_000, 4_000]);
+    }
+
+    #[test]
+    fn who_is_told_no_more_scans_as_if_never_told() {
+        let mut told = Scans::new();
+        assert_eq!(scans(&mut told, 0..500, UNCHANGED), [0]);
+        assert_eq!(scans(&mut told, 500..5_000, NOT_TOLD), [2_000, 4_000]);
+        assert_eq!(scans(&mut told, 5_000..40_000, UNCHANGED), [6_000, 36_000]);
+        assert_eq!(scans(&mut told, 60_000..63_000, NOT_TOLD), [60_000, 62_000]);
+    }
+
+    #[test]
+    fn while_something_is_amiss_it_is_looked_at_as_if_nothing_was_told() {
+        let mut amiss = Scans::new();
+        let made = (0..6_000).filter(|n| {
+            amiss.note(ms(*n), InterfaceNews::Unchanged);
+            amiss.begin(ms(*n))
+        });
+        assert_eq!(made.collect::<Vec<_>>(), [0, 2_000, 4_000]);
+    }
+
+    #[test]
+    fn a_change_brings_a_scan_at_once_and_the_next_one_another_after_a_moment() {
+        let changes = |at: &'static [u64]| {
+            move |n| match at.contains(&n) {
+                true => InterfaceNews::Changed,
+                false => InterfaceNews::Unchanged,
+            }
+        };
+        let mut host = Scans::new();
+        assert_eq!(scans(&mut host, 0..1_000, UNCHANGED), [0]);
+        assert_eq!(scans(&mut host, 1_000..9_000, changes(&[7_000])), [7_000]);
+        let in_pieces = changes(&[9_000, 9_001, 9_007, 9_049]);
+        assert_eq!(scans(&mut host, 9_000..30_000, in_pieces), [9_000, 9_050]);
+        assert_eq!(scans(&mut host, 30_000..60_000, UNCHANGED), [39_050]);
+    }
+
+    #[test]
+    fn a_host_that_changes_without_end_is_scanned_as_often_as_one_that_does_not_tell() {
+        let mut host = Scans::new();
+        let made = scans(&mut host, 0..100_000, |_| InterfaceNews::Changed);
+        let burst = (0..u64::from(NEWS_SCANS)).map(|n| n * 50);
+        let later = (1..50).map(|n| n * 2_000);
+        assert_eq!(made, burst.chain(later).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_last_of_many_changes_is_scanned_for() {
+        for last in [999, 1_000, 1_001, 5_000, 5_999] {
+            let mut host = Scans::new();
+            let news = |n| match n <= last {
+                true => InterfaceNews::Changed,
+                false => InterfaceNews::Unchanged,
+            };
+            let made = scans(&mut host, 0..20_000, news);
+            let after = made.iter().find(|at| **at >= last).expect("a scan");
+            assert!(after - last <= 2_000, "{after} after {last}");
+        }
+    }
+
+    #[test]
+    fn scans_for_other_reasons_take_nothing_from_those_of_changes() {
+        let mut host = Scans::new();
+        for n in 0..1_000 {
+            host.send_failed(ms(n * 250));
+            host.begin(ms(n * 250));
+        }
+        host.note(ms(300_000), InterfaceNews::Changed);
+        assert_eq!(host.at(), ms(250_000), "the one that is due anyway");
+        assert_eq!(scans(&mut host, 300_000..300_120, |_| InterfaceNews::Changed).len(), 3);
+    }
+}
