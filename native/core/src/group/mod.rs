@@ -91,6 +91,7 @@ impl Group {
             Err(fault) => return context.alerts.raise(now, fault),
         };
         context.alerts.clear(&Component::Scan);
+        self.scans.found(addresses.len());
         self.addresses = addresses;
         let group = self.target.ip();
         let joined: Vec<_> = self.memberships.iter().map(|m| &m.interface).collect();

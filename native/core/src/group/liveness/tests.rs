@@ -64,9 +64,8 @@ fn an_echo_is_not_missing_before_half_a_second() {
 #[test]
 fn what_does_not_help_is_done_after_doubling_numbers_of_rounds_and_never_given_up() {
     let rejoined: Vec<_> = (1..).zip(without_echo(400)).collect();
-    let rejoined = rejoined
-        .iter()
-        .filter(|(_, action)| *action == Some(Action::Rejoin(RejoinReason::NoEcho)));
+    let rejoined =
+        rejoined.iter().filter(|(_, action)| *action == Some(Action::Rejoin(RejoinReason::NoEcho)));
     let after: Vec<u64> = rejoined.map(|(heartbeat, _)| *heartbeat).collect();
     assert_eq!(after, [3, 6, 12, 24, 48, 96, 192, 288, 384]);
 }
