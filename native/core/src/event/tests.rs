@@ -74,3 +74,19 @@ fn the_same_error_of_an_interface_is_no_news_where_its_index_and_address_are_oth
     let no_echo = |interface| Fault::NoEcho { group, interface };
     assert!(!no_echo(other()).is_news_after(&no_echo(eth0())));
 }
+
+#[test]
+fn of_many_that_fail_alike_twice_as_many_are_news() {
+    let limit = |missing| Fault::JoinLimit {
+        group: GROUP,
+        missing,
+        of: 40,
+        some: vec![eth0()],
+        error: error(),
+    };
+    let seeds = |failing| Fault::Seeds { failing, of: 40, some: vec![target()], error: error() };
+    for (now, before, is_news) in [(3, 3, false), (2, 3, false), (5, 3, false), (6, 3, true)] {
+        assert_eq!(limit(now).is_news_after(&limit(before)), is_news, "{now} after {before}");
+        assert_eq!(seeds(now).is_news_after(&seeds(before)), is_news, "{now} after {before}");
+    }
+}

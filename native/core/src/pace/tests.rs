@@ -330,3 +330,19 @@ fn echoes_without_end_make_a_cluster_send_no_more_than_its_share() {
         assert!(rate < 270.0, "{rate} of {nodes}");
     }
 }
+
+#[test]
+fn after_whatever_was_sent_the_next_heartbeat_is_due_within_the_longest_gap() {
+    let mut rng = rng(1);
+    for peers in [0, 9, 999] {
+        let mut pace = pace(peers);
+        let mut now = ZERO;
+        for n in 0..1000 {
+            // Every other one is sent before its time, as an answer is.
+            let due = pace.due().expect("it is alive");
+            now = if n % 2 == 0 { due } else { now + (due - now) / 2 };
+            pace.sent(now, &mut rng);
+            assert!(pace.scheduled.is_some_and(|at| at <= now + pace.longest_gap()), "{peers}");
+        }
+    }
+}

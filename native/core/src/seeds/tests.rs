@@ -295,3 +295,18 @@ fn where_more_wait_than_the_rate_allows_those_that_were_heard_from_have_six_turn
         assert!(expected - 10 < share && share < expected + 10, "{shares:?}");
     }
 }
+
+#[test]
+fn who_waits_when_the_next_heartbeat_is_due_is_sent_to_once() {
+    let mut host = Host::with(0..=255);
+    let mut sent = host.heartbeat(secs(0));
+    let first = sent.clone();
+    sent.extend(host.heartbeat(secs(0)));
+    while let Some(at) = host.seeds.deadline() {
+        sent.extend(host.act(at));
+    }
+    for n in 0..=255 {
+        let expected = if first.contains(&n) { 2 } else { 1 };
+        assert_eq!(sent.iter().filter(|sent| **sent == n).count(), expected, "{n}");
+    }
+}

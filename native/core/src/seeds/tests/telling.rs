@@ -164,3 +164,35 @@ fn a_seed_that_stays_keeps_its_outage_and_its_fault_and_that_of_one_that_goes_is
         assert_eq!(host.told(), told);
     }
 }
+
+#[test]
+fn of_a_seed_that_leaves_the_list_nothing_is_told_to_be_over() {
+    let mut host = Host::with([1, 2]);
+    host.dead = vec![1];
+    host.refuse(&[2]);
+    host.run(0, 40);
+    let raised = [fault(&[2], 2, error()), fault(&[1], 2, unreachable())].map(Event::FaultRaised);
+    assert_eq!(host.told(), raised);
+    assert!(host.replace(secs(40), [2]));
+    host.run(40, 80);
+    assert_eq!(host.told(), []);
+    // The other one fails still, and is told of when it does no more.
+    host.refuse(&[]);
+    host.run(80, 100);
+    assert_eq!(host.told(), [Event::FaultCleared(fault(&[2], 2, error()))]);
+}
+
+#[test]
+fn while_another_seed_fails_alike_the_fault_stays() {
+    let mut host = Host::with([1, 2, 3]);
+    host.refuse(&[1, 2]);
+    host.run(0, 40);
+    let told = fault(&[1, 2], 3, error());
+    assert_eq!(host.told(), [Event::FaultRaised(told.clone())]);
+    assert!(host.replace(secs(40), [2, 3]));
+    host.run(40, 80);
+    assert_eq!(host.told(), []);
+    host.refuse(&[]);
+    host.run(80, 100);
+    assert_eq!(host.told(), [Event::FaultCleared(told)]);
+}
