@@ -74,6 +74,14 @@ mod tests {
     }
 
     #[test]
+    fn the_smaller_name_dials_first_where_the_sum_of_both_is_even() {
+        // "n1@host" has an odd sum, and "n2@host" an even one.
+        for (one, other, dials) in [(1, 2, false), (1, 3, true), (2, 4, true), (2, 3, false)] {
+            assert_eq!(dials_first(&node(one), &node(other)), dials, "{one} {other}");
+        }
+    }
+
+    #[test]
     fn the_other_side_is_given_its_moment_anew_after_each_connection_for_three_seconds_at_most() {
         let millis = |ms| Time::after(Duration::from_millis(ms));
         let ends = |connected_at| Patience::new(10, millis(connected_at)).ends(millis(1000));

@@ -122,6 +122,9 @@ fn row_2_a_clock_that_moved_by_more_than_a_minute_must_be_right_or_prove_itself(
             // An hour off from the start, so that it is not right by moving.
             table.hear_echo(at(0), claim(7, 1, 3_600_000)).expect("an echo");
             table.told();
+            // It was shown an echo.
+            table.beat(at(1));
+            table.trust.take_urgency();
             let moved_on = claim(7, 2, 3_602_000 + moved);
             let is_refused = is_far && mode == Authentication::Required;
             let expected = if is_refused { Err(Refusal::Stale) } else { Ok(Acceptance::Next) };
@@ -129,9 +132,13 @@ fn row_2_a_clock_that_moved_by_more_than_a_minute_must_be_right_or_prove_itself(
             let told = Event::ClockMoved { node: peer(), by_ms: moved, off_ms: 3_600_000 + moved };
             assert_eq!(table.told(), (is_far && !is_refused).then_some(told));
             // Refused or not, an echo is on its way.
-            assert!(table.trust.take_urgency());
+            assert_eq!(table.trust.take_urgency(), is_far);
             let echoed = table.hear_echo(at(2100), claim(7, 3, 3_602_100 + moved));
             assert_eq!(echoed, Ok(Acceptance::Next));
+            // How far it is off has been told, and is not told again when it restarts.
+            table.told();
+            let restarted = table.hear_echo(at(2200), claim(8, 1, 3_602_200 + moved));
+            assert_eq!((restarted, table.told()), (Ok(Acceptance::Echoed), None));
         }
     }
     for mode in BOTH {

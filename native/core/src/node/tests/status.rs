@@ -186,7 +186,10 @@ fn a_membership_tells_when_it_had_its_echo_and_when_others_were_heard() {
 
 #[test]
 fn an_interface_that_is_not_joined_is_a_membership_with_the_fault_that_keeps_it() {
-    let wanted = ["eth0", "eth9"].map(|name| crate::InterfaceSelector::Name(name.into()));
+    let address = [10, 9, 9, 9].into();
+    let names = ["eth0", "eth9"].map(|name| crate::InterfaceSelector::Name(name.into()));
+    let [wanted_eth0, wanted_eth9] = names;
+    let wanted = [wanted_eth0, wanted_eth9, crate::InterfaceSelector::Address(address)];
     let mut host = Host::with(Config::default(), |network| {
         network.multicast_if = InterfaceSelection::Listed(wanted.to_vec());
     });
@@ -197,11 +200,14 @@ fn an_interface_that_is_not_joined_is_a_membership_with_the_fault_that_keeps_it(
     let join = Fault::Join { group, interface: eth0(), error: error() };
     let reason = MissingReason::NoSuchName;
     let missing = Fault::InterfaceMissing { group, wanted: wanted[1].clone(), reason };
-    let told: Vec<_> = status.memberships.iter().map(|m| (m.name.clone(), m.is_joined)).collect();
-    assert_eq!(told, [(Some("eth0".into()), false), (Some("eth9".into()), false)]);
+    let told = status.memberships.iter().map(|m| (m.name.as_deref(), m.address));
+    let expected =
+        [(Some("eth0"), Some(eth0().address)), (None, Some(address)), (Some("eth9"), None)];
+    assert!(told.eq(expected), "{:?}", status.memberships);
+    assert!(status.memberships.iter().all(|membership| !membership.is_joined));
     assert_eq!(status.memberships[0].faults, [join]);
-    assert_eq!(status.memberships[1].faults, [missing]);
-    assert_eq!(status.faults.len(), 2);
+    assert_eq!(status.memberships[2].faults, [missing]);
+    assert_eq!(status.faults.len(), 3);
     assert!(status.faults.iter().all(|lasting| lasting.since == Duration::from_secs(4)));
 }
 
