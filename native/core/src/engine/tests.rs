@@ -127,3 +127,44 @@ fn a_datagram_of_1500_bytes_is_read_and_a_longer_one_is_refused_unread() {
     assert_eq!(receive(1500), Received::Refused(Refusal::Malformed));
     assert_eq!(receive(1501), Received::Refused(Refusal::OverLimit));
 }
+
+#[test]
+fn a_peer_that_goes_down_makes_heartbeats_denser_at_once() {
+    let least = |report: Report| {
+        let gap_after = |seed| {
+            let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(seed));
+            engine.set_identity(Time::ZERO, Some(name("me@host")));
+            connect(&mut engine, 1);
+            while let Some(at) = engine.deadline().filter(|at| *at < secs(100)) {
+                engine.heartbeat(at.into());
+            }
+            engine.report(secs(100), &name("peer0@host"), report);
+            engine.deadline().expect("it is alive") - secs(100)
+        };
+        (0..50).map(gap_after).max().expect("a gap")
+    };
+    assert!(least(Report::Down) <= Duration::from_secs(2));
+    assert!(least(Report::Connected) > Duration::from_secs(2));
+}
+
+#[test]
+fn whose_report_may_be_lost_is_announced_again_when_it_is_heard() {
+    for is_lost in [false, true] {
+        let mut engine = hasty();
+        connect(&mut engine, 1);
+        if is_lost {
+            engine.reports_lost(secs(1));
+        }
+        let datagram = packet::encode(&name("peer0@host"), &Keyring::default(), [0; 16]);
+        engine.receive(secs(2).into(), [10, 0, 0, 1].into(), &datagram);
+        assert_eq!(engine.next_announcement(secs(10)).is_some(), is_lost);
+    }
+}
+
+#[test]
+fn each_heartbeat_of_another_that_is_not_signed_is_counted() {
+    let mut engine = hasty();
+    connect(&mut engine, 3);
+    let counters = engine.counters();
+    assert_eq!((counters.accepted, counters.accepted_unsigned), (3, 3));
+}

@@ -20,8 +20,8 @@ struct Host {
 }
 
 impl Host {
-    fn with(config: Config, change: impl FnOnce(&mut NetworkConfig)) -> Self {
-        let mut network = NetworkConfig {
+    fn network_config() -> NetworkConfig {
+        NetworkConfig {
             port: PORT,
             if_addr: [0, 0, 0, 0].into(),
             multicast_if: InterfaceSelection::All,
@@ -29,7 +29,11 @@ impl Host {
             multicast_ttl: 1,
             broadcast_only: false,
             receive_limit: 100_000,
-        };
+        }
+    }
+
+    fn with(config: Config, change: impl FnOnce(&mut NetworkConfig)) -> Self {
+        let mut network = Self::network_config();
         change(&mut network);
         let node = Node::new(config, &network, true, StdRng::seed_from_u64(1));
         Self { node, network: FakeNetwork::of(&[eth0()]) }
@@ -349,4 +353,30 @@ fn peers_that_are_not_connected_are_not_missed() {
     host.live(secs(1));
     host.receive(secs(1), &from(9), "peer@host");
     assert_eq!(host.check(secs(100)), [""; 0]);
+}
+
+#[test]
+fn that_a_peer_was_connected_may_wait_to_be_told_and_all_else_may_not() {
+    let mut host = Host::with(Config::default(), |_| {});
+    assert!(!host.node.has_pressing_events());
+    host.advance(secs(0));
+    assert!(host.node.has_pressing_events(), "it has joined");
+    host.node.take_events();
+    host.live(secs(1));
+    host.meet(secs(1), "peer@host");
+    assert!(host.node.has_events() && !host.node.has_pressing_events());
+}
+
+#[test]
+fn whose_report_may_be_lost_is_announced_again_when_it_is_heard() {
+    for is_lost in [false, true] {
+        let mut host = Host::joined();
+        host.live(secs(1));
+        host.meet(secs(1), "peer@host");
+        if is_lost {
+            host.node.reports_lost(secs(2));
+        }
+        host.receive(secs(3), &from(9), "peer@host");
+        assert_eq!(!host.announced(secs(10)).is_empty(), is_lost);
+    }
 }

@@ -276,3 +276,14 @@ fn a_copy_by_its_own_address_helps_whose_name_came_first_by_a_crowded_one() {
     assert!(matches!(me.receive(at(4), own, &packet), Received::Peer(_)));
     assert!(matches!(me.receive(at(5), own, &packet), Received::Copy(_)));
 }
+
+#[test]
+fn whoever_gets_a_name_again_is_another_incarnation() {
+    let mut engine = engine("me@host", signing());
+    let before = engine.trust.incarnation();
+    engine.set_identity(at(1).time, Some(name("me@host")));
+    assert_eq!(engine.trust.incarnation(), before, "it is the same name");
+    engine.set_identity(at(2).time, None);
+    engine.set_identity(at(3).time, Some(name("me@host")));
+    assert_ne!(engine.trust.incarnation(), before);
+}

@@ -268,3 +268,13 @@ fn with_broadcasts_alone_there_is_no_membership_and_an_echo_counts() {
     assert!(status.socket.is_broadcast && status.memberships.is_empty());
     assert_eq!(status.echoed_ago, Some(Duration::from_secs(1)));
 }
+
+#[test]
+fn a_socket_says_whether_it_is_given_what_is_sent_to_its_groups() {
+    for hears_groups in [true, false] {
+        let mut host = alive();
+        let network = Host::network_config();
+        host.node = Node::new(Config::default(), &network, hears_groups, StdRng::seed_from_u64(1));
+        assert_eq!(host.node.status(secs(1)).socket.hears_groups, hears_groups);
+    }
+}
