@@ -13,13 +13,17 @@ const LONG: Duration = Duration::from_secs(5);
 /// less.
 const CALM: Duration = Duration::from_secs(20);
 
+/// Scans that follow each other faster count as one.
+const LEAST_APART: Duration = Duration::from_millis(250);
+
 /// Since when, if it lasts, and when something failed last.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
     since: Option<Time>,
     failed_at: Time,
-    /// Scans at which it lasted, of this outage and those shortly before.
+    /// Scans at which it lasted, of this outage and those shortly before, and the last of them.
     scans: u32,
+    counted_at: Option<Time>,
 }
 
 impl Outage {
@@ -46,6 +50,11 @@ impl Outage {
     /// have it. So heartbeats that failed are sent again after 1, 2, 4, 8 … scans.
     pub(crate) fn note_scan(&mut self, now: Time) -> bool {
         if self.since.is_some() {
+            // Where the system tells of changes, they follow each other faster.
+            if self.counted_at.is_some_and(|at| now < at + LEAST_APART) {
+                return false;
+            }
+            self.counted_at = Some(now);
             self.scans = self.scans.saturating_add(1);
             return self.scans.is_power_of_two();
         }

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use native_gossip_core::{Config, Event, NetworkConfig, Node, NodeName, Now, Time, status};
+use native_gossip_core::{Config, Event, NetworkConfig, Node, NodeName, Now, Report, Time, status};
 use rand::rngs::StdRng;
 
 use crate::{
@@ -15,6 +15,9 @@ use crate::{
 
 /// Between two counts of the names that sign: each goes through all names that are known.
 const READINESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The longest that packets keep the loop from looking at what else has come.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Who is told what the driver finds.
 pub trait Listener {
@@ -64,6 +67,8 @@ pub struct Driver {
     clock: Clock,
     commands: CommandQueue,
     readiness_at: Time,
+    /// When it was looked at last what has come besides packets.
+    looked_at: Time,
 }
 
 /// A slice in which peers were connected lasts for so long, so that they are told together: to end a
@@ -85,6 +90,7 @@ impl Driver {
             clock: Clock::new(),
             commands,
             readiness_at: Time::ZERO,
+            looked_at: Time::ZERO,
         };
         Ok((driver, handle))
     }
@@ -112,6 +118,8 @@ impl Driver {
         let began = self.clock.now().time;
         let mut announced = 0;
         let mut headers = Headers::new();
+        // Who loses its name loses its peers, and the name is looked at between two slices.
+        let mut is_any_down = false;
         loop {
             if self.commands.is_stopped() {
                 return Ok(Served::Stopped);
@@ -119,7 +127,10 @@ impl Driver {
             let now = self.clock.now();
             for command in self.commands.waiting() {
                 match command {
-                    Command::Report(node, report) => self.node.report(now, &node, report),
+                    Command::Report(node, report) => {
+                        is_any_down |= report == Report::Down;
+                        self.node.report(now, &node, report);
+                    }
                     Command::Seeds(seeds) => self.node.set_seeds(now, seeds),
                 }
             }
@@ -146,12 +157,15 @@ impl Driver {
             let time = if self.node.has_events() { slice.time.min(TOLD_AFTER) } else { slice.time };
             let slice_ends = began + time;
             let had_enough = announced >= slice.announcements || self.node.has_pressing_events();
-            if self.clock.now().time >= slice_ends || had_enough {
+            if self.clock.now().time >= slice_ends || had_enough || is_any_down {
                 return Ok(Served::Slice);
             }
             if is_queue_empty && !self.commands.has_questions() {
                 let deadline = self.node.deadline().unwrap_or(slice_ends);
                 self.sleep(deadline.min(slice_ends))?;
+            } else if self.looked_at + LOOK_INTERVAL <= now.time {
+                // Who never sleeps would not hear of interfaces that change.
+                self.sleep(Time::ZERO)?;
             }
         }
     }
@@ -208,6 +222,8 @@ impl Driver {
 
     fn sleep(&mut self, until: Time) -> io::Result<()> {
         let timeout = self.clock.until(until);
-        self.network.wait(timeout)
+        self.network.wait(timeout)?;
+        self.looked_at = self.clock.now().time;
+        Ok(())
     }
 }

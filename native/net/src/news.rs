@@ -8,7 +8,7 @@ use crate::{poller::Poller, sys::InterfaceMonitor};
 
 /// What was said ends one sleep of the loop at most until the next scan, however much is said.
 pub(crate) struct News {
-    /// Where there is none, the system is not asked again before [`open`](Self::open).
+    /// Where there is none, the next scan tries to open it.
     monitor: Option<InterfaceMonitor>,
     has_come: bool,
 }
@@ -16,14 +16,6 @@ pub(crate) struct News {
 impl News {
     pub(crate) fn new() -> Self {
         Self { monitor: None, has_come: false }
-    }
-
-    /// Asks the system to tell, unless it does.
-    pub(crate) fn open(&mut self, group: IpAddr, poller: &Poller) {
-        if self.monitor.is_none() {
-            self.monitor = watched(InterfaceMonitor::open(group), poller).ok();
-            self.has_come = false;
-        }
     }
 
     /// What is to be done about the interfaces.
@@ -36,25 +28,29 @@ impl News {
     }
 
     /// Something was said.
-    pub(crate) fn has_come(&mut self, poller: &Poller) {
+    pub(crate) fn note(&mut self, poller: &Poller) {
         self.has_come = true;
-        self.keep(|monitor| poller.ignore_news(monitor));
+        self.close_unless(|monitor| poller.ignore_news(monitor));
     }
 
-    /// The interfaces are scanned now: what is said from here on is news again.
-    pub(crate) fn begin_scan(&mut self, poller: &Poller) {
+    /// The interfaces are scanned now: what is said from here on is news again. Where the system does not tell of
+    /// them, it is asked to.
+    pub(crate) fn begin_scan(&mut self, group: IpAddr, poller: &Poller) {
         let was_ignored = std::mem::take(&mut self.has_come);
-        self.keep(|monitor| {
+        self.close_unless(|monitor| {
             if was_ignored {
                 poller.watch_news(monitor)?;
             }
             monitor.skip()
         });
+        if self.monitor.is_none() {
+            self.monitor = watched(InterfaceMonitor::open(group), poller).ok();
+        }
     }
 
     /// A monitor that is of no use any more is closed: interfaces are scanned as if there were none.
-    fn keep(&mut self, act: impl FnOnce(&mut InterfaceMonitor) -> io::Result<()>) {
-        if self.monitor.as_mut().is_some_and(|monitor| act(monitor).is_err()) {
+    fn close_unless(&mut self, works: impl FnOnce(&mut InterfaceMonitor) -> io::Result<()>) {
+        if self.monitor.as_mut().is_some_and(|monitor| works(monitor).is_err()) {
             self.monitor = None;
         }
     }

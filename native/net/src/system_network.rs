@@ -77,7 +77,7 @@ impl SystemNetwork {
     /// Sleeps until something arrives, interfaces change, another thread calls, or the time is over.
     pub(crate) fn wait(&mut self, timeout: Duration) -> io::Result<()> {
         if self.poller.wait(timeout)? {
-            self.news.has_come(&self.poller);
+            self.news.note(&self.poller);
         }
         Ok(())
     }
@@ -129,9 +129,6 @@ impl Network for SystemNetwork {
         });
         let socket = opened.map_err(|(step, error)| (step, system_error(&error)))?;
         (self.socket, self.is_watched) = (Some(socket), true);
-        if !self.config.broadcast_only {
-            self.news.open(self.config.multicast_addr, &self.poller);
-        }
         Ok(())
     }
 
@@ -146,7 +143,7 @@ impl Network for SystemNetwork {
     }
 
     fn interfaces(&mut self) -> Result<Vec<ScannedAddress>, SystemError> {
-        self.news.begin_scan(&self.poller);
+        self.news.begin_scan(self.config.multicast_addr, &self.poller);
         interfaces::list().map_err(|error| system_error(&error))
     }
 

@@ -120,7 +120,7 @@ impl Group {
         }
         let are_joined = self.chosen.iter().all(|interface| self.is_member(interface));
         if are_joined && !is_any_missing && !self.memberships.iter().any(|m| m.outage.lasts()) {
-            self.scans.is_well(now);
+            self.scans.found_nothing_amiss(now);
         }
     }
 

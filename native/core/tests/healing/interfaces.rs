@@ -63,9 +63,7 @@ fn an_interface_that_is_made_again_as_another_is_joined_at_the_next_scan() {
                 // It tells everybody at once that it is here.
                 mesh.pass(millis(1100));
                 let told = mesh.heard.iter().filter(|(_, _, from)| *from == 0).count();
-                // Where the system tells of both changes, the burst begins on the loopback in between.
-                let least = if away == 0 && tells_changes(seed) { 2 } else { 3 };
-                assert!(told >= 2 * least, "seed {seed}: {told}");
+                assert!(told >= 2 * 3, "seed {seed}: {told}");
                 assert!(heard_again(&mut mesh, 0).is_some_and(|after| after <= GAP));
                 let new = mesh.net.hosts[0].interface(ETH0);
                 let mut said = mesh.said(0).into_iter();
@@ -78,15 +76,17 @@ fn an_interface_that_is_made_again_as_another_is_joined_at_the_next_scan() {
 
 #[test]
 fn an_interface_that_goes_away_is_left_and_that_is_said() {
-    let mut mesh = settled(2, 0);
-    let interface = mesh.net.hosts[0].interface(ETH0);
-    mesh.strike(0, |host| host.remove(ETH0));
-    mesh.pass(SCAN);
-    assert!(mesh.said(0).contains(&&Event::GroupLeft(GROUP, interface)));
-    assert_eq!(raised(&mesh, 0).last(), Some(&&Fault::LoopbackOnly { group: GROUP }));
-    mesh.strike(0, |host| replace(host, true, true));
-    mesh.pass(SCAN);
-    assert_eq!(cleared(&mesh, 0).last(), Some(&&Fault::LoopbackOnly { group: GROUP }));
+    for seed in [0, 1] {
+        let mut mesh = settled(2, seed);
+        let interface = mesh.net.hosts[0].interface(ETH0);
+        mesh.strike(0, |host| host.remove(ETH0));
+        mesh.pass(SCAN);
+        assert!(mesh.said(0).contains(&&Event::GroupLeft(GROUP, interface)));
+        assert_eq!(raised(&mesh, 0).last(), Some(&&Fault::LoopbackOnly { group: GROUP }));
+        mesh.strike(0, |host| replace(host, true, true));
+        mesh.pass(SCAN);
+        assert_eq!(cleared(&mesh, 0).last(), Some(&&Fault::LoopbackOnly { group: GROUP }));
+    }
 }
 
 #[test]
@@ -118,6 +118,22 @@ fn what_is_down_between_two_scans_stays_joined() {
 }
 
 #[test]
+fn what_is_down_for_less_than_it_takes_to_look_stays_joined() {
+    for seed in SEEDS {
+        let mut mesh = settled(3, seed);
+        for _ in 0..100 {
+            mesh.strike(0, |host| host.set_up(ETH0, false));
+            mesh.pass(millis(20));
+            mesh.strike(0, |host| host.set_up(ETH0, true));
+            mesh.pass(secs(3));
+        }
+        let left = mesh.called(0, |call| matches!(call, Call::Leave { .. })).len();
+        // A scan of every two seconds may fall into one of a hundred.
+        assert!(left <= if tells_changes(seed) { 0 } else { 5 }, "seed {seed}: {left}");
+    }
+}
+
+#[test]
 fn a_change_that_the_system_tells_of_is_followed_before_the_next_scan() {
     for seed in SEEDS.filter(|seed| tells_changes(*seed)) {
         let mut mesh = settled(3, seed);
@@ -125,7 +141,7 @@ fn a_change_that_the_system_tells_of_is_followed_before_the_next_scan() {
         mesh.pass(millis(60));
         assert!(!mesh.is_member(0), "seed {seed}");
         mesh.strike(0, |host| host.set_up(ETH0, true));
-        assert!(member_again(&mut mesh, 0).is_some_and(|after| after <= millis(50)), "{seed}");
+        assert!(member_again(&mut mesh, 0).is_some_and(|after| after <= millis(60)), "{seed}");
         // One is all that a change costs.
         mesh.pass(millis(60));
         mesh.calls.clear();
@@ -136,14 +152,16 @@ fn a_change_that_the_system_tells_of_is_followed_before_the_next_scan() {
 
 #[test]
 fn an_interface_that_comes_and_goes_all_day_is_joined_still() {
-    let mut mesh = settled(2, 0);
-    for _ in 0..100 {
-        mesh.strike(0, |host| replace(host, true, false));
-        let after = member_again(&mut mesh, 0);
-        assert!(after.is_some_and(|after| after <= SCAN), "{after:?}");
+    for seed in [0, 1] {
+        let mut mesh = settled(2, seed);
+        for _ in 0..100 {
+            mesh.strike(0, |host| replace(host, true, false));
+            let after = member_again(&mut mesh, 0);
+            assert!(after.is_some_and(|after| after <= SCAN), "{after:?}");
+        }
+        // A loose cable does not fill the log.
+        assert!(mesh.events.len() <= 10 * 5, "{}", mesh.events.len());
     }
-    // A loose cable does not fill the log.
-    assert!(mesh.events.len() <= 10 * 5, "{}", mesh.events.len());
 }
 
 #[test]
