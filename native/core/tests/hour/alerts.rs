@@ -27,6 +27,8 @@ pub(crate) const QUIET: Duration = secs(4 + 2 + 5 + 1);
 pub(crate) struct Alerts {
     /// The faults that were raised and not cleared, by what has them.
     pub(crate) open: BTreeMap<String, Fault>,
+    /// Those whose interface was found to be left, and when: their end may have been told in the same turn before.
+    left: BTreeMap<String, (Time, Fault)>,
     pub(crate) raised_at: BTreeMap<String, Time>,
     /// How often each was raised.
     raised: BTreeMap<String, u32>,
@@ -62,7 +64,9 @@ impl Alerts {
                 self.open.insert(component, fault);
             }
             Event::FaultCleared(fault) => {
-                let was = self.open.remove(&component(&fault));
+                let component = component(&fault);
+                let left = self.left.remove(&component).filter(|(at, _)| *at == now);
+                let was = self.open.remove(&component).or(left.map(|(_, fault)| fault));
                 assert_eq!(was.as_ref(), Some(&fault), "cleared by n{node} at {now:?}");
             }
             Event::HeartbeatSent | Event::HeartbeatReceived { .. } => {
@@ -125,8 +129,10 @@ impl Hour {
             let host = self.net.host_of[node];
             let is_left = |slot: usize| !self.is_meant(node, slot);
             let left: Vec<_> = self.slots(host).filter(|slot| is_left(*slot)).collect();
-            let is_kept = |fault: &Fault| slot(fault).is_none_or(|slot| !left.contains(&slot));
-            self.alerts[node].open.retain(|_, fault| is_kept(fault));
+            let is_left = |fault: &Fault| slot(fault).is_some_and(|slot| left.contains(&slot));
+            let (now, alerts) = (self.net.now, &mut self.alerts[node]);
+            let ended = alerts.open.extract_if(.., |_, fault| is_left(fault));
+            alerts.left.extend(ended.map(|(component, fault)| (component, (now, fault))));
         }
     }
 
