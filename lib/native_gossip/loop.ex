@@ -11,11 +11,11 @@ defmodule NativeGossip.Loop do
   # collect its garbage) gets its turn. A longer one saves little: its end costs as much as a few packets.
   @slice 5_000
 
-  # Nothing tells that the node was given a name.
+  # Nothing tells that the node was given a name. One that is lost takes the peers with it, and that ends a slice.
   @unnamed_slice 1_000
 
   # Where loops hold every dirty IO scheduler, files and code loading wait for the end of a slice. The loop that takes
-  # the last one begins with this, so the longer slices of the others keep nobody waiting.
+  # the last one begins with this, while the others end theirs.
   @crowded_slice 100
 
   @typedoc "What is told of the topology: its name, how heartbeats are sent, and which are taken."

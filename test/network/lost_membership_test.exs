@@ -35,6 +35,9 @@ defmodule NativeGossip.Network.LostMembershipTest do
 
     # What is said depends on it: a scan that the system asks for may see it gone, or only the echo misses it.
     joined_and_heard("interface made again with its index", struck, Elapsed.now())
+
+    told = fn -> Lan.lines(struck, :info) ++ Lan.lines(struck, :warning) end
+    Await.until("it is told", told, fn lines -> Enum.any?(lines, &(&1 =~ ~r/left|hear/)) end)
   end
 
   test "a membership that a switch forgot is missed by the silence of others and told again",

@@ -128,7 +128,7 @@ impl Handle {
         is_asked
     }
 
-    /// Which names sign, up to a second ago, while the driver is served.
+    /// Which names sign, up to a second and a slice ago, while the driver is served.
     pub fn readiness(&self) -> Readiness {
         self.shared.published().readiness.clone()
     }
