@@ -324,6 +324,28 @@ fn a_stop_ends_a_long_slice_and_every_later_one() {
 }
 
 #[test]
+fn a_peer_that_goes_down_ends_a_long_slice() {
+    let (mut driver, handle) = Driver::new(Config::default(), multicast()).expect("a poller");
+    let slice = Slice { time: DEADLINE * 10, announcements: 256 };
+    let (sender, _told) = channel();
+    let (served, slices) = channel();
+    let thread = thread::spawn(move || {
+        let mut listener = Recorder(sender);
+        while driver.serve(None, false, slice, &mut listener).expect("it works") == Served::Slice {
+            served.send(()).expect("somebody counts");
+        }
+    });
+    // That the group was joined has been told.
+    while slices.recv_timeout(Duration::from_secs(1)).is_ok() {}
+    handle.report(NodeName::parse("peer@host").expect("a name"), Report::Connected);
+    assert!(slices.recv_timeout(Duration::from_millis(300)).is_err());
+    handle.report(NodeName::parse("peer@host").expect("a name"), Report::Down);
+    slices.recv_timeout(DEADLINE).expect("a slice that ends");
+    handle.stop();
+    thread.join().expect("no panic");
+}
+
+#[test]
 fn a_long_datagram_is_over_the_limit_and_does_not_disturb() {
     let net = multicast();
     let a = Node::start("a@127.0.0.1", &net, None, false);
