@@ -149,7 +149,7 @@ defmodule NativeGossip do
   may go when its count is 0 on every node. `unsigned` are those that do not sign, or with none of our secrets:
   at 0, `authentication: :required` refuses nobody who was heard. This node itself is not among them.
 
-  The counts are up to six seconds old. Without a secret, `signed` is `[]`. Raises as `counters/1`.
+  The counts are up to three seconds old. Without a secret, `signed` is `[]`. Raises as `counters/1`.
   """
   @spec readiness(topology | pid) :: %{signed: [non_neg_integer], unsigned: non_neg_integer}
   def readiness(topology_or_pid), do: topology_or_pid |> loop!() |> Native.readiness()

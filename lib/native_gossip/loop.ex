@@ -9,7 +9,7 @@ defmodule NativeGossip.Loop do
 
   # In ms. Between two slices the terms of the first one are freed, and whoever waits for this process (who has it
   # collect its garbage) gets its turn. A longer one saves little: its end costs as much as a few packets.
-  @slice 5_000
+  @slice 2_000
 
   # Nothing tells that the node was given a name. One that is lost takes the peers with it, and that ends a slice.
   @unnamed_slice 1_000

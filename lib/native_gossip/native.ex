@@ -64,7 +64,7 @@ defmodule NativeGossip.Native do
 
   @doc """
   How many of the names heard in the last day do not sign (`unsigned`), and how many sign with each
-  secret, in the order of the option (`signed`). Up to six seconds old. Never waits.
+  secret, in the order of the option (`signed`). Up to three seconds old. Never waits.
   """
   @spec readiness(t) :: %{unsigned: non_neg_integer, signed: [non_neg_integer]}
   def readiness(_loop), do: :erlang.nif_error(:not_loaded)
