@@ -129,4 +129,14 @@ mod tests {
         sent(&mut outage, 144, false);
         assert_eq!(retried(&mut outage, 144, 2), [1, 2]);
     }
+
+    #[test]
+    fn scans_that_follow_each_other_within_a_quarter_of_a_second_count_as_one() {
+        let at = |millis| Time::after(Duration::from_millis(millis));
+        let mut outage = Outage::default();
+        outage.failed(at(0));
+        let counted: Vec<_> =
+            (0..2000).step_by(50).filter(|ms| outage.note_scan(at(*ms))).collect();
+        assert_eq!(counted, [0, 250, 750, 1750]);
+    }
 }

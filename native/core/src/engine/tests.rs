@@ -130,7 +130,7 @@ fn a_datagram_of_1500_bytes_is_read_and_a_longer_one_is_refused_unread() {
 
 #[test]
 fn a_peer_that_goes_down_makes_heartbeats_denser_at_once() {
-    let least = |report: Report| {
+    let longest_gap_after = |report: Report| {
         let gap_after = |seed| {
             let mut engine = Engine::new(Config::default(), StdRng::seed_from_u64(seed));
             engine.set_identity(Time::ZERO, Some(name("me@host")));
@@ -143,8 +143,8 @@ fn a_peer_that_goes_down_makes_heartbeats_denser_at_once() {
         };
         (0..50).map(gap_after).max().expect("a gap")
     };
-    assert!(least(Report::Down) <= Duration::from_secs(2));
-    assert!(least(Report::Connected) > Duration::from_secs(2));
+    assert!(longest_gap_after(Report::Down) <= Duration::from_secs(2));
+    assert!(longest_gap_after(Report::Connected) > Duration::from_secs(2));
 }
 
 #[test]

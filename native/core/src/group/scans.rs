@@ -86,13 +86,13 @@ impl Scans {
         true
     }
 
-    /// The one that was begun has found so many addresses.
+    /// Takes note of how many addresses the scan found: the pause until the next one grows with them.
     pub(super) fn found(&mut self, addresses: usize) {
         let addresses = u32::try_from(addresses).unwrap_or(u32::MAX);
         self.news_pause = NEWS_PAUSE_PER_ADDRESS.saturating_mul(addresses).min(SCAN_INTERVAL);
     }
 
-    /// The one that was begun now has found, and left, nothing amiss.
+    /// Takes note that the scan found all as it should be, or has made it so.
     pub(super) fn found_nothing_amiss(&mut self, now: Time) {
         if self.are_told {
             self.at = now + RARE_SCAN_INTERVAL;
