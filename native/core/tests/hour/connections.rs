@@ -120,6 +120,8 @@ impl Hour {
         if self.rng.random_ratio(1, LOST_REPORTS) {
             self.net.reports_lost(by);
             self.rules.reports_lost(self.net.now, by);
+            // What it was told before it heard of this peer it does not know either.
+            self.note_connection(by, peer, false);
             return self.count("reports lost");
         }
         if report == Report::Down {

@@ -97,7 +97,7 @@ impl Ear {
     /// More came than was looked at: an echo, or a peer, may have been among it.
     pub(crate) fn overrun(&mut self, now: Time) {
         (self.missed, self.rejoins, self.is_blurred) = (0, 0, true);
-        self.heard_at = now;
+        (self.heard_at, self.silent_since) = (now, now);
         self.silent.iter_mut().for_each(|silent| silent.since = now);
     }
 

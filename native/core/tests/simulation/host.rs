@@ -320,4 +320,8 @@ impl Socket {
     pub(crate) fn pop(&mut self) -> Option<Rc<Arrived>> {
         self.buffer.pop_front()
     }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
 }

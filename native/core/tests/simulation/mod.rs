@@ -276,7 +276,10 @@ impl Simulation {
         let now = self.moment();
         while self.nodes[n].is_open() {
             if !self.nodes[n].begin_receive(now) {
-                self.log.push((n, Happening::Overrun));
+                // A limit that was reached where nothing more came left nothing.
+                if !self.socket(n).is_empty() {
+                    self.log.push((n, Happening::Overrun));
+                }
                 break;
             }
             let Some(arrived) = self.socket(n).pop() else { break };

@@ -28,7 +28,7 @@ pub(crate) enum Happening {
         peer: usize,
     },
     Said(Event),
-    /// More comes than it may look at.
+    /// More has come than it may look at.
     Overrun,
 }
 
