@@ -31,6 +31,12 @@ pub trait Network {
         InterfaceNews::NotTold
     }
 
+    /// The indices of interfaces that were removed between the last two scans, as far as the system tells.
+    /// Where one of them is back, maybe under the same address, a membership on it is lost all the same.
+    fn take_removed(&mut self) -> Vec<u32> {
+        Vec::new()
+    }
+
     /// The address from which the system's routes would send to this group, if there is a route.
     ///
     /// # Errors
@@ -97,7 +103,7 @@ pub enum InterfaceNews {
 pub struct InterfaceAddress {
     /// What people call it.
     pub name: String,
-    /// What the system calls it; an interface that is made again has another one.
+    /// What the system calls it; an interface that is made again has another one, mostly.
     pub index: u32,
     /// Where what it sends comes from.
     pub address: IpAddr,

@@ -11,11 +11,12 @@ pub(crate) struct News {
     /// Where there is none, the next scan tries to open it.
     monitor: Option<InterfaceMonitor>,
     has_come: bool,
+    removed: Vec<u32>,
 }
 
 impl News {
     pub(crate) fn new() -> Self {
-        Self { monitor: None, has_come: false }
+        Self { monitor: None, has_come: false, removed: Vec::new() }
     }
 
     /// What is to be done about the interfaces.
@@ -33,16 +34,24 @@ impl News {
         self.close_unless(|monitor| poller.ignore_news(monitor));
     }
 
+    /// The indices of interfaces that were removed between the last two scans.
+    pub(crate) fn take_removed(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.removed)
+    }
+
     /// The interfaces are scanned now: what is said from here on is news again. Where the system does not tell of
     /// them, it is asked to.
     pub(crate) fn begin_scan(&mut self, group: IpAddr, poller: &Poller) {
         let was_ignored = std::mem::take(&mut self.has_come);
+        let mut removed = Vec::new();
         self.close_unless(|monitor| {
             if was_ignored {
                 poller.watch_news(monitor)?;
             }
-            monitor.skip()
+            removed = monitor.removed()?;
+            Ok(())
         });
+        self.removed = removed;
         if self.monitor.is_none() {
             self.monitor = watched(InterfaceMonitor::open(group), poller).ok();
         }

@@ -147,6 +147,10 @@ impl Network for SystemNetwork {
         interfaces::list().map_err(|error| system_error(&error))
     }
 
+    fn take_removed(&mut self) -> Vec<u32> {
+        self.news.take_removed()
+    }
+
     fn route(&mut self, group: SocketAddr) -> Result<Option<IpAddr>, SystemError> {
         interfaces::route(group).map_err(|error| system_error(&error))
     }

@@ -17,11 +17,11 @@ impl Group {
     pub(super) fn leave_all_but<N: Network>(
         &mut self,
         context: &mut Context<'_, N>,
-        kept: &[InterfaceAddress],
+        is_kept: impl Fn(&InterfaceAddress) -> bool,
     ) {
         let group = self.target.ip();
         self.memberships.retain(|Membership { interface, .. }| {
-            let is_kept = kept.contains(interface);
+            let is_kept = is_kept(interface);
             if !is_kept {
                 // Of an interface that has gone the system still keeps the entry, and bounds them.
                 context.network.leave(group, interface);

@@ -100,7 +100,10 @@ impl Group {
         let is_any_missing = !chosen.missing.is_empty();
         context.alerts.reconcile_missing(now, chosen.missing);
 
-        self.leave_all_but(context, &chosen.interfaces);
+        let removed = context.network.take_removed();
+        self.leave_all_but(context, |interface| {
+            chosen.interfaces.contains(interface) && !removed.contains(&interface.index)
+        });
         context.alerts.forget(now, |component| match component {
             Component::Join(name) | Component::Echo(name) | Component::SendBy(name) => {
                 chosen.interfaces.iter().all(|interface| interface.name != *name)

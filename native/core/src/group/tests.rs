@@ -195,6 +195,18 @@ fn an_interface_with_another_address_or_index_is_rejoined() {
 }
 
 #[test]
+fn an_interface_that_was_removed_and_is_back_the_same_is_rejoined() {
+    let mut host = Host::joined(&[eth0(), eth1()]);
+    host.network.removed = vec![eth1().index];
+    host.reconcile(secs(2));
+    assert_eq!(host.network.take_calls(), ["leave on eth1", "join on eth1"]);
+    let told = [Event::GroupLeft(GROUP, eth1()), Event::GroupJoined(GROUP, eth1())];
+    assert_eq!(host.told(), told);
+    host.reconcile(secs(4));
+    assert_eq!(host.network.take_calls(), [""; 0]);
+}
+
+#[test]
 fn a_join_that_fails_is_a_fault_and_tried_at_each_scan_until_it_works() {
     let mut host = Host::with(InterfaceSelection::All, GROUP, &[eth0(), eth1()]);
     host.network.refuse(&["join on eth0"]);

@@ -23,6 +23,7 @@ pub(crate) struct FakeNetwork {
     pub(crate) scans: usize,
     /// What the system says of changes until a test has it say something else.
     pub(crate) news: InterfaceNews,
+    pub(crate) removed: Vec<u32>,
     /// On how many interfaces the system lets a socket join.
     pub(crate) most_memberships: Option<usize>,
     memberships: usize,
@@ -87,6 +88,10 @@ impl Network for FakeNetwork {
 
     fn interface_news(&mut self) -> InterfaceNews {
         self.news
+    }
+
+    fn take_removed(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.removed)
     }
 
     fn route(&mut self, _: SocketAddr) -> Result<Option<IpAddr>, SystemError> {

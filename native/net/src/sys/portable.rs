@@ -32,7 +32,7 @@ impl InterfaceMonitor {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn skip(&mut self) -> io::Result<()> {
+    pub(crate) fn removed(&mut self) -> io::Result<Vec<u32>> {
         match *self {}
     }
 }

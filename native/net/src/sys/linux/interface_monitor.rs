@@ -1,11 +1,12 @@
 //! rtnetlink: Linux says which links, addresses and routes have changed, to whoever may open a socket.
 //!
-//! What it says is not read: whatever it is, the interfaces are to be scanned. So a message that is
-//! lost because too many came is made good by the ones before it.
+//! Whatever it says, the interfaces are to be scanned; so a message that is lost because too many came is
+//! made good by the ones before it. What a scan cannot find is read: interfaces that were removed.
 
 use std::{
     io,
     net::IpAddr,
+    ops::Range,
     os::fd::{AsRawFd, OwnedFd},
 };
 
@@ -27,6 +28,13 @@ const GROUPS_V6: libc::c_int = libc::RTMGRP_LINK | libc::RTMGRP_IPV6_IFADDR;
 /// Messages passed over at once: more than the socket has room for, unless they come faster than that.
 const MESSAGES: usize = 1000;
 
+/// Where a message about a link has these: `nlmsghdr` and, behind it, `ifinfomsg`, in the byte order of the
+/// processor (netlink(7), rtnetlink(7)).
+const KIND: Range<usize> = 4..6;
+const FAMILY: usize = 16;
+const INDEX: Range<usize> = 20..24;
+const LINK_LENGTH: usize = 32;
+
 /// A socket by which the kernel tells of the network namespace in which it was opened.
 pub(crate) struct InterfaceMonitor {
     socket: OwnedFd,
@@ -46,22 +54,34 @@ impl InterfaceMonitor {
         Ok(Self { socket })
     }
 
-    /// Passes over what was said up to now.
+    /// Reads what was said up to now: the indices of interfaces that were removed.
     ///
     /// # Errors
     /// Nothing will be said any more.
-    pub(crate) fn skip(&mut self) -> io::Result<()> {
+    pub(crate) fn removed(&mut self) -> io::Result<Vec<u32>> {
+        let mut removed = Vec::new();
+        let mut message = [0; LINK_LENGTH];
         for _ in 0..MESSAGES {
             // What of a message finds no room is dropped.
-            match recv(self.socket.as_raw_fd(), &mut [0], MsgFlags::empty()) {
+            match recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
+                Ok(length) => removed.extend(message.get(..length).and_then(removed_link)),
                 // ENOBUFS: there were more than found room.
-                Ok(_) | Err(Errno::ENOBUFS | Errno::EINTR) => {}
+                Err(Errno::ENOBUFS | Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => break,
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        Ok(removed)
     }
+}
+
+/// The index of the interface, where a message says that it was removed; a bridge that loses a port says
+/// nearly the same.
+fn removed_link(message: &[u8]) -> Option<u32> {
+    let kind = message.get(KIND)?.try_into().map(u16::from_ne_bytes).ok()?;
+    let family = libc::c_int::from(*message.get(FAMILY)?);
+    let index = message.get(INDEX)?.try_into().map(u32::from_ne_bytes).ok()?;
+    (kind == libc::RTM_DELLINK && family == libc::AF_UNSPEC).then_some(index)
 }
 
 impl Source for InterfaceMonitor {
@@ -75,5 +95,29 @@ impl Source for InterfaceMonitor {
 
     fn deregister(&mut self, from: &Registry) -> io::Result<()> {
         SourceFd(&self.socket.as_raw_fd()).deregister(from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u16, family: u8, index: u32) -> [u8; LINK_LENGTH] {
+        let mut message = [0; LINK_LENGTH];
+        message[KIND].copy_from_slice(&kind.to_ne_bytes());
+        message[FAMILY] = family;
+        message[INDEX].copy_from_slice(&index.to_ne_bytes());
+        message
+    }
+
+    #[test]
+    fn of_all_that_is_said_the_end_of_a_link_is_read() {
+        let unspecified = u8::try_from(libc::AF_UNSPEC).unwrap();
+        let bridge = u8::try_from(libc::AF_BRIDGE).unwrap();
+        assert_eq!(removed_link(&message(libc::RTM_DELLINK, unspecified, 77)), Some(77));
+        assert_eq!(removed_link(&message(libc::RTM_NEWLINK, unspecified, 77)), None);
+        assert_eq!(removed_link(&message(libc::RTM_DELLINK, bridge, 77)), None);
+        let whole = message(libc::RTM_DELLINK, unspecified, 77);
+        (0..INDEX.end).for_each(|length| assert_eq!(removed_link(&whole[..length]), None));
     }
 }
