@@ -19,6 +19,8 @@ defmodule NativeGossip.Test.Release do
     environment = [
       {"MIX_ENV", "prod"},
       {"MIX_BUILD_PATH", Path.join(folder, "build")},
+      # What was built for this project is built for the release.
+      {"CARGO_TARGET_DIR", Mix.NativeGossip.Cargo.target_folder()},
       {"LIBCLUSTER_PATH", System.get_env("LIBCLUSTER_PATH", @stand_in)}
     ]
 
