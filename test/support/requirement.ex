@@ -48,6 +48,16 @@ defmodule NativeGossip.Test.Requirement do
       do: "on Linux the portable sockets hear what other sockets of the host have joined, too"
   end
 
+  @doc "A library as it is on the systems of most servers: elsewhere it takes other symbols."
+  @spec glibc_on_x86_64 :: String.t() | nil
+  def glibc_on_x86_64 do
+    system = List.to_string(:erlang.system_info(:system_architecture))
+
+    unless system =~ ~r/^x86_64-.*linux-gnu$/,
+      do:
+        "what the library takes from the system is listed for x86_64-linux-gnu, not for #{system}"
+  end
+
   @doc "The real libcluster, for its stock strategy; the stand-in has none."
   @spec real_libcluster :: String.t() | nil
   def real_libcluster do

@@ -10,7 +10,8 @@ defmodule Mix.NativeGossip.Cargo do
   @dynamic ~w(-C target-feature=-crt-static)
 
   # What makes another library of the same sources.
-  @flags ~w(RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_BUILD_TARGET NATIVE_GOSSIP_FEATURES)
+  @flags ~w(RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_BUILD_TARGET) ++
+           ~w(NATIVE_GOSSIP_CARGO_COMMAND NATIVE_GOSSIP_FEATURES)
 
   @typedoc "The program, and its version as it says it"
   @type t :: %{program: Path.t(), version: String.t()}
@@ -99,8 +100,11 @@ defmodule Mix.NativeGossip.Cargo do
   def build(%{program: program}, folder) do
     # In JSON cargo says where it put the library, whatever target its configuration names.
     arguments =
-      ~w(build --release --locked --color never --message-format json-render-diagnostics) ++
-        ["--package", @crate, "--target-dir", folder] ++ features() ++ configuration()
+      [environment("NATIVE_GOSSIP_CARGO_COMMAND") || "build"] ++
+        ~w(--release --locked --color never --message-format json-render-diagnostics) ++
+        ["--package", @crate, "--target-dir", folder] ++
+        option("--target", "CARGO_BUILD_TARGET") ++
+        option("--features", "NATIVE_GOSSIP_FEATURES") ++ configuration()
 
     options = [:binary, :exit_status, :stderr_to_stdout, line: 1_000_000]
     port = Port.open({:spawn_executable, program}, [args: arguments, env: variables()] ++ options)
@@ -125,10 +129,11 @@ defmodule Mix.NativeGossip.Cargo do
   defp outcome({status, _}),
     do: {:error, "cargo could not build #{@crate} (exit status #{status})"}
 
-  defp features do
-    case environment("NATIVE_GOSSIP_FEATURES") do
+  # Of the target zigbuild reads the option alone.
+  defp option(name, variable) do
+    case environment(variable) do
       nil -> []
-      features -> ["--features", features]
+      value -> [name, value]
     end
   end
 

@@ -11,6 +11,7 @@ defmodule Mix.Tasks.Compile.NativeGossip do
 
     * `CARGO_TARGET_DIR`: the folder to build in, in place of `_build/native_gossip_cargo`
     * `RUSTFLAGS`, `CARGO_BUILD_TARGET` and whatever else cargo reads
+    * `NATIVE_GOSSIP_CARGO_COMMAND`: what cargo does instead of `build`, as `zigbuild`
     * `NATIVE_GOSSIP_FEATURES`: features of the crate, which its tests use
 
   `mix clean` removes the library and `_build/native_gossip_cargo`, and leaves a folder of `CARGO_TARGET_DIR` alone.
