@@ -91,14 +91,17 @@ defmodule NativeGossip.MixProject do
   # `mix docs`, where Hex is installed.
   defp docs do
     guides =
-      ~w(docs/configuration.md docs/operations.md docs/upgrading.md docs/performance.md SECURITY.md)
+      ~w(docs/installation.md docs/configuration.md docs/operations.md docs/upgrading.md) ++
+        ~w(docs/performance.md SECURITY.md)
 
     internals = ~w(docs/protocol.md ARCHITECTURE.md CONTRIBUTING.md)
 
     [
       main: "readme",
       source_ref: "v#{@version}",
-      extras: ["README.md"] ++ guides ++ internals ++ ~w(CHANGELOG.md LICENSE-MIT LICENSE-APACHE),
+      extras:
+        ["README.md"] ++
+          guides ++ internals ++ ~w(CHANGELOG.md LICENSE-MIT LICENSE-APACHE THIRD-PARTY.md),
       assets: %{"docs/performance" => "performance"},
       groups_for_extras: [Guides: guides, Internals: internals],
       groups_for_modules: [
@@ -132,7 +135,7 @@ defmodule NativeGossip.MixProject do
       # Without the tests and the fuzzer's corpus. Cargo needs the benchmarks that core's Cargo.toml names.
       files:
         ~w(lib docs mix.exs Cargo.toml Cargo.lock README.md CHANGELOG.md SECURITY.md) ++
-          ~w(ARCHITECTURE.md CONTRIBUTING.md LICENSE-MIT LICENSE-APACHE) ++
+          ~w(ARCHITECTURE.md CONTRIBUTING.md LICENSE-MIT LICENSE-APACHE THIRD-PARTY.md) ++
           for(crate <- ~w(core net nif), do: "native/#{crate}/{Cargo.toml,src}") ++
           ["native/core/benches"]
     ]

@@ -3,7 +3,8 @@ defmodule NativeGossip.PapersTest do
 
   alias NativeGossip.{Doctor, Options, Probe}
 
-  @papers Path.wildcard("*.md") ++ Path.wildcard("docs/*.md")
+  @third_party "THIRD-PARTY.md"
+  @papers (Path.wildcard("*.md") -- [@third_party]) ++ Path.wildcard("docs/*.md")
 
   for paper <- @papers do
     test "each link of #{paper} to a file of this project leads to one, and to a heading that it has" do
@@ -24,6 +25,24 @@ defmodule NativeGossip.PapersTest do
       assert Enum.any?(files, &(&1 == name or String.ends_with?(&1, "/" <> name))),
              "#{paper} names #{name}"
     end
+  end
+
+  test "the crates of the library are those whose licenses are told" do
+    tree =
+      ~w(tree --locked --package native_gossip_nif --edges normal --target all --all-features) ++
+        ~w(--prefix none --format {p})
+
+    {crates, 0} = System.cmd("cargo", tree)
+
+    of_library =
+      for [_, name, version] <- Regex.scan(~r/^(\S+) v(\S+)/m, crates), do: {name, version}
+
+    told =
+      for [_, name, version] <- Regex.scan(~r/^- (\S+) (\S+)$/m, File.read!(@third_party)),
+          do: {name, version}
+
+    assert Enum.sort(Enum.uniq(told)) == Enum.sort(Enum.uniq(of_library)),
+           "bin/licenses writes it again"
   end
 
   test "each config that the papers show is one that a strategy takes" do
@@ -58,7 +77,7 @@ defmodule NativeGossip.PapersTest do
   test "each file that the package and the documentation are made of is there" do
     project = Mix.Project.config()
     docs = project[:docs].()
-    assert docs[:extras] -- @papers == ["LICENSE-MIT", "LICENSE-APACHE"]
+    assert docs[:extras] -- @papers == ["LICENSE-MIT", "LICENSE-APACHE", @third_party]
     assert @papers -- docs[:extras] == []
 
     for pattern <- docs[:extras] ++ project[:package][:files] do
