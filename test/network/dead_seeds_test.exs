@@ -23,17 +23,22 @@ defmodule NativeGossip.Network.DeadSeedsTest do
 
     sent = fn -> Lan.counters(sender).sent end
     heard = fn -> Enum.map([seed, member], &Lan.logged(&1, sender.name)) end
-    Await.until("100 heartbeats", sent, &(&1 >= 100), within: @told_ms)
-    of_seed_and_group = heard.()
+
+    [first, all] =
+      for n <- [100, 200] do
+        Await.until("#{n} heartbeats", sent, &(&1 >= n), within: @told_ms)
+        heard.()
+      end
 
     IO.puts(
-      "    252 seeds, 251 dead: of #{sent.()} heartbeats seed and group got #{Enum.join(of_seed_and_group, " and ")}"
+      "    252 seeds, 251 dead: of 100 heartbeats seed and group got #{Enum.join(first, " and ")}, of 200 #{Enum.join(all, " and ")}"
     )
 
-    # Before anybody is known to be dead, which takes 3 s, it is one of 252 that take turns, and what is sent
-    # just now is under way.
-    [of_seed, of_group] = of_seed_and_group
-    assert of_seed >= 70 and of_group >= 95
+    # Before anybody is known to be dead, which takes 3 s where the cores are idle, it is one of 252 that take
+    # turns. What is sent just now is under way.
+    [[first_of_seed, _], [of_seed, of_group]] = [first, all]
+    assert first_of_seed >= 50
+    assert of_seed - first_of_seed >= 95 and of_group >= 195
 
     warnings = fn -> Lan.lines(sender, :warning) end
     [warning] = Await.until("it is told", warnings, &(&1 != []), within: @told_ms)

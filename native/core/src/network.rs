@@ -31,7 +31,7 @@ pub trait Network {
         InterfaceNews::NotTold
     }
 
-    /// The indices of interfaces that were removed between the last two scans, as far as the system tells.
+    /// The indices of interfaces that were removed before the last scan, as far as the system tells. Each is told once.
     /// Where one of them is back, maybe under the same address, a membership on it is lost all the same.
     fn take_removed(&mut self) -> Vec<u32> {
         Vec::new()
@@ -103,7 +103,7 @@ pub enum InterfaceNews {
 pub struct InterfaceAddress {
     /// What people call it.
     pub name: String,
-    /// What the system calls it; an interface that is made again has another one, mostly.
+    /// What the system calls it; an interface that is made again usually has another one.
     pub index: u32,
     /// Where what it sends comes from.
     pub address: IpAddr,

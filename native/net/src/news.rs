@@ -1,6 +1,6 @@
 //! Whether the interfaces have changed, as far as the system tells.
 
-use std::{io, net::IpAddr};
+use std::{collections::BTreeSet, io, net::IpAddr};
 
 use native_gossip_core::InterfaceNews;
 
@@ -11,12 +11,12 @@ pub(crate) struct News {
     /// Where there is none, the next scan tries to open it.
     monitor: Option<InterfaceMonitor>,
     has_come: bool,
-    removed: Vec<u32>,
+    removed: BTreeSet<u32>,
 }
 
 impl News {
     pub(crate) fn new() -> Self {
-        Self { monitor: None, has_come: false, removed: Vec::new() }
+        Self { monitor: None, has_come: false, removed: BTreeSet::new() }
     }
 
     /// What is to be done about the interfaces.
@@ -34,22 +34,21 @@ impl News {
         self.close_unless(|monitor| poller.ignore_news(monitor));
     }
 
-    /// The indices of interfaces that were removed between the last two scans.
+    /// The indices of interfaces that were removed before the last scan, and not taken yet.
     pub(crate) fn take_removed(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.removed)
+        std::mem::take(&mut self.removed).into_iter().collect()
     }
 
     /// The interfaces are scanned now: what is said from here on is news again. Where the system does not tell of
     /// them, it is asked to.
     pub(crate) fn begin_scan(&mut self, group: IpAddr, poller: &Poller) {
         let was_ignored = std::mem::take(&mut self.has_come);
-        let mut removed = Vec::new();
+        let mut removed = std::mem::take(&mut self.removed);
         self.close_unless(|monitor| {
             if was_ignored {
                 poller.watch_news(monitor)?;
             }
-            removed = monitor.removed()?;
-            Ok(())
+            monitor.read(&mut removed)
         });
         self.removed = removed;
         if self.monitor.is_none() {

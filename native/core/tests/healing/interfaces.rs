@@ -45,9 +45,12 @@ fn interfaces_are_scanned_every_two_seconds() {
 }
 
 #[test]
-fn an_interface_that_is_made_again_as_another_is_joined_at_the_next_scan() {
+fn an_interface_that_is_made_again_is_joined_at_the_next_scan_if_it_is_another_or_the_system_tells()
+{
     for seed in SEEDS {
-        for (is_same_address, is_same_index) in [(true, false), (false, true), (false, false)] {
+        let as_it_was = tells_changes(seed).then_some((true, true));
+        let others = [(true, false), (false, true), (false, false)];
+        for (is_same_address, is_same_index) in others.into_iter().chain(as_it_was) {
             for away in [0, 5] {
                 let mut mesh = settled(3, seed);
                 mesh.strike(0, |host| host.remove(ETH0));

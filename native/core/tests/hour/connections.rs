@@ -120,7 +120,7 @@ impl Hour {
         if self.rng.random_ratio(1, LOST_REPORTS) {
             self.net.reports_lost(by);
             self.rules.reports_lost(self.net.now, by);
-            // What it was told before it heard of this peer it does not know either.
+            // Until the next report it is not held to miss this peer: it may not know that it is connected.
             self.note_connection(by, peer, false);
             return self.count("reports lost");
         }

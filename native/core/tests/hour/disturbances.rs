@@ -153,6 +153,12 @@ impl Hour {
         if ailing.faults.len() >= FAULTS || ailing.faults.contains(&fault) {
             return;
         }
+        if let Fault::Gone { slot } | Fault::Replaced { slot } = fault
+            && self.net.hosts[host].tells_changes
+            && self.net.hosts[host].nics[slot].is_there
+        {
+            self.healing.removed(self.net.nodes_of(host), slot);
+        }
         fault.strike(&mut self.net.hosts[host], ailing, &mut self.rng);
         self.count(fault.name());
         if !fault.is_over_at_once() {

@@ -51,6 +51,10 @@ impl Rejoin {
 pub(crate) struct Ear {
     /// The interface by which the node takes itself to be a member.
     pub(crate) joined: Option<InterfaceAddress>,
+    /// The interface was removed, which the next scan is told.
+    pub(crate) is_removed: bool,
+    /// The scan of this moment was told so: the group is left, and joined where it is back.
+    pub(crate) removal_scanned_at: Option<Time>,
     /// Since when it is no member, or not known to its switch, although nothing hinders it.
     pub(crate) deaf: Option<Deaf>,
     pub(crate) unknown: Option<Deaf>,
@@ -79,8 +83,16 @@ pub(crate) struct Ear {
 impl Ear {
     /// Another membership, of which nothing is known yet.
     pub(crate) fn is_new(&mut self) {
-        let (deaf, unknown, unhindered) = (self.deaf, self.unknown, self.unhindered);
-        *self = Self { deaf, unknown, unhindered, ..Self::default() };
+        let Self { deaf, unknown, unhindered, is_removed, removal_scanned_at, .. } = *self;
+        let kept = Self { deaf, unknown, unhindered, ..Self::default() };
+        *self = Self { is_removed, removal_scanned_at, ..kept };
+    }
+
+    /// The interfaces were scanned.
+    pub(crate) fn scanned(&mut self, now: Time) {
+        if std::mem::take(&mut self.is_removed) {
+            self.removal_scanned_at = Some(now);
+        }
     }
 
     pub(crate) fn sent(&mut self, now: Time) {

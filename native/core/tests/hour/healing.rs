@@ -67,6 +67,11 @@ impl Healing {
         (0..self.ears.len()).for_each(|peer| self.connected[(node, peer)] = false);
     }
 
+    /// An interface was removed, and the system tells so.
+    pub(crate) fn removed(&mut self, nodes: Range<usize>, slot: usize) {
+        self.ears[nodes].iter_mut().for_each(|ears| ears[slot].is_removed = true);
+    }
+
     /// Whatever has been waited for is waited for again.
     pub(crate) fn struck(&mut self, nodes: Range<usize>) {
         for ear in self.ears[nodes].iter_mut().flatten() {
@@ -123,7 +128,8 @@ impl Hour {
                 let left = std::mem::take(&mut self.healing.left[node]);
                 let ear = &mut self.healing.ears[node][slot];
                 ear.joined = works.then(|| interface.clone());
-                if left == Some((interface.clone(), now)) {
+                let is_removed = ear.removal_scanned_at.take() == Some(now);
+                if !is_removed && left == Some((interface.clone(), now)) {
                     let rejoin = ear.rejoined(now);
                     if rejoin == Rejoin::Silence {
                         let silent = ear.silent.take();
@@ -138,7 +144,10 @@ impl Hour {
                 self.count("joins");
             }
             Call::SendBy { slot, works: true } => ears[*slot].sent(now),
-            Call::Scan { works: true } => self.note_scan(node),
+            Call::Scan { works: true } => {
+                ears.iter_mut().for_each(|ear| ear.scanned(now));
+                self.note_scan(node);
+            }
             _ => {}
         }
         None

@@ -96,6 +96,8 @@ pub(crate) struct Socket {
     pub(crate) is_open: bool,
     /// Something was told since its node was asked last.
     pub(crate) has_news: bool,
+    /// The indices of interfaces of which it was told that they were removed.
+    pub(crate) removed: Vec<u32>,
     /// The group is joined by these. One whose interface is removed stays, of no use, until it is
     /// left.
     entries: Vec<InterfaceAddress>,
@@ -143,9 +145,12 @@ impl Host {
         has_changed
     }
 
-    /// An interface is removed, and with it what it knew of memberships. Sockets are not told.
+    /// An interface is removed, and with it what it knew of memberships.
     pub(crate) fn remove(&mut self, slot: usize) {
         let nic = &mut self.nics[slot];
+        for socket in self.sockets.iter_mut().filter(|_| self.tells_changes) {
+            socket.removed.push(nic.index);
+        }
         (nic.is_there, nic.members, nic.is_known) = (false, 0, false);
     }
 
@@ -176,8 +181,8 @@ impl Host {
         while let Some(entry) = self.sockets[socket].entries.first() {
             self.leave(socket, entry.index);
         }
-        let has_news = self.sockets[socket].has_news;
-        self.sockets[socket] = Socket { has_news, ..Socket::default() };
+        let Socket { has_news, removed, .. } = std::mem::take(&mut self.sockets[socket]);
+        self.sockets[socket] = Socket { has_news, removed, ..Socket::default() };
     }
 
     pub(crate) fn join(&mut self, socket: usize, interface: &InterfaceAddress) -> Result<(), i32> {

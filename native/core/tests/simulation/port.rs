@@ -123,6 +123,10 @@ impl Network for Port<'_> {
         }
     }
 
+    fn take_removed(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.host.sockets[self.socket].removed)
+    }
+
     fn route(&mut self, _: SocketAddr) -> Result<Option<IpAddr>, SystemError> {
         let refused = self.host.refuses.route;
         refused.map_or(Ok(self.host.routed().map(IpAddr::V4)), |code| Err(error(code)))

@@ -2,6 +2,7 @@
 //! which interface a datagram came.
 
 use std::{
+    collections::BTreeSet,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
@@ -32,7 +33,7 @@ impl InterfaceMonitor {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn removed(&mut self) -> io::Result<Vec<u32>> {
+    pub(crate) fn read(&mut self, _removed: &mut BTreeSet<u32>) -> io::Result<()> {
         match *self {}
     }
 }

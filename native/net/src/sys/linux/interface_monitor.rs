@@ -1,9 +1,11 @@
 //! rtnetlink: Linux says which links, addresses and routes have changed, to whoever may open a socket.
 //!
 //! Whatever it says, the interfaces are to be scanned; so a message that is lost because too many came is
-//! made good by the ones before it. What a scan cannot find is read: interfaces that were removed.
+//! made good by the ones before it. One thing that no scan finds is read: that an interface was removed. Where
+//! that is lost, the echo will be missed.
 
 use std::{
+    collections::BTreeSet,
     io,
     net::IpAddr,
     ops::Range,
@@ -25,7 +27,7 @@ const GROUPS_V4: libc::c_int =
     libc::RTMGRP_LINK | libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV4_ROUTE | libc::RTMGRP_IPV4_RULE;
 const GROUPS_V6: libc::c_int = libc::RTMGRP_LINK | libc::RTMGRP_IPV6_IFADDR;
 
-/// Messages passed over at once: more than the socket has room for, unless they come faster than that.
+/// Messages read at once: more than the socket has room for, unless they come faster than that.
 const MESSAGES: usize = 1000;
 
 /// Where a message about a link has these: `nlmsghdr` and, behind it, `ifinfomsg`, in the byte order of the
@@ -54,12 +56,11 @@ impl InterfaceMonitor {
         Ok(Self { socket })
     }
 
-    /// Reads what was said up to now: the indices of interfaces that were removed.
+    /// Reads what was said up to now, and adds the indices of interfaces that were removed.
     ///
     /// # Errors
     /// Nothing will be said any more.
-    pub(crate) fn removed(&mut self) -> io::Result<Vec<u32>> {
-        let mut removed = Vec::new();
+    pub(crate) fn read(&mut self, removed: &mut BTreeSet<u32>) -> io::Result<()> {
         let mut message = [0; LINK_LENGTH];
         for _ in 0..MESSAGES {
             // What of a message finds no room is dropped.
@@ -71,7 +72,7 @@ impl InterfaceMonitor {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(removed)
+        Ok(())
     }
 }
 
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn of_all_that_is_said_the_end_of_a_link_is_read() {
+    fn a_removed_link_is_told_from_other_messages() {
         let unspecified = u8::try_from(libc::AF_UNSPEC).unwrap();
         let bridge = u8::try_from(libc::AF_BRIDGE).unwrap();
         assert_eq!(removed_link(&message(libc::RTM_DELLINK, unspecified, 77)), Some(77));
