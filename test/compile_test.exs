@@ -10,8 +10,9 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
   @moduletag :tmp_dir
 
   @library "priv/native/native_gossip_nif.so"
-  @variables ~w(PATH CARGO_TARGET_DIR MIX_BUILD_PATH) ++
-               ~w(RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_BUILD_TARGET)
+  @flags ~w(RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_BUILD_TARGET) ++
+           ~w(NATIVE_GOSSIP_CARGO_COMMAND NATIVE_GOSSIP_FEATURES)
+  @variables ~w(PATH CARGO_TARGET_DIR MIX_BUILD_PATH) ++ @flags
 
   setup do
     before = Map.new(@variables, &{&1, System.get_env(&1)})
@@ -29,7 +30,7 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
       System.put_env("RUSTFLAGS", "--cfg another")
     end
 
-    test "is missed, and what installs it is said", %{tmp_dir: folder} do
+    test "is missing: the error says what installs it", %{tmp_dir: folder} do
       System.put_env("PATH", folder)
 
       assert_raise Mix.Error,
@@ -37,7 +38,7 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
                    &compile/0
     end
 
-    test "is named with its version where it is old, and so is what replaces it",
+    test "is too old: the error has its version, and what replaces it",
          %{tmp_dir: folder} do
       put_cargo(folder, version: "cargo 1.60.0 (d1fd9fe2c 2022-03-01)")
 
@@ -46,12 +47,12 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
                    &compile/0
     end
 
-    test "is quoted where it does not answer", %{tmp_dir: folder} do
+    test "does not say its version: the error has its answer", %{tmp_dir: folder} do
       put_cargo(folder, version: "error: no default toolchain")
       assert_raise Mix.Error, ~r/says "error: no default toolchain"/, &compile/0
     end
 
-    test "has its reasons repeated, and its status", %{tmp_dir: folder} do
+    test "fails: its output is shown, and the error has its status", %{tmp_dir: folder} do
       put_cargo(folder, says: "error: no such thing", status: 101)
 
       assert_raise Mix.Error,
@@ -61,12 +62,20 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
       assert_received {:mix_shell, :info, ["error: no such thing"]}
     end
 
-    test "misses a linker, which is named with what installs it", %{tmp_dir: folder} do
+    test "finds no linker: the error says which, and what installs it", %{tmp_dir: folder} do
       put_cargo(folder, says: "error: linker `cc` not found", status: 101)
       assert_raise Mix.Error, ~r/there is no cc in PATH.*apt install gcc.*apk add/s, &compile/0
+
+      put_cargo(folder, says: "error: linker `link.exe` not found", status: 101)
+      assert_raise Mix.Error, ~r/no link\.exe in PATH.*Visual Studio/s, &compile/0
+
+      put_cargo(folder, says: "error: linker `aarch64-linux-gnu-gcc` not found", status: 101)
+      assert_raise Mix.Error, ~r/Install aarch64-linux-gnu-gcc, or set CARGO_TARGET_/, &compile/0
     end
 
-    test "has a folder that cannot be written", %{tmp_dir: folder} do
+    test "may not write its folder: the error says which variable names another", %{
+      tmp_dir: folder
+    } do
       put_cargo(folder, status: 1)
       System.put_env("CARGO_TARGET_DIR", "/proc/target")
 
@@ -110,7 +119,10 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
       assert_raise Mix.Error, ~r/there is no cargo/, &compile/0
     end
 
-    test "is not kept where a source is another one, or it is gone", %{tmp_dir: folder} do
+    test "is not kept where it is gone, or a source is another one", %{tmp_dir: folder} do
+      compile()
+      Library.remove()
+      assert Library.built_by() == :error
       compile()
       assert {:ok, _} = Library.built_by()
       added = Path.expand("native/nif/src/added_by_a_test.rs")
@@ -134,7 +146,29 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
     end
   end
 
+  test "what is saved while cargo builds does not count as built", %{tmp_dir: folder} do
+    compile()
+    added = Path.expand("native/nif/src/added_by_a_test.rs")
+    on_exit(fn -> File.rm!(added) end)
+    {:ok, library} = File.read(Application.app_dir(:native_gossip, @library))
+    File.write!(Path.join(folder, "library"), library)
+
+    artifact =
+      ~s({"reason":"compiler-artifact","name":"native_gossip_nif","filenames":["#{folder}/library"]})
+
+    put_cargo(folder, says: artifact, does: "touch '#{added}'")
+    compile()
+    assert Library.built_by() == :error
+    File.rm!(added)
+    assert {:ok, _} = Library.built_by()
+    File.write!(added, "")
+  end
+
   describe "cargo is called" do
+    setup do
+      Enum.each(["CARGO_TARGET_DIR" | @flags], &System.delete_env/1)
+    end
+
     test "to build in a folder for each set of flags, or in that of the user", %{tmp_dir: folder} do
       root = Path.dirname(Mix.Project.build_path())
       assert called(folder) =~ "--target-dir #{root}/native_gossip_cargo/plain "
@@ -147,25 +181,47 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
 
       System.put_env("CARGO_TARGET_DIR", Path.join(folder, "of the user"))
       assert called(folder) =~ "--target-dir #{folder}/of the user "
+      System.put_env("CARGO_TARGET_DIR", "of the user")
+      assert Cargo.target_folder() == Path.expand("of the user")
     end
 
-    test "with what makes a library on musl, added to the flags that there are", %{
-      tmp_dir: folder
-    } do
+    test "with what makes a library on musl, before the flags that there are", %{tmp_dir: folder} do
       musl =
-        ~S(--config target.'cfg(target_env = "musl"\)'.rustflags = ["-C", "target-feature=-crt-static"])
+        ~s|--config target.'cfg(target_env = "musl")'.rustflags = ["-C", "target-feature=-crt-static"]|
 
-      musl = String.replace(musl, "\\)", ")")
       assert called(folder) =~ musl
+      dynamic = "-C target-feature=-crt-static"
 
-      System.put_env("RUSTFLAGS", "--cfg mine")
-      refute called(folder) =~ musl
-      assert called(folder) =~ "RUSTFLAGS=--cfg mine -C target-feature=-crt-static"
+      for variable <- ~w(CARGO_BUILD_RUSTFLAGS RUSTFLAGS), flags <- ["--cfg mine", ""] do
+        System.put_env(variable, flags)
+        refute called(folder) =~ musl
+        assert called(folder) =~ "#{variable}=#{dynamic} #{flags}\n"
+      end
 
       System.put_env("CARGO_ENCODED_RUSTFLAGS", "--cfg\x1fmine")
-      encoded = "CARGO_ENCODED_RUSTFLAGS=--cfg\x1fmine\x1f-C\x1ftarget-feature=-crt-static"
+      encoded = "CARGO_ENCODED_RUSTFLAGS=-C\x1ftarget-feature=-crt-static\x1f--cfg\x1fmine\n"
       assert called(folder) =~ encoded
     end
+
+    test "with another command, a target, and features", %{tmp_dir: folder} do
+      assert called(folder) =~ ~r/^build --release --locked /
+      System.put_env("NATIVE_GOSSIP_CARGO_COMMAND", "zigbuild")
+      System.put_env("CARGO_BUILD_TARGET", "aarch64-unknown-linux-gnu.2.17")
+      System.put_env("NATIVE_GOSSIP_FEATURES", "portable")
+      assert called(folder) =~ ~r/^zigbuild --release --locked /
+      assert called(folder) =~ "--target aarch64-unknown-linux-gnu.2.17 --features portable "
+    end
+  end
+
+  test "mix clean removes the library and what was built in no folder of the user's",
+       %{tmp_dir: folder} do
+    # Elsewhere, so that nothing has to be built again.
+    System.put_env("MIX_BUILD_PATH", folder)
+    library = Path.join([folder, "lib/native_gossip", @library])
+    for place <- [Cargo.own_folder(), Path.dirname(library)], do: File.mkdir_p!(place)
+    File.write!(library, "")
+    NativeGossip.clean()
+    refute File.exists?(Cargo.own_folder()) or File.exists?(library)
   end
 
   test "a folder of builds that is named holds cargo's too", %{tmp_dir: folder} do
@@ -184,13 +240,15 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
   end
 
   defp put_cargo(folder, answers) do
-    answers = Keyword.validate!(answers, version: "cargo 1.95.0", says: "", status: 0)
+    defaults = [version: "cargo 1.95.0", does: "true", says: "", status: 0]
+    answers = Keyword.validate!(answers, defaults)
     cargo = Path.join(folder, "cargo")
 
     File.write!(cargo, """
     #!/bin/sh
     if [ "$1" = --version ]; then echo '#{answers[:version]}'; exit; fi
     { echo "$@"; /usr/bin/env; } >'#{folder}/called'
+    #{answers[:does]}
     cat <<'SAYS'
     #{answers[:says]}
     SAYS

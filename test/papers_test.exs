@@ -27,7 +27,7 @@ defmodule NativeGossip.PapersTest do
     end
   end
 
-  test "the crates of the library are those whose licenses are told" do
+  test "the crates that the library is made with are those whose licenses are told" do
     tree =
       ~w(tree --locked --package native_gossip_nif --edges normal --target all --all-features) ++
         ~w(--prefix none --format {p})
@@ -37,11 +37,13 @@ defmodule NativeGossip.PapersTest do
     of_library =
       for [_, name, version] <- Regex.scan(~r/^(\S+) v(\S+)/m, crates), do: {name, version}
 
+    ours? = fn {name, _} -> String.starts_with?(name, "native_gossip_") end
+
     told =
       for [_, name, version] <- Regex.scan(~r/^- (\S+) (\S+)$/m, File.read!(@third_party)),
           do: {name, version}
 
-    assert Enum.sort(Enum.uniq(told)) == Enum.sort(Enum.uniq(of_library)),
+    assert Enum.sort(Enum.uniq(told)) == Enum.sort(Enum.reject(Enum.uniq(of_library), ours?)),
            "bin/licenses writes it again"
   end
 

@@ -6,12 +6,17 @@ defmodule Mix.NativeGossip.Cargo do
   @crate "native_gossip_nif"
 
   # The musl targets of rustup link statically unless told otherwise, and then make no library that can be
-  # loaded. Elsewhere this is so already.
+  # loaded. Elsewhere this is the default.
   @dynamic ~w(-C target-feature=-crt-static)
 
-  # What makes another library of the same sources.
-  @flags ~w(RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_BUILD_TARGET) ++
-           ~w(NATIVE_GOSSIP_CARGO_COMMAND NATIVE_GOSSIP_FEATURES)
+  # Where cargo takes flags from the environment, and what separates them.
+  @rustflags [
+    {"CARGO_ENCODED_RUSTFLAGS", "\x1f"},
+    {"RUSTFLAGS", " "},
+    {"CARGO_BUILD_RUSTFLAGS", " "}
+  ]
+
+  @no_flags ~w(CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR CARGO_BUILD_BUILD_DIR CARGO_BUILD_JOBS)
 
   @typedoc "The program, and its version as it says it"
   @type t :: %{program: Path.t(), version: String.t()}
@@ -25,14 +30,22 @@ defmodule Mix.NativeGossip.Cargo do
 
   @doc "The variables of the environment that make another library, with their values."
   @spec flags() :: [{String.t(), String.t()}]
-  def flags, do: for(name <- @flags, value = environment(name), do: {name, value})
+  def flags do
+    flags = for {name, value} <- System.get_env(), flag?(name), value != "", do: {name, value}
+    Enum.sort(flags)
+  end
+
+  defp flag?(name) when name in @no_flags, do: false
+  defp flag?("CARGO_" <> rest), do: rest =~ ~r/^(BUILD|PROFILE|TARGET)_|^ENCODED_RUSTFLAGS$/
+  defp flag?("NATIVE_GOSSIP_" <> rest), do: rest in ~w(CARGO_COMMAND FEATURES)
+  defp flag?(name), do: name in ~w(RUSTFLAGS RUSTC RUSTUP_TOOLCHAIN)
 
   @doc "The cargo in PATH, or a sentence that says what is wrong with it."
   @spec find() :: {:ok, t} | {:error, String.t()}
   def find do
     case System.find_executable("cargo") do
-      nil -> {:error, needed("there is no cargo in PATH")}
-      program -> program |> version() |> judged(program)
+      nil -> {:error, cargo_needed("there is no cargo in PATH")}
+      program -> program |> version() |> checked(program)
     end
   end
 
@@ -45,16 +58,16 @@ defmodule Mix.NativeGossip.Cargo do
     end
   end
 
-  defp judged({:error, answer}, program),
-    do: {:error, needed("#{program} --version says #{answer}")}
+  defp checked({:error, answer}, program),
+    do: {:error, cargo_needed("#{program} --version says #{answer}")}
 
-  defp judged({:ok, version}, program) do
+  defp checked({:ok, version}, program) do
     if Version.compare(version, minimum() <> ".0") == :lt,
-      do: {:error, needed("#{program} is version #{version}")},
+      do: {:error, cargo_needed("#{program} is version #{version}")},
       else: {:ok, %{program: program, version: version}}
   end
 
-  defp needed(found) do
+  defp cargo_needed(found) do
     """
     native_gossip is partly written in Rust and needs cargo #{minimum()} or later, but #{found}.
     Install Rust with rustup (https://rustup.rs) and have ~/.cargo/bin first in PATH. \
@@ -75,15 +88,16 @@ defmodule Mix.NativeGossip.Cargo do
   def target_folder do
     case environment("CARGO_TARGET_DIR") do
       nil -> Path.join(own_folder(), folder_of(flags()))
-      folder -> Path.expand(folder)
+      # Mix works in the folder of each dependency, and a user means that of the project.
+      folder -> Path.expand(folder, Path.dirname(Mix.Project.deps_path()))
     end
   end
 
-  @doc "The folder in which all is built that is built in no folder of the user's."
+  @doc "The folder for all builds without `CARGO_TARGET_DIR`."
   @spec own_folder() :: Path.t()
   def own_folder do
     build = Mix.Project.build_path()
-    # Whoever names the folder may have nothing else of ours beside it.
+    # What is beside a folder that MIX_BUILD_PATH names is not ours to write in.
     root = if System.get_env("MIX_BUILD_PATH"), do: build, else: Path.dirname(build)
     Path.join(root, "native_gossip_cargo")
   end
@@ -107,7 +121,7 @@ defmodule Mix.NativeGossip.Cargo do
         option("--features", "NATIVE_GOSSIP_FEATURES") ++ configuration()
 
     options = [:binary, :exit_status, :stderr_to_stdout, line: 1_000_000]
-    port = Port.open({:spawn_executable, program}, [args: arguments, env: variables()] ++ options)
+    port = Port.open({:spawn_executable, program}, [args: arguments, env: rustflags()] ++ options)
     port |> relay(%{artifact: nil, linker: nil}) |> outcome()
   end
 
@@ -119,15 +133,22 @@ defmodule Mix.NativeGossip.Cargo do
   defp outcome({_status, %{linker: linker}}) when is_binary(linker) do
     {:error,
      """
-     native_gossip is partly written in Rust, and cargo needs the linker of a C compiler, but there is no \
-     #{linker} in PATH.
-     Install one: `apt install gcc libc6-dev` on Debian and Ubuntu, `apk add gcc musl-dev` on Alpine, \
-     `xcode-select --install` on macOS.\
+     native_gossip is partly written in Rust, and cargo needs a linker, but there is no #{linker} in PATH.
+     #{remedy(linker)}\
      """}
   end
 
   defp outcome({status, _}),
     do: {:error, "cargo could not build #{@crate} (exit status #{status})"}
+
+  defp remedy("cc") do
+    "Install a C compiler: `apt install gcc libc6-dev` on Debian and Ubuntu, `apk add gcc musl-dev` on Alpine."
+  end
+
+  defp remedy("link.exe"), do: "Install the Build Tools of Visual Studio with C++."
+
+  defp remedy(linker),
+    do: "Install #{linker}, or set CARGO_TARGET_<TARGET>_LINKER to the linker of that target."
 
   # Of the target zigbuild reads the option alone.
   defp option(name, variable) do
@@ -137,18 +158,18 @@ defmodule Mix.NativeGossip.Cargo do
     end
   end
 
-  # Cargo takes flags from one place alone, from these variables first. They are added to where there are
-  # any; otherwise they join those that the user's configuration has for the target.
+  # Cargo takes flags from one place alone, from the environment first. So ours are put before those that are
+  # there; where none are, ours join those of the user's configuration for the target.
   defp configuration do
-    if variables() == [],
-      do: ["--config", ~s(target.'cfg(target_env = "musl"\)'.rustflags = #{inspect(@dynamic)})],
+    if rustflags() == [],
+      do: ["--config", ~s|target.'cfg(target_env = "musl")'.rustflags = #{inspect(@dynamic)}|],
       else: []
   end
 
-  defp variables do
-    for {name, separator} <- [{"CARGO_ENCODED_RUSTFLAGS", "\x1f"}, {"RUSTFLAGS", " "}],
-        flags = environment(name) do
-      {to_charlist(name), to_charlist(Enum.join([flags | @dynamic], separator))}
+  # Set and empty counts as set.
+  defp rustflags do
+    for {name, separator} <- @rustflags, flags = System.get_env(name) do
+      {to_charlist(name), to_charlist(Enum.join(@dynamic ++ [flags], separator))}
     end
   end
 
@@ -157,17 +178,17 @@ defmodule Mix.NativeGossip.Cargo do
     if value != "", do: value
   end
 
-  defp relay(port, said) do
+  defp relay(port, output) do
     receive do
       {^port, {:data, {:eol, "{" <> _ = json}}} ->
-        relay(port, %{said | artifact: artifact(json) || said.artifact})
+        relay(port, %{output | artifact: artifact(json) || output.artifact})
 
       {^port, {:data, {_, line}}} ->
         say(line)
-        relay(port, %{said | linker: said.linker || linker(line)})
+        relay(port, %{output | linker: output.linker || linker(line)})
 
       {^port, {:exit_status, status}} ->
-        {status, said}
+        {status, output}
     end
   end
 

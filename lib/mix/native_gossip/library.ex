@@ -1,7 +1,7 @@
 defmodule Mix.NativeGossip.Library do
   @moduledoc """
   The library in `priv/native` of the application in `_build`, where `NativeGossip.Native` loads it and from which
-  releases are made. Beside it stands of what it was built.
+  releases are made. `built_from` beside it records what it was built from.
   """
   alias Mix.NativeGossip.Cargo
 
@@ -12,24 +12,25 @@ defmodule Mix.NativeGossip.Library do
     "native/{core,net,nif}/src/**/*.rs"
   ]
 
-  @doc "Puts a library that was built there, and says whether there was another one."
-  @spec install(Path.t(), Cargo.t()) :: boolean
-  def install(built, cargo) do
-    installed? = File.read(built) != File.read(path())
+  @doc """
+  Installs a library that `cargo` built from what had this `fingerprint/0` before. Says whether another one was
+  there.
+  """
+  @spec install(Path.t(), Cargo.t(), String.t()) :: boolean
+  def install(built, cargo, fingerprint) do
+    library = File.read!(built)
+    installed? = File.read(path()) != {:ok, library}
     # A running VM may have the old file mapped: it keeps it under a rename, not under a write.
-    if installed?, do: replace(path(), &File.cp!(built, &1))
-    record = "#{fingerprint()}\n#{cargo.version}\n"
-
-    if File.read(record_path()) != {:ok, record},
-      do: replace(record_path(), &File.write!(&1, record))
-
+    if installed?, do: replace(path(), library)
+    record = "#{fingerprint}\n#{cargo.version}\n"
+    if File.read(record_path()) != {:ok, record}, do: replace(record_path(), record)
     installed?
   end
 
-  defp replace(path, write) do
+  defp replace(path, content) do
     fresh = "#{path}.#{System.pid()}"
     File.mkdir_p!(Path.dirname(path))
-    write.(fresh)
+    File.write!(fresh, content)
     File.rename!(fresh, path)
   end
 
@@ -53,8 +54,11 @@ defmodule Mix.NativeGossip.Library do
     :ok
   end
 
-  # A library is of one system, too: a folder may be seen from several.
-  defp fingerprint do
+  @doc """
+  The fingerprint of the sources, of `Cargo.flags/0`, and of this system: a folder may be seen from several.
+  """
+  @spec fingerprint() :: String.t()
+  def fingerprint do
     system = :erlang.system_info(:system_architecture)
     sources = for path <- Enum.flat_map(@sources, &Path.wildcard/1), do: {path, File.read!(path)}
     what = :erlang.term_to_binary({system, Cargo.flags(), sources})

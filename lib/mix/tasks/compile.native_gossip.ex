@@ -14,7 +14,8 @@ defmodule Mix.Tasks.Compile.NativeGossip do
     * `NATIVE_GOSSIP_CARGO_COMMAND`: what cargo does instead of `build`, as `zigbuild`
     * `NATIVE_GOSSIP_FEATURES`: features of the crate, which its tests use
 
-  `mix clean` removes the library and `_build/native_gossip_cargo`, and leaves a folder of `CARGO_TARGET_DIR` alone.
+  In this checkout `mix clean` removes the library and `_build/native_gossip_cargo`, and leaves a folder of
+  `CARGO_TARGET_DIR` alone.
   """
   use Mix.Task.Compiler
 
@@ -22,9 +23,12 @@ defmodule Mix.Tasks.Compile.NativeGossip do
 
   @impl true
   def run(_args) do
+    # A file that is saved while cargo builds is not built.
+    fingerprint = Library.fingerprint()
+
     case build() do
       {:ok, cargo, %{library: library, fresh?: fresh?}} ->
-        installed? = Library.install(library, cargo)
+        installed? = Library.install(library, cargo, fingerprint)
         {if(fresh? and not installed?, do: :noop, else: :ok), []}
 
       {:error, why} ->
@@ -43,17 +47,17 @@ defmodule Mix.Tasks.Compile.NativeGossip do
     folder = Cargo.target_folder()
 
     with {:ok, cargo} <- Cargo.find(),
-         :ok <- make(folder),
+         :ok <- ensure_writable(folder),
          {:ok, artifact} <- Cargo.build(cargo, folder),
          do: {:ok, cargo, artifact}
   end
 
-  defp make(folder) do
+  defp ensure_writable(folder) do
     with :ok <- File.mkdir_p(folder),
          {:ok, %{access: access}} when access in [:write, :read_write] <- File.stat(folder) do
       :ok
     else
-      {:ok, _} -> {:error, cannot_write(folder, :erofs)}
+      {:ok, _} -> {:error, cannot_write(folder, :eacces)}
       {:error, reason} -> {:error, cannot_write(folder, reason)}
     end
   end
@@ -61,7 +65,7 @@ defmodule Mix.Tasks.Compile.NativeGossip do
   defp cannot_write(folder, reason) do
     """
     native_gossip is built in #{folder}, which cannot be written: #{:file.format_error(reason)}.
-    CARGO_TARGET_DIR names another folder.\
+    Set CARGO_TARGET_DIR to a folder that can be written.\
     """
   end
 
