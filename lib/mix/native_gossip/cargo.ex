@@ -169,7 +169,8 @@ defmodule Mix.NativeGossip.Cargo do
   # Set and empty counts as set.
   defp rustflags do
     for {name, separator} <- @rustflags, flags = System.get_env(name) do
-      {to_charlist(name), to_charlist(Enum.join(@dynamic ++ [flags], separator))}
+      flags = if flags == "", do: @dynamic, else: @dynamic ++ [flags]
+      {to_charlist(name), to_charlist(Enum.join(flags, separator))}
     end
   end
 
