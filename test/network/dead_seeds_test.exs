@@ -12,6 +12,9 @@ defmodule NativeGossip.Network.DeadSeedsTest do
   # Failures are told after 15 s, and a dead seed is tried each 16 s; twice for its end to be told.
   @told_ms 60_000
 
+  # 200 heartbeats, and both of these.
+  @moduletag timeout: 4 * @told_ms
+
   test "of 252 seeds in a network one lives: it and the group get each heartbeat, and one line tells of the others",
        %{network: network} do
     [_, seed_host, _] = hosts = Enum.map(1..3, &Lan.host(network, &1))
