@@ -195,7 +195,7 @@ defmodule NativeGossip.Events do
   | event | level | meaning |
   |---|---|---|
   #{Enum.map(@table, row)}
-  Packets refused as `cluster`, `filtered` or `over_limit` are told at the level of information, and so are a
+  Packets refused as `cluster`, `filtered`, `over_limit` or `doctor` are told at the level of information, and so are a
   clock that was set to the right time, and a cluster that was awaited and is there.
   """
 

@@ -109,8 +109,7 @@ impl Healing {
 }
 
 impl Hour {
-    /// What a node does about its memberships, and whether it has need to.
-    /// Why it has rejoined, if it has.
+    /// What a node does about its memberships, and whether it has need to. Returns why it has rejoined, if it has.
     pub(crate) fn note_membership(&mut self, node: usize, call: &Call) -> Option<Rejoin> {
         let now = self.net.now;
         let ears = &mut self.healing.ears[node];

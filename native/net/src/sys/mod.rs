@@ -8,7 +8,8 @@
 //!   are no more for now;
 //! - `Receiver::datagrams()`: those of the last call, each with its [`RecvMeta`];
 //! - `Headers`: what receiving needs besides, and what has to stay on one thread;
-//! - `InterfaceMonitor`: what the system says of interfaces that change, where it does;
+//! - `InterfaceMonitor`: what the system says of interfaces that change, where it does: `open`, `read`, and mio's
+//!   `Source`;
 //! - `prepare_for_seeds(socket, group)` and `next_error(socket)`: what did not arrive of that which a
 //!   socket has sent, where the system tells.
 
