@@ -3,7 +3,9 @@ defmodule NativeGossip.Network.DoctorTest do
   Proves what stand-ins cannot: what the doctor says of faults between real hosts, and that it says nothing of a
   healthy cluster. `DOCTOR_RUNS` says how often it looks at that.
   """
-  use NativeGossip.Test.LanCase, skip: NativeGossip.Test.Requirement.refusing_filter()
+  alias NativeGossip.Test.Requirement
+
+  use NativeGossip.Test.LanCase, skip: Requirement.refusing_filter()
 
   alias NativeGossip.Dev.{Await, Beam, Inside, Mesh}
   alias NativeGossip.Doctor
@@ -109,6 +111,7 @@ defmodule NativeGossip.Network.DoctorTest do
     assert {report.findings, length(report.facts.nodes)} == {[], 2}
   end
 
+  @tag skip: Requirement.refusing_filter() || Requirement.interfaces_told()
   test "of nodes with two interfaces both are heard, each by its own address", %{network: network} do
     hosts = [one | _] = for n <- 1..2, do: Lan.host(network, n, lans: [0, 1])
     beams = Enum.map(hosts, &Lan.beam/1)

@@ -48,6 +48,13 @@ defmodule NativeGossip.Test.Requirement do
       do: "on Linux the portable sockets hear what other sockets of the host have joined, too"
   end
 
+  @doc "Sockets that are told by which interface a packet came."
+  @spec interfaces_told :: String.t() | nil
+  def interfaces_told do
+    if System.get_env("NATIVE_GOSSIP_FEATURES", "") =~ "portable",
+      do: "the portable sockets are not told by which interface a packet came"
+  end
+
   @doc "The library as users have it on most servers: others take other symbols."
   @spec plain_glibc_on_x86_64 :: String.t() | nil
   def plain_glibc_on_x86_64 do
