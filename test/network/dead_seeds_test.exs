@@ -6,7 +6,7 @@ defmodule NativeGossip.Network.DeadSeedsTest do
   use NativeGossip.Test.LanCase
 
   alias NativeGossip.Dev.{Await, Namespace}
-  alias NativeGossip.Test.{Elapsed, Lan}
+  alias NativeGossip.Test.{Elapsed, Lan, Requirement}
   alias NativeGossip.Test.Network.Filter
 
   # Failures are told after 15 s, and a dead seed is tried each 16 s; twice for its end to be told.
@@ -15,6 +15,7 @@ defmodule NativeGossip.Network.DeadSeedsTest do
   # 200 heartbeats, and both of these.
   @moduletag timeout: 4 * @told_ms
 
+  @tag skip: Requirement.netns() || Requirement.losses_told()
   test "of 252 seeds in a network one lives: it and the group get each heartbeat, and one line tells of the others",
        %{network: network} do
     [_, seed_host, _] = hosts = Enum.map(1..3, &Lan.host(network, &1))

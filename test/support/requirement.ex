@@ -55,6 +55,13 @@ defmodule NativeGossip.Test.Requirement do
       do: "the portable sockets are not told by which interface a packet came"
   end
 
+  @doc "Sockets that are told which hosts cannot be reached."
+  @spec losses_told :: String.t() | nil
+  def losses_told do
+    if System.get_env("NATIVE_GOSSIP_FEATURES", "") =~ "portable",
+      do: "the portable sockets are not told which seeds cannot be reached"
+  end
+
   @doc "The library as users have it on most servers: others take other symbols."
   @spec plain_glibc_on_x86_64 :: String.t() | nil
   def plain_glibc_on_x86_64 do
