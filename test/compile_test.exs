@@ -125,9 +125,7 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
       assert Library.built_by() == :error
       compile()
       assert {:ok, _} = Library.built_by()
-      added = Path.expand("native/nif/src/added_by_a_test.rs")
-      on_exit(fn -> File.rm!(added) end)
-      File.write!(added, "")
+      File.write!(source_to_add(), "")
       assert Library.built_by() == :error
       System.put_env("PATH", folder)
       assert_raise Mix.Error, ~r/there is no cargo/, &compile/0
@@ -148,8 +146,7 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
 
   test "what is saved while cargo builds does not count as built", %{tmp_dir: folder} do
     compile()
-    added = Path.expand("native/nif/src/added_by_a_test.rs")
-    on_exit(fn -> File.rm!(added) end)
+    added = source_to_add()
     {:ok, library} = File.read(Application.app_dir(:native_gossip, @library))
     File.write!(Path.join(folder, "library"), library)
 
@@ -161,7 +158,6 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
     assert Library.built_by() == :error
     File.rm!(added)
     assert {:ok, _} = Library.built_by()
-    File.write!(added, "")
   end
 
   describe "cargo is called" do
@@ -230,6 +226,13 @@ defmodule Mix.Tasks.Compile.NativeGossipTest do
   end
 
   defp compile, do: NativeGossip.run([])
+
+  # A file among the sources, which is removed when the test ends.
+  defp source_to_add do
+    source = Path.expand("native/nif/src/added_by_a_test.rs")
+    on_exit(fn -> File.rm(source) end)
+    source
+  end
 
   # The arguments and the variables that cargo gets.
   defp called(folder) do

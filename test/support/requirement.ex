@@ -43,23 +43,20 @@ defmodule NativeGossip.Test.Requirement do
 
   @doc "Sockets that hear only what they joined themselves."
   @spec groups_apart :: String.t() | nil
-  def groups_apart do
-    if System.get_env("NATIVE_GOSSIP_FEATURES", "") =~ "portable",
-      do: "on Linux the portable sockets hear what other sockets of the host have joined, too"
-  end
+  def groups_apart,
+    do: unmet_by_portable("hear, on Linux, what other sockets of the host have joined, too")
 
   @doc "Sockets that are told by which interface a packet came."
   @spec interfaces_told :: String.t() | nil
-  def interfaces_told do
-    if System.get_env("NATIVE_GOSSIP_FEATURES", "") =~ "portable",
-      do: "the portable sockets are not told by which interface a packet came"
-  end
+  def interfaces_told, do: unmet_by_portable("are not told by which interface a packet came")
 
   @doc "Sockets that are told which hosts cannot be reached."
   @spec losses_told :: String.t() | nil
-  def losses_told do
+  def losses_told, do: unmet_by_portable("are not told which seeds cannot be reached")
+
+  defp unmet_by_portable(what) do
     if System.get_env("NATIVE_GOSSIP_FEATURES", "") =~ "portable",
-      do: "the portable sockets are not told which seeds cannot be reached"
+      do: "the portable sockets #{what}"
   end
 
   @doc "The library as users have it on most servers: others take other symbols."

@@ -84,8 +84,8 @@ impl Ear {
     /// Another membership, of which nothing is known yet.
     pub(crate) fn is_new(&mut self) {
         let Self { deaf, unknown, unhindered, is_removed, removal_scanned_at, .. } = *self;
-        let kept = Self { deaf, unknown, unhindered, ..Self::default() };
-        *self = Self { is_removed, removal_scanned_at, ..kept };
+        let new = Self::default();
+        *self = Self { deaf, unknown, unhindered, is_removed, removal_scanned_at, ..new };
     }
 
     /// The interfaces were scanned.
