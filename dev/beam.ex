@@ -8,7 +8,7 @@ defmodule NativeGossip.Dev.Beam do
 
   What it logs is kept, not printed: `logs/1`.
   """
-  alias NativeGossip.Dev.{LogKeeper, OsProcess}
+  alias NativeGossip.Dev.{Await, LogKeeper, OsProcess}
 
   @enforce_keys [:peer, :name, :os_pid]
   defstruct @enforce_keys
@@ -95,9 +95,14 @@ defmodule NativeGossip.Dev.Beam do
   @spec logs(t) :: [{Logger.level(), String.t()}]
   def logs(beam), do: call(beam, LogKeeper, :lines, [])
 
-  @doc "Ends the node as `System.halt/0` does."
+  @doc "Ends the node as `System.halt/0` does. It has left its ports when this returns."
   @spec stop(t) :: :ok
-  def stop(beam), do: :peer.stop(beam.peer)
+  def stop(beam) do
+    :ok = :peer.stop(beam.peer)
+    # That only waits for the end of its standard output, which is closed before its sockets are.
+    Await.until("the node has ended", fn -> OsProcess.alive?(beam.os_pid) end, &not/1)
+    :ok
+  end
 
   @doc "Ends the node by SIGKILL, as the machine's out-of-memory killer would."
   @spec kill(t) :: :ok

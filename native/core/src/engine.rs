@@ -331,8 +331,7 @@ impl<R: CryptoRng> Engine<R> {
 
     /// A name as the tables have it: only one that is new is built.
     fn node_name(&self, name: NameText<'_>) -> NodeName {
-        let text = name.as_str();
-        let known = self.peers.known_name(text).or_else(|| self.trust.known_name(text));
+        let known = self.peers.known_name(&name).or_else(|| self.trust.known_name(&name));
         known.cloned().unwrap_or_else(|| name.into())
     }
 

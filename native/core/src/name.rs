@@ -1,6 +1,6 @@
 //! Names under which a BEAM can be a node of a cluster.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{borrow::Borrow, cmp::Ordering, fmt, sync::Arc};
 
 /// Longest name in UTF-8 bytes: the length of a SMALL_ATOM_UTF8_EXT is one byte.
 const MAX_LEN: usize = 255;
@@ -14,9 +14,14 @@ const NOT_ALIVE: &str = "nonode@nohost";
 /// The rule is that of `net_kernel` in OTP 25 and 27. Where a value of this type exists, the
 /// name has been checked; nothing inside the engine checks it again.
 ///
-/// Cloning allocates nothing: a known name is cloned for each heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeName(Arc<str>);
+/// Cloning allocates nothing: a known name is cloned for each heartbeat. The order is that of the
+/// [`Digest`]s, so that a search in a table of names seldom reads a text; it is the same in each run, and
+/// not that of the alphabet.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeName {
+    digest: Digest,
+    text: Arc<str>,
+}
 
 /// The text is not a name under which a node could start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +38,41 @@ impl NodeName {
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
     }
 }
 
-/// The text of a name, checked, where it stands in a packet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NameText<'a>(&'a str);
+/// The 64-bit FNV-1a hash of a name. Whoever makes up names that have the same one gains nothing: they
+/// are told apart by their texts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Digest(pub(crate) u64);
+
+impl Digest {
+    fn of(text: &str) -> Self {
+        Self(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        }))
+    }
+}
+
+/// The text of a name where it stands in a packet.
+#[derive(Clone, Copy)]
+pub(crate) struct NameText<'a> {
+    digest: Digest,
+    text: &'a str,
+}
 
 impl<'a> NameText<'a> {
+    /// Of a text that is searched for, whatever it is.
+    pub(crate) fn of(text: &'a str) -> Self {
+        Self { digest: Digest::of(text), text }
+    }
+
+    /// Checks it.
     pub(crate) fn parse(text: &'a str) -> Result<Self, InvalidName> {
         let (base, host) = text.split_once('@').ok_or(InvalidName)?;
         let valid = text.len() <= MAX_LEN
@@ -50,30 +81,72 @@ impl<'a> NameText<'a> {
             && !host.is_empty()
             && host.chars().all(|c| ('!'..='ÿ').contains(&c) && c != '@')
             && text != NOT_ALIVE;
-        if valid { Ok(Self(text)) } else { Err(InvalidName) }
+        if valid { Ok(Self::of(text)) } else { Err(InvalidName) }
     }
 
     pub(crate) fn as_str(&self) -> &'a str {
-        self.0
+        self.text
     }
 }
 
 impl From<NameText<'_>> for NodeName {
-    fn from(NameText(text): NameText<'_>) -> Self {
-        Self(text.into())
+    fn from(NameText { digest, text }: NameText<'_>) -> Self {
+        Self { digest, text: text.into() }
     }
 }
 
-/// Its order is that of the text, so tables of names are searched by what a packet says.
-impl Borrow<str> for NodeName {
-    fn borrow(&self) -> &str {
-        &self.0
+/// What a table of names is searched by: a name, or what a packet says. Its order is that of the names.
+pub(crate) trait Key {
+    fn parts(&self) -> (Digest, &str);
+}
+
+impl Key for NodeName {
+    fn parts(&self) -> (Digest, &str) {
+        (self.digest, &self.text)
+    }
+}
+
+impl Key for NameText<'_> {
+    fn parts(&self) -> (Digest, &str) {
+        (self.digest, self.text)
+    }
+}
+
+impl<'a> Borrow<dyn Key + 'a> for NodeName {
+    fn borrow(&self) -> &(dyn Key + 'a) {
+        self
+    }
+}
+
+impl PartialEq for dyn Key + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for dyn Key + '_ {}
+
+impl PartialOrd for dyn Key + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn Key + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl fmt::Debug for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NodeName").field(&self.as_str()).finish()
     }
 }
 
 impl fmt::Display for NodeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

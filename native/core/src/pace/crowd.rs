@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::{NodeName, Time};
+use crate::{NodeName, Time, name::Digest};
 
 const BITS: u16 = 4096;
 const WORDS: usize = BITS as usize / 64;
@@ -16,11 +16,9 @@ const WORDS: usize = BITS as usize / 64;
 pub struct Mark(u16);
 
 impl From<&NodeName> for Mark {
-    /// By FNV-1a. Who makes up names that leave the same mark is counted once, and gains nothing.
+    /// Who makes up names that leave the same mark is counted once, and gains nothing.
     fn from(node: &NodeName) -> Self {
-        let hash = node.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let Digest(hash) = node.digest();
         let folded = (hash ^ hash >> 32 ^ hash >> 16) % u64::from(BITS);
         Self(u16::try_from(folded).unwrap_or(0))
     }

@@ -19,7 +19,13 @@ use self::{
     queue::Queue,
     state::{State, Wanted},
 };
-use crate::{NodeName, Refusal, Time, alerts::Repeats, budget::NewNames, pace::Asks};
+use crate::{
+    NodeName, Refusal, Time,
+    alerts::Repeats,
+    budget::NewNames,
+    name::{self, NameText},
+    pace::Asks,
+};
 
 /// A peer that went down is missed for this time: until then it has restarted, or will not soon.
 const MISSING: Duration = Duration::from_secs(60);
@@ -75,8 +81,8 @@ struct Peer {
     named_by: Option<IpAddr>,
 }
 
-/// A bounded table of peers. Its order is that of the names, so that no hash can be forced to
-/// collide and a run can be repeated.
+/// A bounded table of peers. It is a tree, so that whoever makes up names cannot make it slow, and a
+/// run can be repeated.
 #[derive(Debug)]
 pub(crate) struct Peers {
     table: BTreeMap<NodeName, Peer>,
@@ -145,8 +151,8 @@ impl Peers {
     }
 
     /// This name, where it has a place.
-    pub(crate) fn known_name(&self, text: &str) -> Option<&NodeName> {
-        self.table.get_key_value(text).map(|(node, _)| node)
+    pub(crate) fn known_name(&self, text: &NameText<'_>) -> Option<&NodeName> {
+        self.table.get_key_value(text as &dyn name::Key).map(|(node, _)| node)
     }
 
     /// Whether this name has a place.
@@ -170,15 +176,17 @@ impl Peers {
     /// [`Refusal::OverLimit`] where the name is new and there is no token or no place for it.
     pub(crate) fn see(&mut self, now: Time, heard: Heard<'_>) -> Result<Sighting, Refusal> {
         self.end_delays(now);
-        let is_new = !self.table.contains_key(heard.node);
         if heard.is_leaving {
             self.leaves(now, heard);
             return Ok(Sighting { asks: None });
         }
-        if is_new {
-            self.take_in(now, heard)?;
-        }
-        let Some(peer) = self.table.get_mut(heard.node) else { return Err(Refusal::OverLimit) };
+        let (peer, is_new) = match self.table.get_mut(heard.node) {
+            Some(peer) => (peer, false),
+            None => {
+                self.take_in(now, heard)?;
+                (self.table.get_mut(heard.node).ok_or(Refusal::OverLimit)?, true)
+            }
+        };
         let is_back = peer.heard_at + heard.longest_gap * SILENT_GAPS <= now;
         (peer.heard_at, peer.manner) = (now, heard.manner);
         peer.is_leaving = false;

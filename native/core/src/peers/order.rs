@@ -48,7 +48,7 @@ impl Patience {
 /// have an even sum, else the larger one. So each node dials about half of its peers.
 pub(super) fn dials_first(one: &NodeName, other: &NodeName) -> bool {
     let is_odd = |node: &NodeName| node.as_str().bytes().fold(0, |sum, byte| sum ^ byte) & 1 == 1;
-    (one < other) == (is_odd(one) == is_odd(other))
+    (one.as_str() < other.as_str()) == (is_odd(one) == is_odd(other))
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Peers {
         }
     }
 
-    /// Each peer, in the order of the names.
+    /// Each peer.
     pub(crate) fn views(&self, now: Time) -> impl Iterator<Item = PeerView<'_>> {
         self.table.iter().map(move |(node, peer)| PeerView {
             node,

@@ -38,6 +38,7 @@ use self::{
 pub use self::{known::Loss, readiness::Readiness};
 use crate::{
     Authentication, Event, NodeName, Now, Refusal, Time,
+    name::{self, NameText},
     packet::{Claim, Signed},
 };
 
@@ -240,14 +241,15 @@ impl Trust {
     /// # Errors
     /// [`Refusal::Unsigned`] where it must be, or where its name signed lately.
     pub fn hear_unsigned(&mut self, now: Time, node: &str) -> Result<(), Refusal> {
+        let text = NameText::of(node);
+        let key: &dyn name::Key = &text;
         let signs = |known: &Known| known.is_heard_within(now, SIGNS);
-        if self.authentication == Authentication::Required
-            || self.names.get(node).is_some_and(signs)
+        if self.authentication == Authentication::Required || self.names.get(key).is_some_and(signs)
         {
             return Err(Refusal::Unsigned);
         }
         if !self.leaving.is_empty() {
-            self.leaving.remove(node);
+            self.leaving.remove(key);
         }
         Ok(())
     }
@@ -281,8 +283,8 @@ impl Trust {
     }
 
     /// This name, where it is known.
-    pub(crate) fn known_name(&self, text: &str) -> Option<&NodeName> {
-        self.names.get_key_value(text).map(|(node, _)| node)
+    pub(crate) fn known_name(&self, text: &NameText<'_>) -> Option<&NodeName> {
+        self.names.get_key_value(text as &dyn name::Key).map(|(node, _)| node)
     }
 
     /// What the numbers of a peer's heartbeats tell of those that did not come.

@@ -17,6 +17,7 @@ pub(super) const FORGED: usize = 320;
 /// that is tried.
 pub(super) struct Cast {
     pub(super) secrets: Vec<Secret>,
+    /// In the order of the names, in which those that ask at the same moment have their turns.
     pub(super) players: Vec<Player>,
     /// A heartbeat in the form of a cluster that is configured otherwise, and what becomes of it.
     pub(super) foreign: (Vec<u8>, Refusal),
@@ -53,7 +54,8 @@ impl Cast {
         let mut nobody = plain(&name(0));
         *nobody.last_mut().expect("a heartbeat") = b'@';
         let nobody = packets(nobody).swap_remove(0);
-        let players = (0..KNOWN + FORGED).map(player).collect();
+        let mut players: Vec<_> = (0..KNOWN + FORGED).map(player).collect();
+        players.sort_by(|one, other| one.node.cmp(&other.node));
         Self { secrets, players, foreign, nobody }
     }
 

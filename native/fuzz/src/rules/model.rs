@@ -367,5 +367,5 @@ fn ends_well(now: Time, since: Time, failures: u32) -> bool {
 /// of the bytes of both are odd as come in pairs, or where neither is so.
 pub(super) fn dials_first(one: &NodeName, other: &NodeName) -> bool {
     let odd = |node: &NodeName| node.as_str().bytes().filter(|byte| byte % 2 == 1).count();
-    (one < other) == ((odd(one) + odd(other)).is_multiple_of(2))
+    (one.as_str() < other.as_str()) == ((odd(one) + odd(other)).is_multiple_of(2))
 }

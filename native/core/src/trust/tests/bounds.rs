@@ -64,9 +64,9 @@ fn a_full_table_forgets_a_name_only_where_what_is_recorded_of_it_would_be_stale(
     let hear = |table: &mut Table, n: u32, now: Now, claim: &Claim| {
         table.trust.hear(now, &name(&format!("n{n}@host")), claim, GAP)
     };
+    let first = |n: u32| claim(n.into(), 1, n.into());
     for n in 0..4 {
-        let taken = hear(&mut table, n, at(0), &claim(u64::from(n), 1, 0));
-        assert_eq!(taken, Ok(Acceptance::Fresh));
+        assert_eq!(hear(&mut table, n, at(n.into()), &first(n)), Ok(Acceptance::Fresh));
     }
     // While a replay could be believed, or a name counts as one that signs, it stays.
     for millis in [0, 60_000, 60_001, 120_000] {
@@ -80,8 +80,7 @@ fn a_full_table_forgets_a_name_only_where_what_is_recorded_of_it_would_be_stale(
     let back = clocks(121_000, 30_000);
     assert_eq!(hear(&mut table, 9, back, &claim(9, 1, 30_000)), Err(Refusal::OverLimit));
     assert_eq!(hear(&mut table, 9, at(121_000), &claim(9, 1, 121_000)), Ok(Acceptance::Fresh));
-    let replays: Vec<_> =
-        (0..4).map(|n| hear(&mut table, n, at(121_100), &claim(u64::from(n), 1, 0))).collect();
+    let replays: Vec<_> = (0..4).map(|n| hear(&mut table, n, at(121_100), &first(n))).collect();
     let (stale, replayed) = (Err(Refusal::Stale), Err(Refusal::Replayed));
     assert_eq!(replays, [replayed, stale, replayed, replayed]);
 }
@@ -158,7 +157,7 @@ fn where_our_clock_shows_1970_names_that_are_gone_make_room_too() {
         table.trust.hear(at(millis), &name(&format!("n{n}@host")), &claim, GAP)
     };
     for n in 0..4 {
-        assert_eq!(hear(&mut table, n, 1, 0), Ok(Acceptance::Echoed));
+        assert_eq!(hear(&mut table, n, 1, n.into()), Ok(Acceptance::Echoed));
     }
     assert_eq!(hear(&mut table, 0, 2, 119_000), Ok(Acceptance::Next));
     // They echoed what we are: we have to become another before they may be forgotten.
@@ -172,7 +171,7 @@ fn where_our_clock_shows_1970_names_that_are_gone_make_room_too() {
         let node = name(&format!("n{n}@host"));
         table.trust.hear(at(121_002), &node, &claim(n, seq, decades + stamp), GAP)
     };
-    let verdicts = [recorded(1, 1, 0), recorded(0, 2, 119_000)];
+    let verdicts = [recorded(1, 1, 1), recorded(0, 2, 119_000)];
     assert_eq!(verdicts, [Err(Refusal::Stale), Err(Refusal::Replayed)]);
 }
 
