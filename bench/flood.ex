@@ -41,7 +41,7 @@ defmodule NativeGossip.Bench.Flood do
       name: "flood",
       text:
         "a node under three floods, NEWCOMERS come meanwhile, with each receive_limit of LIMITS: what all feel",
-      arguments: [newcomers: 20, limits: [20_000]],
+      arguments: [newcomers: 20, limits: [200_000]],
       examples: ["flood"]
     }
   end

@@ -104,7 +104,7 @@ defmodule NativeGossip.Options do
     ],
     receive_limit: [
       type: {IntegerRange, 1..1_000_000},
-      default: 20_000,
+      default: 200_000,
       doc: "packets a second that are looked at; the kernel drops the rest"
     ],
     probe: [

@@ -21,7 +21,7 @@ defmodule NativeGossip.Options.ValuesTest do
              seeds: [],
              heartbeat_interval: 5_000,
              max_peers: 4_096,
-             receive_limit: 20_000,
+             receive_limit: 200_000,
              probe: true
            }
   end

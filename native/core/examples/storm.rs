@@ -33,7 +33,7 @@ use disturbance::{Disturbance, Outcome, disturb};
 use paced::Paced;
 use whole::Whole;
 
-const LIMIT: u32 = 20_000;
+const LIMIT: u32 = 200_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = env::args().skip(1).collect();

@@ -7,7 +7,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const ZERO: Time = Time::ZERO;
 
 /// The default `receive_limit`.
-const LIMIT: u32 = 20_000;
+const LIMIT: u32 = 200_000;
 
 fn rng(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)

@@ -18,7 +18,8 @@ use paced::Paced;
 use proptest::{prelude::*, sample::select};
 use whole::Whole;
 
-const LIMIT: u32 = 20_000;
+/// The default `receive_limit`.
+const LIMIT: u32 = 200_000;
 
 fn outcome<H: Host>(hosts: Vec<H>, jitter: u64, disturbance: Disturbance, secs: u64) -> Outcome {
     let air = Air::new(hosts, Duration::from_millis(jitter), 1);
@@ -92,7 +93,7 @@ fn all_hear_a_newcomer_at_once_and_it_hears_them_in_their_answers() {
 #[test]
 fn a_spike_makes_no_node_send_more() {
     for size in [10, 100, 400] {
-        for limit in [3000, 5000, 20_000] {
+        for limit in [3000, 5000, 20_000, LIMIT] {
             for packets in [300, 2000] {
                 let spike = Disturbance::Spike(packets);
                 let outcome = outcome(Paced::all(size, limit), 1, spike, 30);
@@ -108,7 +109,7 @@ fn a_spike_makes_no_node_send_more() {
 
 #[test]
 fn an_idle_node_sends_no_more_the_fewer_packets_it_may_receive() {
-    for limit in [10, 100, 150, 20_000] {
+    for limit in [10, 100, 150, 20_000, LIMIT] {
         let outcome = outcome(Whole::all(1, limit), 1, Disturbance::Start, 60);
         assert!(outcome.rate(0, 6) <= 8.0 / 6.0, "{outcome:?}");
         assert!(outcome.rate(10, 60) < 0.7, "{outcome:?}");
@@ -153,7 +154,7 @@ fn step(size: usize) -> impl Strategy<Value = Step> {
 
 fn disturbances() -> impl Strategy<Value = (usize, u32, u64, Vec<Step>)> {
     (2..150_usize).prop_flat_map(|size| {
-        let limit = select(vec![500_u32, 1000, 3000, 5000, 20_000]);
+        let limit = select(vec![500_u32, 1000, 3000, 5000, 20_000, LIMIT]);
         let jitter = select(vec![1_u64, 20, 100]);
         (Just(size), limit, jitter, prop::collection::vec(step(size), 1..12))
     })

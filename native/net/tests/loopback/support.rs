@@ -167,7 +167,7 @@ pub(crate) fn multicast() -> NetworkConfig {
         multicast_addr: Ipv4Addr::new(233, 252, 1, 32).into(),
         multicast_ttl: 1,
         broadcast_only: false,
-        receive_limit: 20_000,
+        receive_limit: 200_000,
     }
 }
 
