@@ -14,8 +14,8 @@ const NOT_ALIVE: &str = "nonode@nohost";
 /// The rule is that of `net_kernel` in OTP 25 and 27. Where a value of this type exists, the
 /// name has been checked; nothing inside the engine checks it again.
 ///
-/// Cloning allocates nothing: a known name is cloned for each heartbeat. The order is that of the
-/// [`Digest`]s, so that a search in a table of names seldom reads a text; it is the same in each run, and
+/// Cloning allocates nothing: a known name is cloned for each heartbeat. The order is that of a digest that
+/// stands in the name, so that a search in a table of names seldom reads a text; it is the same in each run, and
 /// not that of the alphabet.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeName {
