@@ -286,7 +286,11 @@ impl Rules {
 /// else the larger.
 fn defers_to(one: &NodeName, other: &NodeName) -> bool {
     let is_odd = |name: &NodeName| name.as_str().bytes().filter(|byte| byte % 2 == 1).count() % 2;
-    if is_odd(one) == is_odd(other) { one > other } else { one < other }
+    if is_odd(one) == is_odd(other) {
+        one.as_str() > other.as_str()
+    } else {
+        one.as_str() < other.as_str()
+    }
 }
 
 impl Pair {
