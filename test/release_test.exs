@@ -12,6 +12,8 @@ defmodule NativeGossip.ReleaseTest do
   test "a project that depends on this one makes a release, and two of it find each other",
        %{tmp_dir: folder} do
     release = Release.make(folder)
+    # By it the next version can be taken in while a node runs.
+    assert [_] = release |> Path.join("lib/native_gossip-*/ebin/*.appup") |> Path.wildcard()
     epmd = Epmd.start_link(address: "127.0.0.1")
     gossip_port = FreePort.udp()
 

@@ -5,7 +5,7 @@ defmodule Mix.Tasks.Compile.NativeGossip do
 
   Cargo knows best what is out of date, so it is called each time; nothing is printed when there was nothing to
   do. Where it cannot be called, or not build, a library that was built before from the same sources with the same
-  flags is kept, and a sentence says so.
+  flags is kept, and a sentence says so. It writes `native_gossip.appup` as well, for upgrades of a release.
 
   Variables of the environment:
 
@@ -19,12 +19,13 @@ defmodule Mix.Tasks.Compile.NativeGossip do
   """
   use Mix.Task.Compiler
 
-  alias Mix.NativeGossip.{Cargo, Library}
+  alias Mix.NativeGossip.{Appup, Cargo, Library}
 
   @impl true
   def run(_args) do
     # A file that is saved while cargo builds is not built.
     fingerprint = Library.fingerprint()
+    :ok = Appup.install()
 
     case build() do
       {:ok, cargo, %{library: library, fresh?: fresh?}} ->
