@@ -1,50 +1,99 @@
 defmodule NativeGossip.ReleaseTest do
+  @moduledoc """
+  A project that depends on this one makes releases, and they find each other however they are run.
+  """
   use ExUnit.Case, async: false
 
   alias NativeGossip.Dev.{Await, Epmd, FreePort, OsProcess}
-  alias NativeGossip.Test.Release
+  alias NativeGossip.Test.{Release, Requirement}
 
-  @moduletag :tmp_dir
   @moduletag timeout: 300_000
 
-  @names ["one@127.0.0.1", "two@127.0.0.1"]
+  setup_all do
+    folder = Path.join(System.tmp_dir!(), "native_gossip-releases-#{System.pid()}")
+    on_exit(fn -> File.rm_rf!(folder) end)
+    %{release: Release.make(folder), folder: folder}
+  end
 
-  test "a project that depends on this one makes a release, and two of it find each other",
-       %{tmp_dir: folder} do
-    release = Release.make(folder)
+  setup do
+    %{epmd: Epmd.start_link(address: "127.0.0.1"), gossip_port: FreePort.udp()}
+  end
+
+  test "two of one release find each other, and stop when they are told", context do
     # By it the next version can be taken in while a node runs.
-    assert [_] = release |> Path.join("lib/native_gossip-*/ebin/*.appup") |> Path.wildcard()
-    epmd = Epmd.start_link(address: "127.0.0.1")
-    gossip_port = FreePort.udp()
+    assert [_] =
+             context.release |> Path.join("lib/native_gossip-*/ebin/*.appup") |> Path.wildcard()
 
     nodes =
-      for name <- @names do
-        environment = Release.environment(epmd, name, gossip_port)
-        %{name: name, environment: environment, port: start(release, environment)}
-      end
+      for name <- ["one@127.0.0.1", "two@127.0.0.1"], do: node(context, context.release, name)
 
-    for %{name: name, environment: environment} <- nodes do
-      others = inspect(for other <- @names, other != name, do: String.to_atom(other))
+    await_met(nodes)
 
-      Await.until(
-        "#{name} is connected to #{others}",
-        fn -> {Release.rpc(release, "Node.list()", environment), said()} end,
-        fn {answer, _} -> answer == {others, 0} end,
-        within: 60_000
-      )
-    end
-
-    for %{environment: environment, port: port} <- nodes do
+    for %{release: release, environment: environment, port: port} <- nodes do
       Release.stop(release, environment)
       assert_receive {^port, {:exit_status, 0}}, 10_000
     end
   end
 
-  defp start(release, environment) do
-    port = Release.start(release, environment)
+  test "one that was made without Erlang, and one elsewhere than where it was made", context do
+    bare = Release.make(context.folder, "bare")
+    moved = Path.join(context.folder, "a folder of another name")
+    File.cp_r!(context.release, moved)
+    refute File.exists?(Path.join(bare, "erts-#{:erlang.system_info(:version)}"))
+
+    await_met([node(context, bare, "bare@127.0.0.1"), node(context, moved, "moved@127.0.0.1")])
+  end
+
+  test "short names", context do
+    names = ["one@localhost", "two@localhost"]
+    await_met(for name <- names, do: node(context, context.release, name, distribution: "sname"))
+  end
+
+  test "a node that gets its name after its start", context do
+    named = node(context, context.release, "one@127.0.0.1")
+    later = "later@127.0.0.1"
+    environment = [{"NAME_LATER", later}]
+    node(context, context.release, later, distribution: "none", environment: environment)
+    await_connected(named, [later])
+  end
+
+  @tag skip: Requirement.netns()
+  test "a release into which nothing can be written", context do
+    temporary = Path.join(context.folder, "temporary")
+    options = [start: &Release.start_read_only/2, environment: [{"RELEASE_TMP", temporary}]]
+
+    await_met([
+      node(context, context.release, "one@127.0.0.1", options),
+      node(context, context.release, "two@127.0.0.1")
+    ])
+  end
+
+  defp node(%{epmd: epmd, gossip_port: gossip_port}, release, name, options \\ []) do
+    distribution = {"RELEASE_DISTRIBUTION", Keyword.get(options, :distribution, "name")}
+    environment = Release.environment(epmd, name, gossip_port)
+    environment = List.keystore(environment, "RELEASE_DISTRIBUTION", 0, distribution)
+    environment = environment ++ Keyword.get(options, :environment, [])
+    start = Keyword.get(options, :start, &Release.start/2)
+    port = start.(release, environment)
     {:os_pid, os_pid} = Port.info(port, :os_pid)
     on_exit(fn -> OsProcess.terminate(os_pid) end)
-    port
+    %{name: name, release: release, environment: environment, port: port}
+  end
+
+  defp await_met(nodes) do
+    for %{name: name} = node <- nodes,
+        do: await_connected(node, for(%{name: other} <- nodes, other != name, do: other))
+  end
+
+  defp await_connected(%{name: name, release: release, environment: environment}, others) do
+    others = inspect(Enum.map(others, &String.to_atom/1))
+
+    Await.until(
+      "#{name} is connected to #{others}",
+      fn -> {Release.rpc(release, "Node.list()", environment), said()} end,
+      fn {answer, _} -> answer == {others, 0} end,
+      within: 60_000
+    )
   end
 
   # What the nodes have printed so far, which stays in the mailbox.

@@ -6,6 +6,7 @@ defmodule Neighbour.MixProject do
       app: :neighbour,
       version: "0.1.0",
       elixir: "~> 1.14",
+      releases: [neighbour: [], bare: [include_erts: false]],
       deps: [native_gossip: [path: "../.."]]
     ]
   end

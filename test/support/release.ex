@@ -11,10 +11,12 @@ defmodule NativeGossip.Test.Release do
 
   @type environment :: [{String.t(), String.t()}]
 
-  @doc "Makes a release in `folder`; returns it, its program being `bin/neighbour` in it."
-  @spec make(Path.t()) :: Path.t()
-  def make(folder) do
-    release = Path.join(folder, "release")
+  @doc """
+  Makes a release in `folder`; returns it, its program being in `bin`. Of the name `bare` it is one without Erlang.
+  """
+  @spec make(Path.t(), String.t()) :: Path.t()
+  def make(folder, name \\ "neighbour") do
+    release = Path.join(folder, name)
 
     environment = [
       {"MIX_ENV", "prod"},
@@ -24,7 +26,7 @@ defmodule NativeGossip.Test.Release do
       {"LIBCLUSTER_PATH", System.get_env("LIBCLUSTER_PATH", @stand_in)}
     ]
 
-    run!("mix", ["release", "--path", release], cd: @project, env: environment)
+    run!("mix", ["release", name, "--path", release], cd: @project, env: environment)
     release
   end
 
@@ -47,6 +49,15 @@ defmodule NativeGossip.Test.Release do
     OsProcess.open(program(release), ["start"], environment, [:stderr_to_stdout])
   end
 
+  @doc "The same where nothing can be written into the release, which needs root."
+  @spec start_read_only(Path.t(), environment) :: port
+  def start_read_only(release, environment) do
+    script = ~S(mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" start)
+    arguments = ["--mount", "sh", "-ec", script, "sh", release, program(release)]
+    unshare = System.find_executable("unshare")
+    OsProcess.open(unshare, arguments, environment, [:stderr_to_stdout])
+  end
+
   @doc "What the node prints of an expression, and the exit status of asking it."
   @spec rpc(Path.t(), String.t(), environment) :: {String.t(), non_neg_integer}
   def rpc(release, expression, environment) do
@@ -58,7 +69,8 @@ defmodule NativeGossip.Test.Release do
   @spec stop(Path.t(), environment) :: :ok
   def stop(release, environment), do: run!(program(release), ["stop"], env: environment)
 
-  defp program(release), do: Path.join(release, "bin/neighbour")
+  defp program(release),
+    do: [release, "bin", "{neighbour,bare}"] |> Path.join() |> Path.wildcard() |> hd()
 
   defp run!(program, arguments, options) do
     case System.cmd(program, arguments, [stderr_to_stdout: true] ++ options) do
