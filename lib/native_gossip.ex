@@ -76,7 +76,8 @@ defmodule NativeGossip do
     {_topology, peers} = Snapshot.take!(topology_or_pid, :peers)
     causes = causes(topology_or_pid)
     hidden = Enum.map(Node.list(:hidden), &Atom.to_string/1)
-    for peer <- peers, do: peer |> Peer.new() |> Peer.complete(causes, hidden)
+    peers = for peer <- peers, do: peer |> Peer.new() |> Peer.complete(causes, hidden)
+    Enum.sort_by(peers, & &1.node)
   end
 
   defp causes(topology_or_pid) do

@@ -10,7 +10,8 @@ defmodule NativeGossip.ReleaseTest do
   @moduletag timeout: 300_000
 
   setup_all do
-    folder = Path.join(System.tmp_dir!(), "native_gossip-releases-#{System.pid()}")
+    folder = Path.expand("tmp/releases")
+    File.rm_rf!(folder)
     on_exit(fn -> File.rm_rf!(folder) end)
     %{release: Release.make(folder), folder: folder}
   end
@@ -25,7 +26,7 @@ defmodule NativeGossip.ReleaseTest do
              context.release |> Path.join("lib/native_gossip-*/ebin/*.appup") |> Path.wildcard()
 
     nodes =
-      for name <- ["one@127.0.0.1", "two@127.0.0.1"], do: node(context, context.release, name)
+      for name <- ["one@127.0.0.1", "two@127.0.0.1"], do: start(context, context.release, name)
 
     await_met(nodes)
 
@@ -35,25 +36,28 @@ defmodule NativeGossip.ReleaseTest do
     end
   end
 
-  test "one that was made without Erlang, and one elsewhere than where it was made", context do
-    bare = Release.make(context.folder, "bare")
-    moved = Path.join(context.folder, "a folder of another name")
-    File.cp_r!(context.release, moved)
-    refute File.exists?(Path.join(bare, "erts-#{:erlang.system_info(:version)}"))
+  test "one that was made without Erlang and lies elsewhere than where it was made", context do
+    made = Release.make(context.folder, "bare")
+    refute File.exists?(Path.join(made, "erts-#{:erlang.system_info(:version)}"))
+    bare = Path.join(context.folder, "a folder of another name")
+    File.rename!(made, bare)
 
-    await_met([node(context, bare, "bare@127.0.0.1"), node(context, moved, "moved@127.0.0.1")])
+    await_met([
+      start(context, bare, "bare@127.0.0.1"),
+      start(context, context.release, "other@127.0.0.1")
+    ])
   end
 
   test "short names", context do
     names = ["one@localhost", "two@localhost"]
-    await_met(for name <- names, do: node(context, context.release, name, distribution: "sname"))
+    await_met(for name <- names, do: start(context, context.release, name, distribution: "sname"))
   end
 
   test "a node that gets its name after its start", context do
-    named = node(context, context.release, "one@127.0.0.1")
+    named = start(context, context.release, "one@127.0.0.1")
     later = "later@127.0.0.1"
     environment = [{"NAME_LATER", later}]
-    node(context, context.release, later, distribution: "none", environment: environment)
+    start(context, context.release, later, distribution: "none", environment: environment)
     await_connected(named, [later])
   end
 
@@ -63,20 +67,24 @@ defmodule NativeGossip.ReleaseTest do
     options = [start: &Release.start_read_only/2, environment: [{"RELEASE_TMP", temporary}]]
 
     await_met([
-      node(context, context.release, "one@127.0.0.1", options),
-      node(context, context.release, "two@127.0.0.1")
+      start(context, context.release, "one@127.0.0.1", options),
+      start(context, context.release, "two@127.0.0.1")
     ])
   end
 
-  defp node(%{epmd: epmd, gossip_port: gossip_port}, release, name, options \\ []) do
-    distribution = {"RELEASE_DISTRIBUTION", Keyword.get(options, :distribution, "name")}
-    environment = Release.environment(epmd, name, gossip_port)
-    environment = List.keystore(environment, "RELEASE_DISTRIBUTION", 0, distribution)
+  defp start(%{epmd: epmd, gossip_port: gossip_port}, release, name, options \\ []) do
+    distribution = Keyword.get(options, :distribution, "name")
+    environment = Release.environment(epmd, name, gossip_port, distribution)
     environment = environment ++ Keyword.get(options, :environment, [])
     start = Keyword.get(options, :start, &Release.start/2)
     port = start.(release, environment)
     {:os_pid, os_pid} = Port.info(port, :os_pid)
-    on_exit(fn -> OsProcess.terminate(os_pid) end)
+
+    on_exit(fn ->
+      OsProcess.terminate(os_pid)
+      Await.until("#{name} has ended", fn -> OsProcess.alive?(os_pid) end, &not/1)
+    end)
+
     %{name: name, release: release, environment: environment, port: port}
   end
 

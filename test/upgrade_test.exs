@@ -6,109 +6,172 @@ defmodule NativeGossip.UpgradeTest do
   use ExUnit.Case
 
   alias Mix.NativeGossip.Appup
-  alias NativeGossip.Dev.{Beam, Encounters, Epmd, FreePort, Inside, Mesh}
-  alias NativeGossip.{Native, Upgrade}
+  alias NativeGossip.Dev.{Await, Beam, Encounters, Epmd, FreePort, Inside, Mesh}
+  alias NativeGossip.{Events, Native}
+  alias NativeGossip.Test.Topology
 
-  @moduletag :capture_log
+  @moduletag :tmp_dir
 
-  @version "99.0.0"
+  @newer "99.0.0"
+  @secret "of the upgrade's test, and of nothing else"
 
-  @tag :tmp_dir
-  test "whoever is connected stays connected, and the node finds others afterwards", %{
-    tmp_dir: folder
-  } do
-    epmd = Epmd.start_link(address: "127.0.0.1")
-    port = FreePort.udp()
-    [upgraded, peer] = for n <- 1..2, do: start(n, epmd, port)
+  setup do
+    %{epmd: Epmd.start_link(address: "127.0.0.1"), ports: {FreePort.udp(), FreePort.udp()}}
+  end
+
+  test "whoever is connected stays connected, up and down, and others are found afterwards",
+       context do
+    [upgraded, peer] = for n <- 1..2, do: start(n, context)
     Mesh.await([upgraded, peer])
     Enum.each([upgraded, peer], &Beam.call(&1, Encounters, :start, []))
+    original = upgraded |> Beam.call(:code, :lib_dir, [:native_gossip]) |> to_string()
+    newer = newer_version(context.tmp_dir)
 
-    newer = newer_version(folder)
-    before = Beam.call(upgraded, Inside, :strategy, [:lan])
-    talk = Task.async(fn -> talk(upgraded, peer) end)
-    upgrade = [:native_gossip, to_charlist(newer)]
-    assert {:ok, []} = Beam.call(upgraded, :release_handler, :upgrade_app, upgrade)
-    send(talk.pid, :enough)
+    for {version, folder} <- [{@newer, newer}, {version(upgraded), original}] do
+      before = strategies(upgraded)
+      talk = talk(upgraded, peer)
+      assert {:ok, []} = upgrade(upgraded, folder, before: version(upgraded), to: version)
+      assert answers(talk) > 0
 
-    assert Beam.call(upgraded, Application, :spec, [:native_gossip, :vsn]) ==
-             to_charlist(@version)
+      assert version(upgraded) == version
+      assert String.starts_with?(to_string(Beam.call(upgraded, :code, :which, [Native])), folder)
+      # The one of before stays mapped while threads live that used its thread-local data.
+      assert Enum.any?(libraries(upgraded), &String.starts_with?(&1, folder))
 
-    assert upgraded
-           |> Beam.call(:code, :which, [Native])
-           |> to_string()
-           |> String.starts_with?(newer)
+      assert Enum.all?(Enum.zip(before, strategies(upgraded)), fn {old, new} ->
+               new not in [old, nil]
+             end)
 
-    # The one of before stays: Linux unmaps none of which a thread that lives on has used something.
-    assert Enum.any?(libraries(upgraded), &String.starts_with?(&1, newer))
-    refute Beam.call(upgraded, Inside, :strategy, [:lan]) in [before, nil]
+      assert length(Beam.call(upgraded, :telemetry, :list_handlers, [[]])) ==
+               length(Events.names())
+    end
 
-    # It finds a node that starts now.
-    late = start(3, epmd, port)
+    late = start(3, context)
     Mesh.await([upgraded, peer, late])
 
-    assert Task.await(talk) > 0
-
     for beam <- [upgraded, peer] do
-      lost = for {:lost, _, _} = note <- Beam.call(beam, Encounters, :stop, []), do: note
-      assert lost == []
+      assert for({:lost, _, _} = note <- Beam.call(beam, Encounters, :stop, []), do: note) == []
       assert for({:error, line} <- Beam.logs(beam), do: line) == []
     end
   end
 
-  test "a strategy that nobody could start again is not stopped" do
-    config = [port: FreePort.udp(), multicast_if: "127.0.0.1"]
-    state = %Cluster.Strategy.State{topology: :alone, config: config}
-    {:ok, strategy} = NativeGossip.Strategy.start_link([state])
+  test "the point of no return comes after what may refuse", %{tmp_dir: folder} do
+    :ok = Appup.install(@newer, folder)
 
-    assert_raise ArgumentError,
-                 ~r/:alone was not started by a Supervisor/,
-                 &Upgrade.stop_topologies/0
+    {:ok, [{_, [{_any, up}], [{_any_too, down}]}]} =
+      :file.consult(Path.join(folder, "native_gossip.appup"))
 
-    assert Process.alive?(strategy)
-    :ok = GenServer.stop(strategy)
+    assert up == down
+    assert [{:apply, {NativeGossip.Upgrade, :check_topologies, []}}, :point_of_no_return | _] = up
   end
 
-  defp start(n, epmd, port) do
+  for {what, parent} <- [
+        {"nobody", :nobody},
+        {"a dynamic supervisor", :dynamic},
+        {"a supervisor that forgets it", :temporary}
+      ] do
+    test "what #{what} started is not stopped, and nothing else is", context do
+      beam = start(1, context)
+      %{ports: {port, _}} = context
+      :ok = Beam.call(beam, Topology, :start_alone, [unquote(parent), port])
+      running = fn -> Beam.call(beam, NativeGossip.Topologies, :all, []) end
+      all = [_, _, _] = Await.until("all run", running, &(length(&1) == 3))
+
+      assert {:error, refusal} = upgrade(beam, newer_version(context.tmp_dir), to: @newer)
+      assert inspect(refusal) =~ "topology :alone has no Supervisor"
+      assert running.() == all
+      refute version(beam) == @newer
+    end
+  end
+
+  test "stopped twice and started once, all run again; what ran already is no failure", context do
+    beam = start(1, context)
+    [lan, wan] = strategies(beam)
+    Beam.call(beam, NativeGossip.Upgrade, :stop_topologies, [])
+    assert strategies(beam) == [nil, nil]
+    assert Beam.call(beam, Native, :loops, []) == 0
+    Beam.call(beam, NativeGossip.Upgrade, :stop_topologies, [])
+    {:ok, _} = Beam.call(beam, Supervisor, :restart_child, [Inside, :lan])
+    Beam.call(beam, NativeGossip.Upgrade, :start_topologies, [])
+    assert Enum.all?(strategies(beam), &(is_pid(&1) and &1 not in [lan, wan]))
+  end
+
+  defp start(n, %{epmd: epmd, ports: ports}) do
     args = ["-connect_all", "false"]
     beam = Beam.start_link(name: "n#{n}@127.0.0.1", epmd_port: epmd.port, args: args)
 
-    config = [
-      port: port,
-      multicast_if: "127.0.0.1",
-      secret: "of the upgrade's test, and of nothing else"
-    ]
+    topologies =
+      for {name, port} <- Enum.zip([:lan, :wan], Tuple.to_list(ports)) do
+        config = [port: port, multicast_if: "127.0.0.1", secret: @secret]
+        {name, [strategy: NativeGossip.Strategy, config: config]}
+      end
 
-    topology = [strategy: NativeGossip.Strategy, config: config]
-    :ok = Beam.call(beam, Inside, :start_cluster, [[lan: topology]])
+    :ok = Beam.call(beam, Inside, :start_cluster, [topologies])
     beam
   end
 
+  defp upgrade(beam, folder, versions) do
+    if versions[:before] == @newer do
+      arguments = [:native_gossip, to_charlist(versions[:to]), to_charlist(folder)]
+      Beam.call(beam, :release_handler, :downgrade_app, arguments)
+    else
+      Beam.call(beam, :release_handler, :upgrade_app, [:native_gossip, to_charlist(folder)])
+    end
+  end
+
+  defp version(beam), do: to_string(Beam.call(beam, Application, :spec, [:native_gossip, :vsn]))
+
+  defp strategies(beam),
+    do: for(name <- [:lan, :wan], do: Beam.call(beam, Inside, :strategy, [name]))
+
   # The same modules and the same library, with another version, elsewhere.
   defp newer_version(folder) do
-    newer = Path.join(Path.expand(folder), "native_gossip-#{@version}")
+    newer = Path.join(Path.expand(folder), "native_gossip-#{@newer}")
+    File.mkdir_p!(newer)
 
-    for part <- ["ebin", "priv"], reduce: File.mkdir_p!(newer) do
-      _ -> File.cp_r!(Application.app_dir(:native_gossip, part), Path.join(newer, part))
-    end
+    for part <- ["ebin", "priv"],
+        do: File.cp_r!(Application.app_dir(:native_gossip, part), Path.join(newer, part))
 
     specification = Path.join(newer, "ebin/native_gossip.app")
     {:ok, [{:application, name, keys}]} = :file.consult(specification)
-    keys = Keyword.put(keys, :vsn, to_charlist(@version))
+    keys = Keyword.put(keys, :vsn, to_charlist(@newer))
     File.write!(specification, :io_lib.format("~tp.~n", [{:application, name, keys}]))
-    :ok = Appup.install(@version, Path.join(newer, "ebin"))
+    :ok = Appup.install(@newer, Path.join(newer, "ebin"))
     newer
   end
 
-  # Messages there and back, one after the other: how many.
-  defp talk(one, other, count \\ 0) do
-    assert Beam.call(one, :erpc, :call, [other.name, Node, :self, []]) == other.name
+  # Calls from one node to the other, one after the other. The first one is answered when this returns.
+  defp talk(one, other) do
+    test = self()
 
+    task =
+      Task.async(fn ->
+        call(one, other)
+        send(test, :talking)
+        call_on(one, other, 0)
+      end)
+
+    receive do: (:talking -> task)
+  end
+
+  # How many were answered after the first, and before this is asked.
+  defp answers(task) do
+    send(task.pid, :enough)
+    Task.await(task)
+  end
+
+  defp call_on(one, other, count) do
     receive do
-      :enough -> count + 1
+      :enough -> count
     after
-      0 -> talk(one, other, count + 1)
+      0 ->
+        call(one, other)
+        call_on(one, other, count + 1)
     end
   end
+
+  defp call(one, other),
+    do: assert(Beam.call(one, :erpc, :call, [other.name, Node, :self, []]) == other.name)
 
   defp libraries(%{os_pid: os_pid}) do
     for line <- File.stream!("/proc/#{os_pid}/maps"), line =~ "native_gossip_nif", uniq: true do

@@ -1,59 +1,100 @@
 defmodule NativeGossip.Upgrade do
   @moduledoc """
-  What an upgrade of a release does before and after it loads another version of this application: the two steps around
-  the restart in `native_gossip.appup`.
+  What an upgrade of a release does before and after it loads another version of this application: the steps around the
+  restart in `native_gossip.appup`.
 
-  A library of NIFs is loaded only where the one before is gone, so no loop may run meanwhile. Each strategy ends in its
-  supervisor, which keeps its specification, and starts again there. Connections between nodes are Erlang's, and stay.
+  A library of NIFs is loaded only where the one before is gone, and whoever runs the code of before is killed. So each
+  strategy ends in its supervisor, which keeps its specification, and starts again there. Connections between nodes are
+  Erlang's, and stay.
   """
 
-  alias NativeGossip.Topologies
+  alias NativeGossip.{Native, Topologies}
 
-  # The code of this module goes in between.
+  # This module is replaced in between, and another version of it reads what this one wrote: a list of supervisors, each
+  # with the id of a child.
   @stopped __MODULE__
 
+  # A loop ends within milliseconds of its strategy.
+  @loops_end_within 5_000
+
   @doc """
-  Ends the strategy of each topology that runs, within a second or two each.
+  To be called before anything changes, so that an upgrade that cannot end well does not begin.
 
-  Raises `ArgumentError`, before any has ended, where one was started by something other than a `Supervisor`, as
-  `Cluster.Supervisor` is: nobody could start it again.
+  Raises `ArgumentError` where a strategy could not be started again: because what started it is no `Supervisor`, or
+  does not keep its specification.
   """
-  @spec stop_topologies() :: :ok
-  def stop_topologies do
-    children = for {topology, strategy, _loop} <- Topologies.all(), do: child!(topology, strategy)
-    for {supervisor, id} <- children, do: :ok = Supervisor.terminate_child(supervisor, id)
-    :persistent_term.put(@stopped, children)
-  end
-
-  @doc "Starts those again that `stop_topologies/0` ended."
-  @spec start_topologies() :: :ok
-  def start_topologies do
-    children = :persistent_term.get(@stopped, [])
-    for {supervisor, id} <- children, do: {:ok, _} = Supervisor.restart_child(supervisor, id)
-    :persistent_term.erase(@stopped)
+  @spec check_topologies() :: :ok
+  def check_topologies do
+    _children = children()
     :ok
   end
 
-  defp child!(topology, strategy) do
-    {:dictionary, dictionary} = Process.info(strategy, :dictionary)
-    [parent | _] = Keyword.fetch!(dictionary, :"$ancestors")
-    supervisor = if is_atom(parent), do: Process.whereis(parent), else: parent
+  @doc "Ends the strategy of each topology that runs. What had ended already when it is called again is remembered."
+  @spec stop_topologies() :: :ok
+  def stop_topologies do
+    children = children()
+    :persistent_term.put(@stopped, Enum.uniq(:persistent_term.get(@stopped, []) ++ children))
+    for {supervisor, id} <- children, do: :ok = Supervisor.terminate_child(supervisor, id)
+    await_end_of_loops(@loops_end_within)
+  end
 
-    # What is no supervisor must not be called.
-    children =
-      case :proc_lib.translate_initial_call(supervisor) do
-        {:supervisor, _module, _arity} -> Supervisor.which_children(supervisor)
-        _other -> []
-      end
+  @doc """
+  Starts those again that `stop_topologies/0` ended.
 
-    case List.keyfind(children, strategy, 1) do
-      {id, ^strategy, _type, _modules} ->
-        {supervisor, id}
+  Raises `RuntimeError` with those that do not start, after all were tried.
+  """
+  @spec start_topologies() :: :ok
+  def start_topologies do
+    failed =
+      for {supervisor, id} <- :persistent_term.get(@stopped, []),
+          {:error, reason} <- [restart(supervisor, id)],
+          do: {id, reason}
 
-      nil ->
+    _existed? = :persistent_term.erase(@stopped)
+    if failed != [], do: raise("topologies that do not start again: #{inspect(failed)}")
+    :ok
+  end
+
+  defp restart(supervisor, id) do
+    case Supervisor.restart_child(supervisor, id) do
+      {:error, :running} -> :ok
+      started_or_not -> started_or_not
+    end
+  catch
+    # Whoever starts that supervisor starts its children.
+    :exit, {:noproc, _} -> :ok
+  end
+
+  # A strategy that has ended meanwhile, or is started by a supervisor that has, is of no concern.
+  defp children do
+    for {topology, strategy, _loop} <- Topologies.all(),
+        {:parent, parent} <- [Process.info(strategy, :parent)],
+        do: child!(topology, strategy, parent)
+  end
+
+  defp child!(topology, strategy, parent) do
+    with {:supervisor, _module, _arity} <- :proc_lib.translate_initial_call(parent),
+         children = Supervisor.which_children(parent),
+         {id, _, _, _} when id != :undefined <- List.keyfind(children, strategy, 1),
+         {:ok, %{restart: restart}} when restart != :temporary <-
+           :supervisor.get_childspec(parent, id) do
+      {parent, id}
+    else
+      _other ->
         raise ArgumentError,
-              "the strategy of topology #{inspect(topology)} was not started by a Supervisor, so that an upgrade could " <>
-                "not start it again. Stop it before, or have Cluster.Supervisor start it."
+              "the strategy of topology #{inspect(topology)} has no Supervisor that could start it again after an " <>
+                "upgrade: expected a permanent child of one, as of Cluster.Supervisor. Stop it before the upgrade."
+    end
+  end
+
+  defp await_end_of_loops(left) do
+    cond do
+      Native.loops() == 0 or left <= 0 ->
+        :ok
+
+      true ->
+        Process.sleep(10)
+        await_end_of_loops(left - 10)
     end
   end
 end

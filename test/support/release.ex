@@ -12,7 +12,7 @@ defmodule NativeGossip.Test.Release do
   @type environment :: [{String.t(), String.t()}]
 
   @doc """
-  Makes a release in `folder`; returns it, its program being in `bin`. Of the name `bare` it is one without Erlang.
+  Makes the release of this name in `folder`; returns it. `neighbour` has Erlang in it, and `bare` has not.
   """
   @spec make(Path.t(), String.t()) :: Path.t()
   def make(folder, name \\ "neighbour") do
@@ -30,15 +30,17 @@ defmodule NativeGossip.Test.Release do
     release
   end
 
-  @doc "The environment of a node; without a port it has no topology to use it."
-  @spec environment(Epmd.t(), String.t(), :inet.port_number() | nil) :: environment
-  def environment(epmd, node, gossip_port) do
+  @doc """
+  The environment of a node; without a port it has no topology to use it. Of the distribution `none` it has no name.
+  """
+  @spec environment(Epmd.t(), String.t(), :inet.port_number() | nil, String.t()) :: environment
+  def environment(epmd, node, gossip_port, distribution \\ "name") do
     [
       {"ERL_AFLAGS", "-start_epmd false"},
       {"ERL_EPMD_PORT", to_string(epmd.port)},
       {"GOSSIP_PORT", to_string(gossip_port)},
       {"RELEASE_COOKIE", "neighbour"},
-      {"RELEASE_DISTRIBUTION", "name"},
+      {"RELEASE_DISTRIBUTION", distribution},
       {"RELEASE_NODE", node}
     ]
   end
@@ -69,8 +71,16 @@ defmodule NativeGossip.Test.Release do
   @spec stop(Path.t(), environment) :: :ok
   def stop(release, environment), do: run!(program(release), ["stop"], env: environment)
 
-  defp program(release),
-    do: [release, "bin", "{neighbour,bare}"] |> Path.join() |> Path.wildcard() |> hd()
+  # Beside it lies that of Windows.
+  defp program(release) do
+    [program] =
+      release
+      |> Path.join("bin/*")
+      |> Path.wildcard()
+      |> Enum.reject(&(Path.extname(&1) == ".bat"))
+
+    program
+  end
 
   defp run!(program, arguments, options) do
     case System.cmd(program, arguments, [stderr_to_stdout: true] ++ options) do

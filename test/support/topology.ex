@@ -20,6 +20,32 @@ defmodule NativeGossip.Test.Topology do
     |> Keyword.merge(more)
   end
 
+  @doc """
+  Starts a strategy of a topology `:alone` that no permanent child is: of nobody, of a supervisor that is dynamic, or
+  of one that forgets what ends. It outlives the call.
+  """
+  @spec start_alone(:nobody | :dynamic | :temporary, :inet.port_number()) :: :ok
+  def start_alone(parent, port) do
+    state = %Cluster.Strategy.State{
+      topology: :alone,
+      config: [port: port, multicast_if: "127.0.0.1"]
+    }
+
+    start = {NativeGossip.Strategy, :start_link, [[state]]}
+    child = %{id: :alone, start: start, restart: :temporary}
+
+    {:ok, pid} =
+      case parent do
+        :nobody -> NativeGossip.Strategy.start_link([state])
+        :dynamic -> DynamicSupervisor.start_link(strategy: :one_for_one)
+        :temporary -> Supervisor.start_link([child], strategy: :one_for_one)
+      end
+
+    Process.unlink(pid)
+    if parent == :dynamic, do: {:ok, _} = DynamicSupervisor.start_child(pid, child)
+    :ok
+  end
+
   @doc "A `connect` that takes its time, and fails for every other name."
   @spec pretend(node) :: boolean
   def pretend(node) do

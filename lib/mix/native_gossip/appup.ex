@@ -20,8 +20,11 @@ defmodule Mix.NativeGossip.Appup do
     :ok
   end
 
+  # What raises before the point of no return refuses the upgrade, and after it restarts the node.
   defp steps do
     [
+      {:apply, {NativeGossip.Upgrade, :check_topologies, []}},
+      :point_of_no_return,
       {:apply, {NativeGossip.Upgrade, :stop_topologies, []}},
       {:restart_application, :native_gossip},
       {:apply, {NativeGossip.Upgrade, :start_topologies, []}}

@@ -298,7 +298,7 @@ impl<R: CryptoRng> Engine<R> {
                 (node, Some(acceptance))
             }
             None => {
-                self.trust.hear_unsigned(now.time, name.as_str())?;
+                self.trust.hear_unsigned(now.time, &name)?;
                 (self.node_name(name), None)
             }
         };

@@ -67,11 +67,6 @@ pub(crate) struct NameText<'a> {
 }
 
 impl<'a> NameText<'a> {
-    /// Of a text that is searched for, whatever it is.
-    pub(crate) fn of(text: &'a str) -> Self {
-        Self { digest: Digest::of(text), text }
-    }
-
     /// Checks it.
     pub(crate) fn parse(text: &'a str) -> Result<Self, InvalidName> {
         let (base, host) = text.split_once('@').ok_or(InvalidName)?;
@@ -81,7 +76,7 @@ impl<'a> NameText<'a> {
             && !host.is_empty()
             && host.chars().all(|c| ('!'..='ÿ').contains(&c) && c != '@')
             && text != NOT_ALIVE;
-        if valid { Ok(Self::of(text)) } else { Err(InvalidName) }
+        if valid { Ok(Self { digest: Digest::of(text), text }) } else { Err(InvalidName) }
     }
 
     pub(crate) fn as_str(&self) -> &'a str {
@@ -160,6 +155,8 @@ impl std::error::Error for InvalidName {}
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -195,6 +192,23 @@ mod tests {
             assert_eq!(NodeName::parse(text).map(|name| name.to_string()), Ok(text.to_string()));
         }
     }
+
+    #[test]
+    fn a_table_is_searched_by_a_text_in_the_order_of_its_names() {
+        let with = |digest, text: &str| NodeName { digest: Digest(digest), text: text.into() };
+        // The larger digest has the smaller text; and two texts have one digest.
+        let names = [with(1, "d@h"), with(2, "b@h"), with(2, "c@h"), with(3, "a@h")];
+        let table: BTreeSet<_> = names.iter().rev().cloned().collect();
+        assert!(table.iter().eq(&names), "{table:?}");
+        for name in &names {
+            let text = NameText { digest: name.digest, text: &name.text };
+            assert_eq!(table.get(&text as &dyn Key), Some(name));
+            assert_eq!(table.get(&NameText { text: "e@h", ..text } as &dyn Key), None);
+        }
+        let parsed = NodeName::parse("a@h").expect("a node name");
+        assert_eq!(NameText::parse("a@h").map(|text| text.parts() == parsed.parts()), Ok(true));
+    }
+
     #[test]
     fn a_name_that_is_refused_is_said_to_be_none() {
         assert_eq!(InvalidName.to_string(), "not a name under which a node can start");

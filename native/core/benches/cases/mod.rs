@@ -20,10 +20,6 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 const BEAT_INTERVAL: Duration = Duration::from_millis(5);
 
-/// It has no factor in common with a number of peers: so all have their turn, but not in the order of their
-/// names.
-const STRIDE: usize = 7919;
-
 pub struct Case {
     pub group: &'static str,
     pub name: String,
@@ -238,7 +234,7 @@ impl Senders {
     }
 
     fn beat(&mut self) -> Vec<u8> {
-        let place = self.sent.wrapping_mul(STRIDE) % self.names.len();
+        let place = self.sent % self.names.len();
         let node = self.names.get(place).expect("one of the names");
         let seq = u32::try_from(self.sent / self.names.len() + 1).unwrap_or(u32::MAX);
         let signed = Signed { incarnation: place as u64, seq, echoes: Default::default() };

@@ -55,15 +55,13 @@ impl<R: rand_core::CryptoRng> Engine<R> {
         counts
     }
 
-    /// Each peer, in the order of the alphabet; `interface` has the name of an interface by its index.
+    /// Each peer; `interface` has the name of an interface by its index.
     pub(crate) fn peers(
         &self,
         now: Now,
         interface: impl Fn(u32) -> Option<String>,
     ) -> Vec<PeerStatus> {
-        let mut views: Vec<_> = self.peers.views(now.time).collect();
-        views.sort_unstable_by_key(|view| view.node.as_str());
-        let peers = views.into_iter().map(|peer| {
+        let peers = self.peers.views(now.time).map(|peer| {
             // Of a name that signed once, and does not now, nothing of before is told.
             let is_signed =
                 matches!(peer.manner.form, HeartbeatForm::Signed | HeartbeatForm::Sealed);

@@ -7,8 +7,7 @@ use rand_core::Rng;
 use crate::{Time, time::random_below};
 
 /// All who hear a newcomer answer within this time for each of them: 4 ms among five nodes, 200 ms
-/// among two hundred. That is 1,000 packets a second, of which the newcomer reads twenty times as
-/// many.
+/// among two hundred. That is 1,000 packets a second, of which a newcomer can read a hundred times as many.
 const SPREAD_OF_EACH: Duration = Duration::from_millis(1);
 
 /// Two answers are at least this far apart, and at least half a share: one answers all newcomers of

@@ -37,7 +37,7 @@ pub use self::{
 };
 use crate::{Time, budget::CLUSTER_HEARTBEATS_PER_SECOND, time::random_below};
 
-/// The longest gap while more arrives than is looked at: of the heartbeats most are lost with the
+/// The longest gap while more arrives than is looked at: of the heartbeats a part is lost with the
 /// rest, and a newcomer that hears one of twenty would otherwise wait for a minute.
 const FLOODED_INTERVAL: Duration = Duration::from_millis(700);
 

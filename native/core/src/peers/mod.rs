@@ -81,8 +81,8 @@ struct Peer {
     named_by: Option<IpAddr>,
 }
 
-/// A bounded table of peers. It is a tree, so that whoever makes up names cannot make it slow, and a
-/// run can be repeated.
+/// A bounded table of peers. It is a tree, so that a run can be repeated, and names that are made up to have
+/// one digest cost no more than to compare their texts.
 #[derive(Debug)]
 pub(crate) struct Peers {
     table: BTreeMap<NodeName, Peer>,

@@ -240,9 +240,8 @@ impl Trust {
     ///
     /// # Errors
     /// [`Refusal::Unsigned`] where it must be, or where its name signed lately.
-    pub fn hear_unsigned(&mut self, now: Time, node: &str) -> Result<(), Refusal> {
-        let text = NameText::of(node);
-        let key: &dyn name::Key = &text;
+    pub(crate) fn hear_unsigned(&mut self, now: Time, node: &NameText<'_>) -> Result<(), Refusal> {
+        let key: &dyn name::Key = node;
         let signs = |known: &Known| known.is_heard_within(now, SIGNS);
         if self.authentication == Authentication::Required || self.names.get(key).is_some_and(signs)
         {

@@ -58,6 +58,11 @@ impl Table {
         Self { trust, rng }
     }
 
+    fn hear_unsigned(&mut self, now: Now, node: &NodeName) -> Result<(), Refusal> {
+        let text = NameText::parse(node.as_str()).expect("a node name");
+        self.trust.hear_unsigned(now.time, &text)
+    }
+
     fn hear(&mut self, now: Now, claim: &Claim) -> Result<Acceptance, Refusal> {
         self.trust.hear(now, &peer(), claim, GAP)
     }
@@ -284,13 +289,12 @@ fn row_9_an_echo_of_what_we_were_or_of_another_proves_nothing() {
 #[test]
 fn row_10_a_name_that_signs_is_not_taken_unsigned_for_two_minutes() {
     let mut table = knowing(Authentication::Compatible);
-    let unsigned =
-        |table: &mut Table, millis| table.trust.hear_unsigned(at(millis).time, peer().as_str());
+    let unsigned = |table: &mut Table, millis| table.hear_unsigned(at(millis), &peer());
     assert_eq!(unsigned(&mut table, 120_000), Err(Refusal::Unsigned));
     assert_eq!(unsigned(&mut table, 120_001), Ok(()));
     table.hear(at(130_000), &claim(7, 2, 130_000)).expect("the next");
     assert_eq!(unsigned(&mut table, 140_000), Err(Refusal::Unsigned));
-    assert_eq!(table.trust.hear_unsigned(at(140_000).time, name("other@host").as_str()), Ok(()));
+    assert_eq!(table.hear_unsigned(at(140_000), &name("other@host")), Ok(()));
     // What is refused does not count as signed.
     assert_eq!(table.hear(at(200_000), &claim(7, 2, 130_000)), Err(Refusal::Replayed));
     assert_eq!(unsigned(&mut table, 250_001), Ok(()));
@@ -386,6 +390,6 @@ fn row_12_who_leaves_does_so_until_a_later_heartbeat_says_otherwise() {
     let leaving = Claim { is_leaving: true, ..claim(7, 1, 0) };
     table.hear(at(0), &leaving).expect("fresh");
     assert!(table.trust.is_leaving(&peer()));
-    assert_eq!(table.trust.hear_unsigned(at(121_000).time, peer().as_str()), Ok(()));
+    assert_eq!(table.hear_unsigned(at(121_000), &peer()), Ok(()));
     assert!(!table.trust.is_leaving(&peer()));
 }

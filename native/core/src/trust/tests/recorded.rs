@@ -14,7 +14,7 @@ fn what_is_late_says_nothing_of_its_name() {
         let late = Claim { secret_index: 1, is_leaving: true, ..claim(7, seq, -500_000) };
         assert_eq!(table.hear(at(DAY), &late), Ok(Acceptance::Late));
     }
-    assert_eq!(table.trust.hear_unsigned(at(DAY + 1).time, peer().as_str()), Ok(()));
+    assert_eq!(table.hear_unsigned(at(DAY + 1), &peer()), Ok(()));
     assert_eq!(table.trust.readiness(at(DAY).time, 2), before);
     assert!(!table.trust.is_leaving(&peer()));
 }
@@ -27,7 +27,7 @@ fn what_is_unproven_keeps_no_unsigned_name_out_and_counts_for_none_that_signs() 
     for n in 0..100_u32 {
         let millis = DAY + 100 + u64::from(n) * 500;
         table.hear(at(millis), &claim(7, 5 + n, i64::from(n) * 2500)).expect("unproven");
-        assert_eq!(table.trust.hear_unsigned(at(millis + 400).time, peer().as_str()), Ok(()));
+        assert_eq!(table.hear_unsigned(at(millis + 400), &peer()), Ok(()));
         assert_eq!(table.trust.readiness(at(millis).time, 1), before);
     }
 }
@@ -35,7 +35,7 @@ fn what_is_unproven_keeps_no_unsigned_name_out_and_counts_for_none_that_signs() 
 #[test]
 fn a_clock_that_moved_proves_nothing_until_it_proves_itself() {
     let mut table = knowing(Authentication::Compatible);
-    let unsigned = |table: &mut Table, ms| table.trust.hear_unsigned(at(ms).time, peer().as_str());
+    let unsigned = |table: &mut Table, ms| table.hear_unsigned(at(ms), &peer());
     for seq in 2..9 {
         let recorded = claim(7, seq, i64::from(seq) * 1000);
         assert_eq!(table.hear(at(DAY), &recorded), Ok(Acceptance::Next));
