@@ -34,16 +34,20 @@ defmodule NativeGossip.Test.Topology do
     start = {NativeGossip.Strategy, :start_link, [[state]]}
     child = %{id: :alone, start: start, restart: :temporary}
 
-    {:ok, pid} =
-      case parent do
-        :nobody -> NativeGossip.Strategy.start_link([state])
-        :dynamic -> DynamicSupervisor.start_link(strategy: :one_for_one)
-        :temporary -> Supervisor.start_link([child], strategy: :one_for_one)
-      end
-
+    {:ok, pid} = start_alone_under(parent, state, child)
     Process.unlink(pid)
-    if parent == :dynamic, do: {:ok, _} = DynamicSupervisor.start_child(pid, child)
     :ok
+  end
+
+  defp start_alone_under(:nobody, state, _child), do: NativeGossip.Strategy.start_link([state])
+
+  defp start_alone_under(:temporary, _state, child),
+    do: Supervisor.start_link([child], strategy: :one_for_one)
+
+  defp start_alone_under(:dynamic, _state, child) do
+    {:ok, supervisor} = DynamicSupervisor.start_link(strategy: :one_for_one)
+    {:ok, _strategy} = DynamicSupervisor.start_child(supervisor, child)
+    {:ok, supervisor}
   end
 
   @doc "A `connect` that takes its time, and fails for every other name."
