@@ -77,7 +77,7 @@ defmodule NativeGossip do
     causes = causes(topology_or_pid)
     hidden = Enum.map(Node.list(:hidden), &Atom.to_string/1)
     peers = for peer <- peers, do: peer |> Peer.new() |> Peer.complete(causes, hidden)
-    Enum.sort_by(peers, & &1.node)
+    Enum.sort_by(peers, & &1.name)
   end
 
   defp causes(topology_or_pid) do
