@@ -8,8 +8,7 @@ use crate::{Time, budget::ReceiveLimit};
 /// read within a few windows, and makes nobody send.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// It is a flood where for half of that second something was left unread, or there was always more to
-/// read: who cannot read as many as it may never reaches the limit, and the kernel drops the rest.
+/// It is a flood where for half of that second something was left unread.
 const UNREAD: Duration = Duration::from_millis(500);
 
 /// The receive limit, and the pause where it is reached.
@@ -20,8 +19,6 @@ pub struct Overload {
     /// Since when nothing was received because of the limit. It is not known yet whether there was
     /// something.
     waiting_since: Option<Time>,
-    /// Since when there was always something to receive.
-    busy_since: Option<Time>,
     second_began: Time,
     /// How long there was something to receive in this second, and it was left.
     unread: Duration,
@@ -30,9 +27,9 @@ pub struct Overload {
 /// What a datagram tells of those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// It waited, for a pause to end or behind many others, and maybe others were dropped.
+    /// It waited for a pause to end, and maybe others were dropped.
     pub was_unread: bool,
-    /// So it went for half of a second.
+    /// So it went for half of the last second.
     pub is_flood: bool,
 }
 
@@ -43,7 +40,6 @@ impl Overload {
             limit: ReceiveLimit::new(limit),
             receive_paused_until: None,
             waiting_since: None,
-            busy_since: None,
             second_began: Time::ZERO,
             unread: Duration::ZERO,
         }
@@ -81,20 +77,17 @@ impl Overload {
     /// A datagram was received.
     pub fn received(&mut self, now: Time) -> Backlog {
         self.limit.spend();
-        let is_busy = now - *self.busy_since.get_or_insert(now) >= UNREAD;
-        let Some(since) = self.waiting_since.take() else {
-            return Backlog { was_unread: is_busy, is_flood: is_busy };
-        };
+        let Some(since) = self.waiting_since.take() else { return Backlog::default() };
         if now - self.second_began >= SECOND {
             (self.second_began, self.unread) = (now, Duration::ZERO);
         }
         self.unread += now - since;
-        Backlog { was_unread: true, is_flood: is_busy || self.unread >= UNREAD }
+        Backlog { was_unread: true, is_flood: self.unread >= UNREAD }
     }
 
     /// There is nothing to receive: what was reached was the limit, and nothing was left.
     pub fn note_empty_queue(&mut self) {
-        (self.waiting_since, self.busy_since) = (None, None);
+        self.waiting_since = None;
     }
 
     /// When the pause ends.
@@ -105,7 +98,7 @@ impl Overload {
     /// There is another socket, with another buffer.
     pub fn reset(&mut self) {
         self.receive_paused_until = None;
-        self.note_empty_queue();
+        self.waiting_since = None;
     }
 }
 
@@ -191,25 +184,5 @@ mod tests {
             assert!(always.iter().any(|ms| *ms > 2900), "{limit}");
             assert!(!flooded(limit, |ms| ms % 100 < 80).is_empty(), "{limit}");
         }
-    }
-
-    #[test]
-    fn who_reads_less_than_it_may_is_flooded_where_there_is_more_for_half_a_second() {
-        // The loop of a slow machine, which always finds more: fifty in a millisecond.
-        let flooded = |emptied_every: u64| {
-            let mut overload = Overload::new(200_000);
-            let is_flood = |ms: &u64| {
-                if ms.is_multiple_of(emptied_every) {
-                    overload.note_empty_queue();
-                }
-                (0..50).any(|_| {
-                    assert!(overload.begin_receive(millis(*ms)), "the limit is never reached");
-                    overload.received(millis(*ms)) == Backlog { was_unread: true, is_flood: true }
-                })
-            };
-            (0..3000).filter(is_flood).collect::<Vec<_>>()
-        };
-        assert_eq!(flooded(500), [0; 0]);
-        assert_eq!(flooded(u64::MAX), (500..3000).collect::<Vec<_>>());
     }
 }
