@@ -8,7 +8,7 @@ defmodule NativeGossip.Upgrade do
   Erlang's, and stay.
   """
 
-  alias NativeGossip.{Native, Topologies}
+  alias NativeGossip.Topologies
 
   # This module is replaced in between, and another version of it reads what this one wrote: a list of supervisors, each
   # with the id of a child.
@@ -25,17 +25,23 @@ defmodule NativeGossip.Upgrade do
   """
   @spec check_topologies() :: :ok
   def check_topologies do
-    _children = children()
+    _children = children(Topologies.all())
     :ok
   end
 
   @doc "Ends the strategy of each topology that runs. What had ended already when it is called again is remembered."
   @spec stop_topologies() :: :ok
   def stop_topologies do
-    children = children()
+    running = Topologies.all()
+    children = children(running)
+
+    loops =
+      for %{loop: loop} when is_pid(loop) <- Enum.map(running, &Topologies.processes/1),
+          do: Process.monitor(loop)
+
     :persistent_term.put(@stopped, Enum.uniq(:persistent_term.get(@stopped, []) ++ children))
     for {supervisor, id} <- children, do: :ok = Supervisor.terminate_child(supervisor, id)
-    await_end_of_loops(@loops_end_within)
+    Enum.each(loops, &await_end/1)
   end
 
   @doc """
@@ -66,8 +72,8 @@ defmodule NativeGossip.Upgrade do
   end
 
   # A strategy that has ended meanwhile, or is started by a supervisor that has, is of no concern.
-  defp children do
-    for {topology, strategy, _loop} <- Topologies.all(),
+  defp children(running) do
+    for {topology, strategy, _native} <- running,
         {:parent, parent} <- [Process.info(strategy, :parent)],
         do: child!(topology, strategy, parent)
   end
@@ -87,14 +93,11 @@ defmodule NativeGossip.Upgrade do
     end
   end
 
-  defp await_end_of_loops(left) do
-    cond do
-      Native.loops() == 0 or left <= 0 ->
-        :ok
-
-      true ->
-        Process.sleep(10)
-        await_end_of_loops(left - 10)
+  defp await_end(loop) do
+    receive do
+      {:DOWN, ^loop, :process, _pid, _reason} -> :ok
+    after
+      @loops_end_within -> :ok
     end
   end
 end
