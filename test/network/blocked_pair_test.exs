@@ -12,9 +12,12 @@ defmodule NativeGossip.Network.BlockedPairTest do
   # In seconds: a node that cannot be reached is given up a little later.
   @ticktime 4
 
+  # In milliseconds: short, for without pauses each heartbeat connects again.
+  @heartbeat_interval 1_000
+
   # `global` ends connections of a third node whenever one of the two is connected to again. Each end
-  # doubles the pause, up to half a minute for each of the two: three are lost in a minute, and without
-  # pauses nine.
+  # doubles the pause, up to half a minute for each of the two: two are lost in a minute, and without
+  # pauses fifteen.
   @most_lost 6
 
   @tag timeout: 300_000
@@ -23,7 +26,7 @@ defmodule NativeGossip.Network.BlockedPairTest do
     hosts = [one, other | _] = Enum.map(1..5, &Lan.host(network, &1))
     arguments = ["-kernel", "net_ticktime", "#{@ticktime}"]
     beams = Enum.map(hosts, &Lan.beam(&1, args: arguments, connect_all: true))
-    Enum.each(beams, &Lan.join(&1, heartbeat_interval: 5_000))
+    Enum.each(beams, &Lan.join(&1, heartbeat_interval: @heartbeat_interval))
     Mesh.await(beams, within: 60_000)
 
     third = List.last(beams)
