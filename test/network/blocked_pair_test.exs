@@ -17,8 +17,8 @@ defmodule NativeGossip.Network.BlockedPairTest do
 
   # `global` ends the connection of a third node to one of the two 7 s after it was made. Each end doubles
   # the pause before the next one, up to half a minute less a quarter by chance, which it has reached after
-  # little more than a minute (here in seconds). From then on a minute has room for three ends of each of the two; without
-  # pauses for eight or nine.
+  # little more than a minute (here in seconds). From then on a minute has room for three ends of each of
+  # the two; without pauses for eight or nine.
   @settled_after 80
   @most_lost 6
 
