@@ -90,6 +90,48 @@ fn a_peer_of_which_a_report_was_lost_is_announced_again() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn packets_that_come_close_together_are_read_together() {
+    const BURSTS: u64 = 50;
+    const PACKETS: u64 = 64;
+    let net = broadcast();
+    let node = NodeName::parse("a@127.0.0.1").expect("a node name");
+    let (mut driver, handle) = Driver::new(Config::default(), net.clone()).expect("a poller");
+    let (sender, _told) = channel();
+    let mut listener = Recorder(sender);
+    let slice = Slice { time: Duration::from_millis(100), announcements: 256 };
+    let mut serve = || driver.serve(Some(node.clone()), false, slice, &mut listener);
+    // The socket is open from then on.
+    serve().expect("it works");
+
+    thread::spawn(move || {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+        for _ in 0..BURSTS {
+            (0..PACKETS).for_each(|_| {
+                socket.send_to(b"noise", (Ipv4Addr::LOCALHOST, net.port)).expect("it is sent");
+            });
+            thread::sleep(Duration::from_millis(4));
+        }
+    });
+    let (before, deadline) = (times_slept(), Instant::now() + DEADLINE);
+    while handle.counters().received < BURSTS * PACKETS {
+        assert!(Instant::now() < deadline, "{:?}", handle.counters());
+        serve().expect("it works");
+    }
+    let slept = times_slept() - before;
+    // One after the other they wake it seventeen times a burst, where there is a core for it.
+    assert!(slept < 8 * BURSTS, "slept {slept} times");
+}
+
+/// How often this thread has gone to sleep.
+#[cfg(target_os = "linux")]
+fn times_slept() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").expect("Linux tells");
+    let times = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    times.and_then(|times| times.trim().parse().ok()).expect("a number")
+}
+
+#[test]
 fn each_heartbeat_is_an_event_with_debug() {
     let net = multicast();
     let a = Node::start("a@127.0.0.1", &net, None, true);
