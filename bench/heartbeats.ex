@@ -3,7 +3,7 @@ defmodule NativeGossip.Bench.Heartbeats do
   What `bin/bench heartbeats` measures: the CPU time that a heartbeat of a connected peer costs the whole
   VM that receives it, sealed, and sealed and signed.
 
-  Beside it stand programs that do nothing but receive: the least that a heartbeat can cost. All of them take turns
+  Beside it stand programs that do nothing but receive: what a heartbeat costs whoever takes them one by one. All of them take turns
   within a round, so that what else the machine does falls on all. What a VM does without heartbeats is taken off.
   """
   @behaviour NativeGossip.Bench

@@ -3,7 +3,7 @@ defmodule NativeGossip.Bench.Listener do
   Who is compared by what it costs to hear a heartbeat: an operating system process of its own that listens on a
   port of the loopback.
 
-    * `:recvfrom` and `:poll`: a program that only receives, the least that a heartbeat can cost;
+    * `:recvfrom` and `:poll`: a program that only receives, packet by packet;
     * `:ours`: a BEAM with this strategy, which is connected to all peers;
     * `:stock`: one with the stock strategy, to whose `list_nodes` all peers are connected;
     * `:reference`: one with `NativeGossip.Test.ReferencePeer`: a socket of `gen_udp` in active mode, and a process

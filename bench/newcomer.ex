@@ -15,8 +15,11 @@ defmodule NativeGossip.Bench.Newcomer do
   @rounds 3
   @within_ms 120_000
 
-  # When the heartbeats of a start, or of an end, are over: see "Storms" in docs/performance.md.
+  # When the heartbeats of a start are over: see "Storms" in docs/performance.md.
   @settle_ms 10_000
+
+  # A node that is gone is missed for a minute, in which heartbeats are sent more often.
+  @forgotten_ms 65_000
 
   @impl true
   def about do
@@ -130,8 +133,7 @@ defmodule NativeGossip.Bench.Newcomer do
     _ = Beam.call(newcomer, Member, :finish, [way])
     :ok = Beam.call(newcomer, Member, :leave, [])
     %{} = Mesh.await(all -- [newcomer], within: @within_ms)
-    # Nobody dials a node that has just gone for long.
-    Process.sleep(@settle_ms)
+    Process.sleep(@forgotten_ms)
   end
 
   defp scatter(settled, way) do

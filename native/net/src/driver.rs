@@ -1,4 +1,4 @@
-//! The loop: it receives, lets the node decide, and sleeps until the next deadline.
+//! The loop: it receives, lets the node decide, and sleeps until the next deadline or packet.
 
 use std::{io, thread, time::Duration};
 
@@ -19,9 +19,10 @@ const READINESS_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest that packets keep the loop from looking at what else has come.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// From going to sleep to looking at what has come, at least: to wake up costs more than to read a packet,
-/// and what comes meanwhile is read together. The system has room for what comes in that time.
-const COALESCING_TIME: Duration = Duration::from_micros(500);
+/// From going to sleep to looking at what has come, unless a deadline is sooner: to wake up costs more than to
+/// read a packet, and what comes meanwhile is read together. Whoever stops the loop or asks it waits as long. The
+/// least that Linux grants a socket has room for 100 packets, however a network card stores them.
+const COALESCING_TIME: Duration = Duration::from_micros(250);
 
 /// Who is told what the driver finds.
 pub trait Listener {
