@@ -72,7 +72,10 @@ impl Group {
         }
         match limit {
             Some(error) => self.tell_limit(context, chosen, error),
-            None => context.alerts.clear(&Component::JoinLimit),
+            None => {
+                self.in_vain.clear();
+                context.alerts.clear(&Component::JoinLimit);
+            }
         }
     }
 

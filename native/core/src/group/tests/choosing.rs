@@ -183,6 +183,25 @@ fn what_did_not_help_is_not_tried_again_until_the_interfaces_or_the_route_change
 }
 
 #[test]
+fn what_did_not_help_is_tried_again_where_all_were_joined_since() {
+    let both = [eth1(), eth0()];
+    let mut host = Host::with(InterfaceSelection::All, GROUP, &both);
+    scan(&mut host, 0, &[eth1()], None);
+    host.network.is_full_for = Some("eth0".into());
+    let calls = scan(&mut host, 2, &both, Some(&eth0()));
+    assert_eq!(calls, ["join on eth0", "leave on eth1", "join on eth0", "join on eth1"]);
+    host.network.is_full_for = None;
+    assert_eq!(scan(&mut host, 4, &both, Some(&eth0())), ["join on eth0"]);
+    // A rejoin that failed: there is room for one only.
+    host.group.memberships.retain(|membership| membership.interface != eth0());
+    host.network.leave(GROUP, &eth0());
+    host.network.most_memberships = Some(1);
+    host.network.take_calls();
+    let calls = scan(&mut host, 6, &both, Some(&eth0()));
+    assert_eq!(calls[..3], ["join on eth0", "leave on eth1", "join on eth0"]);
+}
+
+#[test]
 fn the_first_of_a_list_takes_nobodys_place() {
     let wanted = ["eth0", "eth1"].map(|name| crate::InterfaceSelector::Name(name.into()));
     let mut host = Host::with(InterfaceSelection::Listed(wanted.to_vec()), GROUP, &[]);
