@@ -3,8 +3,8 @@ defmodule NativeGossip.Bench.Heartbeats do
   What `bin/bench heartbeats` measures: the CPU time that a heartbeat of a connected peer costs the whole
   VM that receives it, sealed, and sealed and signed.
 
-  Beside it stand programs that do nothing but receive: what a heartbeat costs whoever takes them one by one. All of them take turns
-  within a round, so that what else the machine does falls on all. What a VM does without heartbeats is taken off.
+  Beside it stand programs that do nothing but receive, packet by packet. All of them take turns within a round, so
+  that what else the machine does falls on all. What a VM does without heartbeats is taken off.
   """
   @behaviour NativeGossip.Bench
 

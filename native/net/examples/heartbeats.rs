@@ -12,8 +12,8 @@
 //! each node has sent before; without it each node is restarted. Prints `ready`, and at the end how many were sent; it
 //! ends before with its standard input.
 //!
-//! What receives is the least that a program does that takes packets one by one, until its standard input is closed: one `recvfrom` after the
-//! other, or with `poll` a `poll` before each. ADDRESS is of 127.0.0.0/8.
+//! What receives does the least that takes packets one by one, until its standard input is closed: one `recvfrom`
+//! after the other, or with `poll` a `poll` before each. ADDRESS is of 127.0.0.0/8.
 
 #![allow(clippy::disallowed_macros, clippy::indexing_slicing)]
 
