@@ -4,7 +4,7 @@ mod support;
 
 use std::{
     net::{Ipv4Addr, SocketAddr, UdpSocket},
-    sync::mpsc::channel,
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::{Duration, Instant},
 };
@@ -13,8 +13,7 @@ use native_gossip_core::{
     Config, Fault, InterfaceSelector, NetworkConfig, NodeName, Refusal, Report,
     event::{MissingReason, SocketStep},
 };
-use native_gossip_net::{Answer, Driver, Question, Served, Slice};
-
+use native_gossip_net::{Answer, Driver, Handle, Question, Served, Slice};
 use socket2::{Domain, Socket, Type};
 
 use support::{Answers, DEADLINE, Node, Recorder, Told, broadcast, by_address, multicast, peer};
@@ -197,37 +196,36 @@ fn the_port_is_shared_with_sockets_of_the_stock_strategy_whoever_comes_first() {
     stock(net.port).expect("the port is shared");
 }
 
-#[test]
-fn a_stop_ends_a_long_slice_and_every_later_one() {
+/// A driver that is served in long slices until it is stopped, and then twice more; and the ends of its
+/// slices. That the group was joined, which ends a slice too, has been told.
+fn long_slices() -> (thread::JoinHandle<[Served; 2]>, Handle, Receiver<()>) {
     let (mut driver, handle) = Driver::new(Config::default(), multicast()).expect("a poller");
     let slice = Slice { time: DEADLINE * 10, announcements: 256 };
-    let (sender, _told) = channel();
+    let ((sender, _told), (served, slices)) = (channel(), channel());
     let thread = thread::spawn(move || {
         let mut listener = Recorder(sender);
         let mut serve = || driver.serve(None, false, slice, &mut listener).expect("it works");
-        // What happens before the stop, as a group that is joined, ends a slice too.
-        while serve() == Served::Slice {}
-        (serve(), serve())
+        while serve() == Served::Slice {
+            served.send(()).expect("somebody counts");
+        }
+        [serve(), serve()]
     });
+    while slices.recv_timeout(Duration::from_secs(1)).is_ok() {}
+    (thread, handle, slices)
+}
+
+#[test]
+fn a_stop_ends_a_long_slice_and_every_later_one() {
+    let (thread, handle, slices) = long_slices();
     handle.stop();
-    // Longer than any test waits: that it ends at all is what is tested.
-    assert_eq!(thread.join().expect("no panic"), (Served::Stopped, Served::Stopped));
+    // The thread ends, and with it the channel.
+    assert_eq!(slices.recv_timeout(DEADLINE), Err(RecvTimeoutError::Disconnected));
+    assert_eq!(thread.join().expect("no panic"), [Served::Stopped; 2]);
 }
 
 #[test]
 fn a_peer_that_goes_down_ends_a_long_slice() {
-    let (mut driver, handle) = Driver::new(Config::default(), multicast()).expect("a poller");
-    let slice = Slice { time: DEADLINE * 10, announcements: 256 };
-    let (sender, _told) = channel();
-    let (served, slices) = channel();
-    let thread = thread::spawn(move || {
-        let mut listener = Recorder(sender);
-        while driver.serve(None, false, slice, &mut listener).expect("it works") == Served::Slice {
-            served.send(()).expect("somebody counts");
-        }
-    });
-    // That the group was joined has been told.
-    while slices.recv_timeout(Duration::from_secs(1)).is_ok() {}
+    let (thread, handle, slices) = long_slices();
     handle.report(NodeName::parse("peer@host").expect("a name"), Report::Connected);
     assert!(slices.recv_timeout(Duration::from_millis(300)).is_err());
     handle.report(NodeName::parse("peer@host").expect("a name"), Report::Down);
