@@ -17,8 +17,8 @@ use std::{
 };
 
 use native_gossip_core::{
-    Config, InterfaceAddress, InterfaceSelection, Network, NetworkConfig, Node, NodeName, Now,
-    RecvMeta, Report, ScannedAddress, Secret, Time, WallTime,
+    Config, InterfaceAddress, InterfaceSelection, JoinError, Network, NetworkConfig, Node,
+    NodeName, Now, RecvMeta, Report, ScannedAddress, Secret, Time, WallTime,
     event::{SocketStep, SystemError},
     packet::{self, Form, Keyring, Label, Signed, Trailer},
     status::PeerStatus,
@@ -105,7 +105,7 @@ impl Network for OneInterface {
         Ok(None)
     }
 
-    fn join(&mut self, _: IpAddr, _: &InterfaceAddress) -> Result<(), SystemError> {
+    fn join(&mut self, _: IpAddr, _: &InterfaceAddress) -> Result<(), JoinError> {
         Ok(())
     }
 

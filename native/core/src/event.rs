@@ -249,20 +249,6 @@ pub struct SystemError {
     pub text: String,
 }
 
-impl SystemError {
-    /// ENOBUFS on Linux, WSAENOBUFS, and elsewhere ETOOMANYREFS.
-    pub(crate) const MEMBERSHIP_LIMIT: i32 = match (cfg!(windows), cfg!(target_os = "linux")) {
-        (true, _) => 10_055,
-        (false, true) => 105,
-        (false, false) => 59,
-    };
-
-    /// Whether a join failed because the socket has joined all that it may.
-    pub(crate) fn is_membership_limit(&self) -> bool {
-        self.code == Some(Self::MEMBERSHIP_LIMIT)
-    }
-}
-
 impl fmt::Display for SystemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

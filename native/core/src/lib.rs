@@ -56,7 +56,7 @@ pub use engine::{Engine, Received};
 pub use event::{Event, Fault};
 pub use glob::Glob;
 pub use name::{InvalidName, NodeName};
-pub use network::{InterfaceAddress, InterfaceNews, Network, RecvMeta, ScannedAddress};
+pub use network::{InterfaceAddress, InterfaceNews, JoinError, Network, RecvMeta, ScannedAddress};
 pub use node::Node;
 pub use peers::{PeerChange, Report};
 pub use refusal::Refusal;

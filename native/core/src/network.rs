@@ -47,7 +47,7 @@ pub trait Network {
     ///
     /// # Errors
     /// What the system answers.
-    fn join(&mut self, group: IpAddr, interface: &InterfaceAddress) -> Result<(), SystemError>;
+    fn join(&mut self, group: IpAddr, interface: &InterfaceAddress) -> Result<(), JoinError>;
 
     /// Ends a membership. One that is lost already cannot be left, which is no fault.
     fn leave(&mut self, group: IpAddr, interface: &InterfaceAddress);
@@ -82,6 +82,21 @@ pub trait Network {
     /// the system passes it on.
     fn seed_error(&mut self) -> Option<(SocketAddr, SystemError)> {
         None
+    }
+}
+
+/// Why a socket is no member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinError {
+    /// It is a member of as many as the system allows.
+    Limit(SystemError),
+    /// Another reason.
+    Other(SystemError),
+}
+
+impl From<SystemError> for JoinError {
+    fn from(error: SystemError) -> Self {
+        Self::Other(error)
     }
 }
 

@@ -4,8 +4,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use native_gossip_core::{
-    Authentication, Config, Glob, InterfaceAddress, InterfaceSelection, Network, NetworkConfig,
-    Node, NodeName, Received, RecvMeta, Refusal, Report, ScannedAddress,
+    Authentication, Config, Glob, InterfaceAddress, InterfaceSelection, JoinError, Network,
+    NetworkConfig, Node, NodeName, Received, RecvMeta, Refusal, Report, ScannedAddress,
     budget::MAX_DATAGRAM,
     event::{SocketStep, SystemError},
     packet::{self, Form, Keyring, Label, Signed, Trailer},
@@ -49,7 +49,7 @@ impl Network for Air {
         Ok(Some(interface().address))
     }
 
-    fn join(&mut self, _group: IpAddr, _interface: &InterfaceAddress) -> Result<(), SystemError> {
+    fn join(&mut self, _group: IpAddr, _interface: &InterfaceAddress) -> Result<(), JoinError> {
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use crate::{
     handle::{self, Asker, Command, CommandQueue, Handle, Question},
     poller::Poller,
     sys::{self, BATCH, Headers},
-    system_network::{Arrival, SystemNetwork},
+    system_network::{Received, SystemNetwork},
 };
 
 /// Between two counts of the names that sign: each goes through all names that are known.
@@ -206,8 +206,8 @@ impl Driver {
                 return Ok(true);
             }
             match self.network.receive(headers, left.min(self.node.receive_budget())) {
-                Ok(Arrival::News) => left -= 1,
-                Ok(Arrival::Datagrams { count, is_all }) => {
+                Ok(Received::SendError) => left -= 1,
+                Ok(Received::Datagrams { count, is_all }) => {
                     for (meta, datagram) in self.network.datagrams() {
                         self.node.receive(now, meta, datagram);
                     }

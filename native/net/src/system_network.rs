@@ -8,7 +8,7 @@ use std::{
 
 use mio::net::UdpSocket;
 use native_gossip_core::{
-    InterfaceAddress, InterfaceNews, Network, NetworkConfig, RecvMeta, ScannedAddress,
+    InterfaceAddress, InterfaceNews, JoinError, Network, NetworkConfig, RecvMeta, ScannedAddress,
     event::{SocketStep, SystemError},
 };
 
@@ -22,15 +22,15 @@ use crate::{
 };
 
 /// What a socket has for us.
-pub(crate) enum Arrival {
+pub(crate) enum Received {
     /// So many [datagrams](SystemNetwork::datagrams), which may be none.
     Datagrams {
         count: usize,
         /// There are no more for now.
         is_all: bool,
     },
-    /// What ICMP said of a seed, which is of no concern to the next datagram.
-    News,
+    /// The error of something that was sent earlier, which is of no concern to the next datagram.
+    SendError,
 }
 
 /// The socket, and what is done with it.
@@ -90,17 +90,17 @@ impl SystemNetwork {
         &mut self,
         headers: &mut Headers,
         most: usize,
-    ) -> Result<Arrival, SystemError> {
-        let nothing = Arrival::Datagrams { count: 0, is_all: true };
+    ) -> Result<Received, SystemError> {
+        let nothing = Received::Datagrams { count: 0, is_all: true };
         let Some(socket) = &self.socket else { return Ok(nothing) };
         match self.receiver.receive(socket, headers, most) {
-            Ok(is_all) => Ok(Arrival::Datagrams { count: self.datagrams().count(), is_all }),
+            Ok(is_all) => Ok(Received::Datagrams { count: self.datagrams().count(), is_all }),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => Ok(nothing),
                 ErrorKind::Interrupted
                 | ErrorKind::ConnectionRefused
-                | ErrorKind::ConnectionReset => Ok(Arrival::News),
-                _ => Err(system_error(&error)),
+                | ErrorKind::ConnectionReset => Ok(Received::SendError),
+                _ => Err(system_error(error)),
             },
         }
     }
@@ -111,12 +111,8 @@ impl SystemNetwork {
     }
 
     /// Does something with the socket, of which there is one while the node counts it as open.
-    fn with_socket<T>(
-        &self,
-        act: impl FnOnce(&UdpSocket) -> io::Result<T>,
-    ) -> Result<T, SystemError> {
-        let socket = self.socket.as_ref().ok_or(ErrorKind::NotConnected.into());
-        socket.and_then(act).map_err(|error| system_error(&error))
+    fn with_socket<T>(&self, act: impl FnOnce(&UdpSocket) -> io::Result<T>) -> io::Result<T> {
+        self.socket.as_ref().ok_or(ErrorKind::NotConnected.into()).and_then(act)
     }
 }
 
@@ -127,7 +123,7 @@ impl Network for SystemNetwork {
             self.poller.watch(&mut socket).map_err(|error| (SocketStep::Watch, error))?;
             Ok(socket)
         });
-        let socket = opened.map_err(|(step, error)| (step, system_error(&error)))?;
+        let socket = opened.map_err(|(step, error)| (step, system_error(error)))?;
         (self.socket, self.is_watched) = (Some(socket), true);
         Ok(())
     }
@@ -144,7 +140,7 @@ impl Network for SystemNetwork {
 
     fn interfaces(&mut self) -> Result<Vec<ScannedAddress>, SystemError> {
         self.news.begin_scan(self.config.multicast_addr, &self.poller);
-        interfaces::list().map_err(|error| system_error(&error))
+        interfaces::list().map_err(system_error)
     }
 
     fn take_removed(&mut self) -> Vec<u32> {
@@ -152,11 +148,15 @@ impl Network for SystemNetwork {
     }
 
     fn route(&mut self, group: SocketAddr) -> Result<Option<IpAddr>, SystemError> {
-        interfaces::route(group).map_err(|error| system_error(&error))
+        interfaces::route(group).map_err(system_error)
     }
 
-    fn join(&mut self, group: IpAddr, interface: &InterfaceAddress) -> Result<(), SystemError> {
-        self.with_socket(|socket| sys::join(socket, group, interface))
+    fn join(&mut self, group: IpAddr, interface: &InterfaceAddress) -> Result<(), JoinError> {
+        self.with_socket(|socket| sys::join(socket, group, interface)).map_err(|error| {
+            let of =
+                if sys::is_membership_limit(&error) { JoinError::Limit } else { JoinError::Other };
+            of(system_error(error))
+        })
     }
 
     fn leave(&mut self, group: IpAddr, interface: &InterfaceAddress) {
@@ -171,10 +171,11 @@ impl Network for SystemNetwork {
         target: SocketAddr,
     ) -> Result<(), SystemError> {
         self.with_socket(|socket| sys::send_by(socket, interface, packet, target))
+            .map_err(system_error)
     }
 
     fn send_to(&mut self, packet: &[u8], target: SocketAddr) -> Result<(), SystemError> {
-        self.with_socket(|socket| socket.send_to(packet, target).map(drop))
+        self.with_socket(|socket| socket.send_to(packet, target).map(drop)).map_err(system_error)
     }
 
     fn send_to_seed(&mut self, packet: &[u8], target: SocketAddr) -> Result<(), SystemError> {
@@ -183,15 +184,15 @@ impl Network for SystemNetwork {
             none => SeedSocket::open(&self.config)
                 .and_then(|socket| none.insert(socket).send(packet, target)),
         };
-        sent.map_err(|error| system_error(&error))
+        sent.map_err(system_error)
     }
 
     fn seed_error(&mut self) -> Option<(SocketAddr, SystemError)> {
         let (address, error) = self.seed_socket.as_mut()?.error()?;
-        Some((address, system_error(&error)))
+        Some((address, system_error(error)))
     }
 }
 
-fn system_error(error: &io::Error) -> SystemError {
+fn system_error(error: io::Error) -> SystemError {
     SystemError { code: error.raw_os_error(), text: error.to_string() }
 }

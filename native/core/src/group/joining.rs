@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Group, Membership, liveness::Liveness};
 use crate::{
-    InterfaceAddress, Network,
+    InterfaceAddress, JoinError, Network,
     context::Context,
     event::{Component, Event, Fault, SystemError},
     outage::Outage,
@@ -50,8 +50,7 @@ impl Group {
             }
             let mut joined = context.network.join(self.target.ip(), interface);
             let is_worth_another = place == 0 && of_route == Some(interface);
-            let is_limit = joined.as_ref().is_err_and(SystemError::is_membership_limit);
-            if is_limit
+            if matches!(joined, Err(JoinError::Limit(_)))
                 && is_worth_another
                 && self.in_vain.is_empty()
                 && let Some(last) = self.memberships.pop()
@@ -63,8 +62,8 @@ impl Group {
             }
             match joined {
                 Ok(()) => self.joined(context, interface),
-                Err(error) if error.is_membership_limit() => limit = Some(error),
-                Err(error) => {
+                Err(JoinError::Limit(error)) => limit = Some(error),
+                Err(JoinError::Other(error)) => {
                     let (group, interface) = (self.target.ip(), interface.clone());
                     context.alerts.raise(context.now, Fault::Join { group, interface, error });
                 }
@@ -85,7 +84,7 @@ impl Group {
         context: &mut Context<'_, N>,
         interface: &InterfaceAddress,
         other: Membership,
-    ) -> Result<(), SystemError> {
+    ) -> Result<(), JoinError> {
         let group = self.target.ip();
         context.network.leave(group, &other.interface);
         let joined = context.network.join(group, interface);

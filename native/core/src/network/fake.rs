@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{InterfaceAddress, InterfaceNews, Network, RecvMeta, ScannedAddress};
-use crate::event::{SocketStep, SystemError};
+use crate::{
+    JoinError,
+    event::{SocketStep, SystemError},
+};
 
 /// The group of tests.
 pub(crate) const GROUP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(233, 252, 1, 32));
@@ -98,11 +101,11 @@ impl Network for FakeNetwork {
         self.answer("route").map(|()| self.routed)
     }
 
-    fn join(&mut self, _: IpAddr, interface: &InterfaceAddress) -> Result<(), SystemError> {
+    fn join(&mut self, _: IpAddr, interface: &InterfaceAddress) -> Result<(), JoinError> {
         self.call(format!("join on {}", interface.name))?;
         let is_full_for = self.is_full_for.as_ref() == Some(&interface.name);
         if is_full_for || self.most_memberships.is_some_and(|most| self.memberships >= most) {
-            return Err(limit());
+            return Err(JoinError::Limit(limit()));
         }
         self.memberships += 1;
         Ok(())
@@ -139,7 +142,7 @@ pub(crate) fn error() -> SystemError {
 
 /// How a join ends where the system allows no more.
 pub(crate) fn limit() -> SystemError {
-    SystemError { code: Some(SystemError::MEMBERSHIP_LIMIT), text: "no buffer space".into() }
+    SystemError { code: Some(105), text: "no buffer space".into() }
 }
 
 /// An interface with this index and address.

@@ -6,8 +6,8 @@ use std::{
 };
 
 use native_gossip_core::{
-    Config, Engine, InterfaceAddress, InterfaceSelection, Network, NetworkConfig, Node, NodeName,
-    Now, RecvMeta, Report, ScannedAddress, Time,
+    Config, Engine, InterfaceAddress, InterfaceSelection, JoinError, Network, NetworkConfig, Node,
+    NodeName, Now, RecvMeta, Report, ScannedAddress, Time,
     event::{SocketStep, SystemError},
 };
 use rand::{SeedableRng, rngs::StdRng};
@@ -45,7 +45,7 @@ impl Network for Echoes {
         unreachable!("every interface has a route to {group}")
     }
 
-    fn join(&mut self, _: IpAddr, interface: &InterfaceAddress) -> Result<(), SystemError> {
+    fn join(&mut self, _: IpAddr, interface: &InterfaceAddress) -> Result<(), JoinError> {
         self.joined.push(interface.clone());
         Ok(())
     }

@@ -6,11 +6,15 @@ use std::{
 };
 
 use native_gossip_core::{
-    Event, InterfaceAddress, InterfaceNews, Network, Refusal, ScannedAddress,
+    Event, InterfaceAddress, InterfaceNews, JoinError, Network, Refusal, ScannedAddress,
     event::{SocketStep, SystemError},
 };
 
-use super::{GROUP, errors::error, host::Host};
+use super::{
+    GROUP,
+    errors::{ENOBUFS, error},
+    host::Host,
+};
 
 /// What a node had done, what came to it, and what it said, in this order.
 #[derive(Debug)]
@@ -132,12 +136,15 @@ impl Network for Port<'_> {
         refused.map_or(Ok(self.host.routed().map(IpAddr::V4)), |code| Err(error(code)))
     }
 
-    fn join(&mut self, group: IpAddr, interface: &InterfaceAddress) -> Result<(), SystemError> {
+    fn join(&mut self, group: IpAddr, interface: &InterfaceAddress) -> Result<(), JoinError> {
         assert_eq!(group, GROUP);
         self.assert_open();
         let joined = self.host.join(self.socket, interface);
         self.log(Call::Join { interface: interface.clone(), works: joined.is_ok() });
-        joined.map_err(error)
+        joined.map_err(|code| match code {
+            ENOBUFS => JoinError::Limit(error(code)),
+            _ => error(code).into(),
+        })
     }
 
     fn leave(&mut self, group: IpAddr, interface: &InterfaceAddress) {

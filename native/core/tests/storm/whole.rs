@@ -7,8 +7,8 @@ use std::{
 };
 
 use native_gossip_core::{
-    Config, InterfaceAddress, InterfaceSelection, Network, NetworkConfig, Node, NodeName, Now,
-    RecvMeta, Report, ScannedAddress, Time, WallTime,
+    Config, InterfaceAddress, InterfaceSelection, JoinError, Network, NetworkConfig, Node,
+    NodeName, Now, RecvMeta, Report, ScannedAddress, Time, WallTime,
     event::{SocketStep, SystemError},
     packet::{self, Keyring},
 };
@@ -140,7 +140,7 @@ impl Network for Wire {
         Ok(Some(self.interface.address))
     }
 
-    fn join(&mut self, _: IpAddr, _: &InterfaceAddress) -> Result<(), SystemError> {
+    fn join(&mut self, _: IpAddr, _: &InterfaceAddress) -> Result<(), JoinError> {
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! - `prepare(socket, group)`: before the bind: hear no group that another socket joined, and be
 //!   told how each datagram came, where the system can;
 //! - `join_v4(socket, group, interface)` and `leave_v4`; those of IPv6 are the same everywhere;
+//! - `is_membership_limit(error)`: whether a join failed because the socket has joined all that it may;
 //! - `send_by(socket, interface, packet, target)`: sends by this interface;
 //! - `Receiver::receive(socket, headers, most)`: receives at most `most` datagrams, and says whether there
 //!   are no more for now;
@@ -24,7 +25,8 @@ use socket2::SockRef;
 mod system;
 
 pub(crate) use system::{
-    Headers, InterfaceMonitor, Receiver, next_error, prepare, prepare_for_seeds, send_by,
+    Headers, InterfaceMonitor, Receiver, is_membership_limit, next_error, prepare,
+    prepare_for_seeds, send_by,
 };
 
 /// Datagrams received in one turn of the loop, so that a flood keeps no heartbeat and no report waiting.

@@ -13,6 +13,10 @@ use socket2::{SockRef, Socket};
 
 use super::{BUFFER, RecvMeta};
 
+/// Of Windows and of the BSDs, which macOS is one of.
+const WSAENOBUFS: i32 = 10_055;
+const ETOOMANYREFS: i32 = 59;
+
 pub(crate) fn prepare(_socket: &Socket, _group: IpAddr) -> io::Result<()> {
     Ok(())
 }
@@ -73,6 +77,16 @@ fn address_v4(interface: &InterfaceAddress) -> io::Result<&Ipv4Addr> {
         IpAddr::V4(address) => Ok(address),
         IpAddr::V6(_) => Err(io::ErrorKind::InvalidInput.into()),
     }
+}
+
+/// Of Linux ENOBUFS, for a build of it with these sockets.
+pub(crate) fn is_membership_limit(error: &io::Error) -> bool {
+    let code = match (cfg!(windows), cfg!(target_os = "linux")) {
+        (true, _) => WSAENOBUFS,
+        (false, true) => 105,
+        (false, false) => ETOOMANYREFS,
+    };
+    error.raw_os_error() == Some(code)
 }
 
 pub(crate) fn send_by(

@@ -90,6 +90,11 @@ pub(super) fn leave_v4(
     socket.leave_multicast_v4_n(group, &InterfaceIndexOrAddress::Index(interface.index))
 }
 
+/// What igmp_max_memberships, or its like of IPv6, forbids.
+pub(crate) fn is_membership_limit(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOBUFS)
+}
+
 pub(crate) fn send_by(
     socket: &UdpSocket,
     interface: &InterfaceAddress,
