@@ -25,14 +25,11 @@ impl Broadcast {
         match context.network.send_to(packet, target) {
             Ok(()) => {
                 context.alerts.clear(&Component::SendTo(target));
-                if self.outage.sent(context.now) {
-                    context.request_burst();
-                }
+                context.sent(&mut self.outage);
             }
             Err(error) => {
                 context.alerts.raise(context.now, Fault::SendTo { target, error });
-                self.outage.failed(context.now);
-                context.count_send_failure();
+                context.send_failed(&mut self.outage);
             }
         }
     }

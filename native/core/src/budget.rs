@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use crate::Time;
+use crate::{Time, token_bucket::TokenBucket};
 
 /// Longest datagram that is read, in bytes. A heartbeat is at most 300 bytes; 1500 is what an
 /// Ethernet frame carries.
@@ -73,14 +73,7 @@ impl NewNames {
     /// Takes one for a name that came from `source`, if there is one left.
     pub fn take(&mut self, now: Time, source: IpAddr) -> bool {
         let Some(part) = self.by_source.get_mut(place(source)) else { return false };
-        part.refill(now);
-        self.all.refill(now);
-        let taken = part.is_left() && self.all.is_left();
-        if taken {
-            part.take();
-            self.all.take();
-        }
-        taken
+        part.is_left(now) && self.all.take(now) && part.take(now)
     }
 
     /// A name that came from `source` has proved to be a node's: its source may name another one.
@@ -98,48 +91,6 @@ fn place(source: IpAddr) -> usize {
     match source {
         IpAddr::V4(address) => fold(&address.octets()).into(),
         IpAddr::V6(address) => fold(&address.octets()).into(),
-    }
-}
-
-/// As many tokens at once as it holds, and one more after each `interval`.
-#[derive(Clone, Debug)]
-struct TokenBucket {
-    capacity: u64,
-    left: u64,
-    interval: Duration,
-    refilled: Time,
-}
-
-impl TokenBucket {
-    fn new(capacity: usize, interval: Duration) -> Self {
-        let capacity = capacity as u64;
-        Self { capacity, left: capacity, interval, refilled: Time::ZERO }
-    }
-
-    fn is_left(&self) -> bool {
-        self.left > 0
-    }
-
-    fn take(&mut self) {
-        self.left = self.left.saturating_sub(1);
-    }
-
-    fn give_back(&mut self) {
-        self.left = self.capacity.min(self.left + 1);
-    }
-
-    fn refill(&mut self, now: Time) {
-        let passed = now - self.refilled;
-        let gained =
-            u64::try_from(passed.as_nanos() / self.interval.as_nanos()).unwrap_or(u64::MAX);
-        if self.left.saturating_add(gained) >= self.capacity {
-            self.left = self.capacity;
-            self.refilled = now;
-        } else {
-            self.left += gained;
-            self.refilled +=
-                self.interval.saturating_mul(u32::try_from(gained).unwrap_or(u32::MAX));
-        }
     }
 }
 

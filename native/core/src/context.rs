@@ -1,6 +1,6 @@
 //! What the parts of a node act with: the moment, the network, and whom they tell.
 
-use crate::{Network, Time, alerts::Alerts};
+use crate::{Network, Time, alerts::Alerts, outage::Outage};
 
 /// Given to whatever may act on the network.
 pub(crate) struct Context<'a, N> {
@@ -17,9 +17,17 @@ impl<N: Network> Context<'_, N> {
         *self.wants_burst = true;
     }
 
-    /// The system refused to send a heartbeat.
-    pub(crate) fn count_send_failure(&mut self) {
+    /// The system took a heartbeat for somebody who has this outage, if any: after a long one a burst follows.
+    pub(crate) fn sent(&mut self, outage: &mut Outage) {
+        if outage.sent(self.now) {
+            self.request_burst();
+        }
+    }
+
+    /// The system refused to send it.
+    pub(crate) fn send_failed(&mut self, outage: &mut Outage) {
         *self.send_failures += 1;
+        outage.failed(self.now);
     }
 }
 

@@ -46,6 +46,7 @@ mod refusal;
 mod seeds;
 pub mod status;
 mod time;
+mod token_bucket;
 pub mod trust;
 
 pub use config::{

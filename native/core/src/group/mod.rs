@@ -43,7 +43,7 @@ pub(crate) struct Group {
     by_route: ByRoute,
     /// The interfaces that were meant at the last scan.
     chosen: Vec<InterfaceAddress>,
-    /// What was meant when it did not help that another membership made room.
+    /// The choice of interfaces for which giving up another membership freed no place.
     in_vain: Vec<InterfaceAddress>,
     addresses: Vec<ScannedAddress>,
     scans: Scans,
@@ -135,15 +135,12 @@ impl Group {
                 Ok(()) => {
                     liveness.sent(now);
                     context.alerts.clear(&Component::SendBy(interface.name.clone()));
-                    if outage.sent(now) {
-                        context.request_burst();
-                    }
+                    context.sent(outage);
                 }
                 Err(error) => {
                     let interface = interface.clone();
                     context.alerts.raise(now, Fault::SendBy { target, interface, error });
-                    context.count_send_failure();
-                    outage.failed(now);
+                    context.send_failed(outage);
                     self.scans.send_failed(now);
                 }
             }

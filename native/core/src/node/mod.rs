@@ -17,7 +17,7 @@ use crate::{
     group::Group,
     pace::Overload,
     seeds::Seeds,
-    trust::{Loss, Readiness},
+    trust::Readiness,
 };
 
 /// No peer may be heard for this long, at least: a network is allowed a hiccup.
@@ -61,7 +61,7 @@ impl<R: CryptoRng> Node<R> {
             socket: SocketState::new(),
             group: (!network.broadcast_only).then(|| Group::new(network, hears_groups)),
             broadcast: network.broadcast_only.then(|| Broadcast::new(network.target())),
-            seeds: Seeds::default(),
+            seeds: Seeds::new(),
             overload: Overload::new(network.receive_limit),
             effects: Effects::default(),
             seen: Seen::default(),
@@ -259,12 +259,6 @@ impl<R: CryptoRng> Node<R> {
     /// Which of the names heard in the last day sign, and with which secret.
     pub fn readiness(&self, now: Now) -> Readiness {
         self.engine.readiness(now.time)
-    }
-
-    /// What the numbers of a peer's heartbeats tell of those that did not come; `None` where it does
-    /// not sign.
-    pub fn loss(&self, node: &NodeName) -> Option<Loss> {
-        self.engine.loss(node)
     }
 
     fn open(&mut self, now: Time, network: &mut impl Network) {

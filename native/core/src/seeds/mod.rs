@@ -14,7 +14,7 @@ use std::{
 };
 
 use self::{
-    rate::Rate,
+    rate::rate,
     seed::{Seed, SeedStatus},
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     alerts::Alerts,
     context::Context,
     event::{Component, Fault, SystemError},
+    token_bucket::TokenBucket,
 };
 
 /// A seed that is not reached for this time is worth a line of the log, and not before: a node that
@@ -42,7 +43,6 @@ const TURNS: [SeedStatus; 8] = {
 const ERRORS_AT_ONCE: usize = 512;
 
 /// What the option `seeds` stands for at the moment.
-#[derive(Default)]
 pub(crate) struct Seeds {
     /// In the order of the option.
     seeds: Vec<Seed>,
@@ -53,12 +53,25 @@ pub(crate) struct Seeds {
     turns: usize,
     /// The last heartbeat: whoever waited for an earlier one gets this one.
     packet: Vec<u8>,
-    rate: Rate,
+    rate: TokenBucket,
     /// When to see which failures last, as long as there are some.
     tell_at: Option<Time>,
 }
 
 impl Seeds {
+    /// No seeds.
+    pub(crate) fn new() -> Self {
+        Self {
+            seeds: Vec::new(),
+            by_ip: BTreeMap::new(),
+            queues: Default::default(),
+            turns: 0,
+            packet: Vec::new(),
+            rate: rate(),
+            tell_at: None,
+        }
+    }
+
     /// Takes these addresses instead. Says whether they are others.
     pub(crate) fn replace(
         &mut self,
@@ -112,7 +125,7 @@ impl Seeds {
     pub(crate) fn send<N: Network>(&mut self, context: &mut Context<'_, N>) {
         let now = context.now;
         if self.next().is_some_and(|next| now >= next) {
-            self.listen(context);
+            self.take_errors(context);
         }
         while self.next().is_some_and(|next| now >= next) {
             let Some(address) = self.turn() else { break };
@@ -124,7 +137,7 @@ impl Seeds {
                 self.change(context, address, Seed::send);
             }
         }
-        self.tell(context);
+        self.raise_lasting(context);
     }
 
     /// Somebody was heard from this address.
@@ -160,7 +173,7 @@ impl Seeds {
     }
 
     /// Takes note of what the network says of earlier heartbeats.
-    fn listen<N: Network>(&mut self, context: &mut Context<'_, N>) {
+    fn take_errors<N: Network>(&mut self, context: &mut Context<'_, N>) {
         for _ in 0..ERRORS_AT_ONCE {
             let Some((address, error)) = context.network.seed_error() else { break };
             self.change(context, address, |seed, context, _| seed.lost(context.now, error));
@@ -211,15 +224,15 @@ impl Seeds {
         self.seeds.iter().any(|seed| seed.fails_as(error))
     }
 
-    /// Tells of failures that last, one fault for all that fail alike.
-    fn tell<N: Network>(&mut self, context: &mut Context<'_, N>) {
+    /// Raises faults of failures that last, one for all that fail alike.
+    fn raise_lasting<N: Network>(&mut self, context: &mut Context<'_, N>) {
         let now = context.now;
         if self.tell_at.is_none_or(|tell_at| now < tell_at) {
             return;
         }
-        self.listen(context);
+        self.take_errors(context);
         for address in self.seeds.iter().map(|seed| seed.address).collect::<Vec<_>>() {
-            self.change(context, address, |seed, _, _| seed.look(now));
+            self.change(context, address, |seed, _, _| seed.end_if_reached(now));
         }
         // What has just begun is looked at when it is old enough.
         let is_any = self.seeds.iter().any(|seed| seed.failure().is_some());
@@ -230,7 +243,7 @@ impl Seeds {
             let alike = self.seeds.iter_mut().filter(|seed| seed.fails_as(&error));
             let mut targets = Vec::new();
             for seed in alike {
-                seed.tell(&error);
+                seed.note_told(&error);
                 targets.push(seed.address);
             }
             let failing = targets.len();

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::Time;
+use crate::token_bucket::TokenBucket;
 
 /// Heartbeats that go out together: a short list waits for nothing.
-const AT_ONCE: u32 = 32;
+const AT_ONCE: usize = 32;
 
 /// Then one goes out each 10 ms, 100 a second: 256 seeds are served within 2.3 s, which is less than
 /// the mean gap of 2.5 s. Linux holds what is sent to a neighbour that does not answer for 3 s, at 832
@@ -13,45 +13,28 @@ const AT_ONCE: u32 = 32;
 /// socket is given 426 KB.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// A bucket of tokens: when it would be full again says how many are left.
-#[derive(Debug, Default)]
-pub(super) struct Rate {
-    full_at: Time,
-}
-
-impl Rate {
-    /// Takes a token, if there is one.
-    pub(super) fn take(&mut self, now: Time) -> bool {
-        let is_left = now >= self.next();
-        if is_left {
-            self.full_at = self.full_at.max(now) + INTERVAL;
-        }
-        is_left
-    }
-
-    /// When there is a token.
-    pub(super) fn next(&self) -> Time {
-        let emptied = INTERVAL * (AT_ONCE - 1);
-        Time::after(self.full_at.since_zero().saturating_sub(emptied))
-    }
+/// The tokens of heartbeats to seeds.
+pub(super) fn rate() -> TokenBucket {
+    TokenBucket::new(AT_ONCE, INTERVAL)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Time;
 
     fn millis(millis: u64) -> Time {
         Time::after(Duration::from_millis(millis))
     }
 
     /// How many are taken in this millisecond.
-    fn taken(rate: &mut Rate, ms: u64) -> usize {
+    fn taken(rate: &mut TokenBucket, ms: u64) -> usize {
         (0..1000).filter(|_| rate.take(millis(ms))).count()
     }
 
     #[test]
     fn thirty_two_go_at_once_and_then_one_each_ten_milliseconds() {
-        let mut rate = Rate::default();
+        let mut rate = rate();
         assert_eq!(taken(&mut rate, 5_000), 32);
         assert_eq!(rate.next(), millis(5_010));
         let later: Vec<_> = (5_001..6_001).filter(|ms| taken(&mut rate, *ms) == 1).collect();

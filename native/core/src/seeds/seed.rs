@@ -103,7 +103,7 @@ impl Seed {
     }
 
     /// It is one of those of which a fault with this error tells.
-    pub(super) fn tell(&mut self, error: &SystemError) {
+    pub(super) fn note_told(&mut self, error: &SystemError) {
         if !self.is_told(error) {
             self.told.push(error.clone());
         }
@@ -123,21 +123,18 @@ impl Seed {
         let now = context.now;
         match context.network.send_to_seed(packet, self.address) {
             Ok(()) => {
-                if self.outage.sent(now) {
-                    context.request_burst();
-                }
+                context.sent(&mut self.outage);
                 self.sent(now);
             }
             Err(error) => {
-                context.count_send_failure();
-                self.outage.failed(now);
+                context.send_failed(&mut self.outage);
                 self.fail(now, error, Duration::ZERO);
             }
         }
     }
 
     fn sent(&mut self, now: Time) {
-        self.look(now);
+        self.end_if_reached(now);
         if let Some(failure) = &mut self.failure {
             failure.sent_at.get_or_insert(now);
             failure.retry_at = now + failure.pause;
@@ -146,7 +143,7 @@ impl Seed {
 
     /// It is reached, where it was sent to for so long and the network has not said that anything was
     /// lost.
-    pub(super) fn look(&mut self, now: Time) {
+    pub(super) fn end_if_reached(&mut self, now: Time) {
         let is_reached = |sent_at: Time| now - sent_at >= PAUSE.0;
         self.failure.take_if(|failure| failure.sent_at.is_some_and(is_reached));
     }

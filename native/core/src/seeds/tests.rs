@@ -21,7 +21,7 @@ struct Host {
 impl Host {
     fn with(seeds: impl IntoIterator<Item = u8>) -> Self {
         let mut host = Self {
-            seeds: Seeds::default(),
+            seeds: Seeds::new(),
             network: FakeNetwork::default(),
             effects: Effects::default(),
             dead: Vec::new(),

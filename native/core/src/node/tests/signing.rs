@@ -77,7 +77,7 @@ fn a_copy_counts_as_heard_on_the_interface_that_it_came_by() {
         host.node.receive(secs(39), &direct, &heartbeat(19, 0)),
         Some(Received::Copy(_))
     ));
-    let loss = host.node.loss(&name("peer@host")).expect("it signs");
+    let loss = host.node.engine.loss(&name("peer@host")).expect("it signs");
     assert_eq!((loss.received, loss.copies, loss.direct_copies), (19, 19, 1));
     let rejoined = host.check(secs(60));
     assert_eq!(rejoined.len(), 4, "{rejoined:?}");
@@ -94,6 +94,6 @@ fn who_is_about_to_stop_sends_a_last_burst_and_goes_on_to_receive() {
     host.node.receive(secs(200), &from(9), &heartbeat(1, 0));
     assert_eq!(host.node.counters().accepted, before.accepted + 1);
     assert_eq!(host.announced(secs(201)), []);
-    assert_eq!(host.node.loss(&name("peer@host")).map(|loss| loss.received), Some(1));
+    assert_eq!(host.node.engine.loss(&name("peer@host")).map(|loss| loss.received), Some(1));
     assert_eq!(host.node.readiness(secs(201)).signed, [1]);
 }
