@@ -116,13 +116,6 @@ pub(crate) struct Heard<'a> {
     pub(crate) manner: Manner,
 }
 
-/// What a heartbeat means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sighting {
-    /// Why the peer should hear us soon, if it should.
-    pub(crate) asks: Option<Asks>,
-}
-
 impl Peer {
     /// Whether it went down lately, and is not back.
     fn is_missing(&self, now: Time) -> bool {
@@ -170,15 +163,15 @@ impl Peers {
         self.table.values().any(|peer| peer.is_missing(now))
     }
 
-    /// Takes note of a heartbeat.
+    /// Takes note of a heartbeat, and says why its node should hear us soon, if it should.
     ///
     /// # Errors
     /// [`Refusal::OverLimit`] where the name is new and there is no token or no place for it.
-    pub(crate) fn see(&mut self, now: Time, heard: Heard<'_>) -> Result<Sighting, Refusal> {
+    pub(crate) fn see(&mut self, now: Time, heard: Heard<'_>) -> Result<Option<Asks>, Refusal> {
         self.end_delays(now);
         if heard.is_leaving {
             self.leaves(now, heard);
-            return Ok(Sighting { asks: None });
+            return Ok(None);
         }
         let (peer, is_new) = match self.table.get_mut(heard.node) {
             Some(peer) => (peer, false),
@@ -214,7 +207,7 @@ impl Peers {
         {
             self.change(now, heard.node, |_| state);
         }
-        Ok(Sighting { asks })
+        Ok(asks)
     }
 
     /// A peer is about to stop. Where it waits for a connection attempt it does so no more; a name that
@@ -293,12 +286,13 @@ impl Peers {
         change
     }
 
-    /// Reports were lost: whoever is connected is announced again when it is heard.
+    /// Reports were lost: whoever is connected is announced again when it is heard. Until then it stays what it
+    /// is, so nothing that is counted changes.
     pub(crate) fn reports_lost(&mut self, now: Time) {
         self.table.values_mut().for_each(|peer| peer.state = peer.state.unsure(now));
     }
 
-    /// The only place where what a peer is changes: what is counted follows it.
+    /// Where what a peer is changes, so that what is counted follows it.
     fn change(&mut self, now: Time, node: &NodeName, next: impl FnOnce(&State) -> State) {
         let Some(peer) = self.table.get_mut(node) else { return };
         let before = peer.state;

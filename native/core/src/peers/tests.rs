@@ -50,7 +50,7 @@ fn hear_from(
     now: Time,
     source: IpAddr,
     node: &NodeName,
-) -> Result<Sighting, Refusal> {
+) -> Result<Option<Asks>, Refusal> {
     peers.see(
         now,
         Heard {
@@ -64,7 +64,7 @@ fn hear_from(
     )
 }
 
-fn hear(peers: &mut Peers, now: Time, n: usize) -> Result<Sighting, Refusal> {
+fn hear(peers: &mut Peers, now: Time, n: usize) -> Result<Option<Asks>, Refusal> {
     hear_from(peers, now, address(n), &node(n))
 }
 
@@ -232,7 +232,7 @@ fn the_longest_silent_peer_that_is_not_connected_makes_room() {
         assert!(is_announced(&mut peers, secs(n as u64), n));
     }
     report(&mut peers, secs(3), 0, Report::Connected);
-    assert!(hear(&mut peers, secs(40), 9).expect("a token by now").asks.is_some());
+    assert!(hear(&mut peers, secs(40), 9).expect("a token by now").is_some());
     let known: BTreeSet<_> = peers.table.keys().cloned().collect();
     assert_eq!(known, [0, 2, 9].map(node).into());
 }
@@ -251,7 +251,7 @@ fn while_every_peer_of_a_full_table_waits_or_is_being_connected_to_nobody_new_is
     assert!(is_announced(&mut peers, secs(0), 1));
     hear(&mut peers, secs(0), 0).expect("room");
     assert_eq!(hear(&mut peers, secs(29), 9), Err(Refusal::OverLimit));
-    assert!(hear(&mut peers, secs(30), 9).expect("an idle one makes room").asks.is_some());
+    assert!(hear(&mut peers, secs(30), 9).expect("an idle one makes room").is_some());
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn a_heartbeat_of_a_known_peer_is_never_refused() {
 
 #[test]
 fn a_peer_that_is_not_connected_yet_should_hear_us_and_one_that_is_or_failed_need_not() {
-    let asks = |peers: &mut Peers, now| hear(peers, now, 1).expect("room").asks;
+    let asks = |peers: &mut Peers, now| hear(peers, now, 1).expect("room");
     let mut peers = peers(8);
     assert_eq!(asks(&mut peers, secs(0)), Some(Asks::Newcomer), "new");
     announced(&mut peers, secs(0));
@@ -316,7 +316,7 @@ fn a_peer_that_is_not_connected_yet_should_hear_us_and_one_that_is_or_failed_nee
 
 #[test]
 fn who_went_down_should_hear_us_when_it_is_back_however_short_the_connection_was() {
-    let asks = |peers: &mut Peers, now| hear(peers, now, 1).expect("known").asks;
+    let asks = |peers: &mut Peers, now| hear(peers, now, 1).expect("known");
     let mut peers = peers(8);
     meet(&mut peers, secs(0), 1);
     report(&mut peers, secs(1), 1, Report::Down);
@@ -364,7 +364,7 @@ fn who_spoke_during_a_pause_may_be_forgotten_for_another_one() {
 fn whoever_was_silent_for_four_of_its_longest_gaps_should_hear_us() {
     let mut peers = peers(8);
     meet(&mut peers, secs(0), 1);
-    let mut answer = |now| hear(&mut peers, now, 1).expect("known").asks.is_some();
+    let mut answer = |now| hear(&mut peers, now, 1).expect("known").is_some();
     assert!(!answer(millis(19_999)));
     assert!(answer(millis(39_999)));
     assert!(!answer(millis(59_998)));

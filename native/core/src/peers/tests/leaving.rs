@@ -13,7 +13,7 @@ fn leave(peers: &mut Peers, now: Time, n: usize) {
         is_leaving: true,
         manner: Manner::default(),
     };
-    assert_eq!(peers.see(now, heard), Ok(Sighting { asks: None }));
+    assert_eq!(peers.see(now, heard), Ok(None));
 }
 
 #[test]
