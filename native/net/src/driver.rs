@@ -16,13 +16,17 @@ use crate::{
 /// Between two counts of the names that sign: each goes through all names that are known.
 const READINESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest that packets keep the loop from looking at what else has come.
-const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// The longest that packets keep the loop from polling for what else has come.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// From going to sleep to looking at what has come, unless a deadline is sooner: to wake up costs more than to
 /// read a packet, and what comes meanwhile is read together. Whoever stops the loop or asks it waits as long. The
 /// least that Linux grants a socket has room for 100 packets, however a network card stores them.
 const COALESCING_TIME: Duration = Duration::from_micros(250);
+
+/// A slice in which peers were connected lasts for so long, so that they are told together: to end a
+/// slice and begin another takes longer than to connect. What else happened ends it at once.
+const GATHERED_FOR: Duration = Duration::from_millis(100);
 
 /// Who is told what the driver finds.
 pub trait Listener {
@@ -72,13 +76,9 @@ pub struct Driver {
     clock: Clock,
     commands: CommandQueue,
     readiness_at: Time,
-    /// When it was looked at last what has come besides packets.
-    looked_at: Time,
+    /// When it was polled last for what comes besides packets.
+    polled_at: Time,
 }
-
-/// A slice in which peers were connected lasts for so long, so that they are told together: to end a
-/// slice and begin another takes longer than to connect. What else happened ends it at once.
-const TOLD_AFTER: Duration = Duration::from_millis(100);
 
 impl Driver {
     /// A driver that opens its socket when it is served. The network cannot make this fail.
@@ -95,7 +95,7 @@ impl Driver {
             clock: Clock::new(),
             commands,
             readiness_at: Time::ZERO,
-            looked_at: Time::ZERO,
+            polled_at: Time::ZERO,
         };
         Ok((driver, handle))
     }
@@ -123,7 +123,7 @@ impl Driver {
         let began = self.clock.now().time;
         let mut announced = 0;
         let mut headers = Headers::new();
-        // Who loses its name loses its peers, and the name is looked at between two slices.
+        // A node that lost its name lost its peers, and the name is read between two slices.
         let mut is_any_down = false;
         loop {
             if self.commands.is_stopped() {
@@ -159,7 +159,8 @@ impl Driver {
             self.publish(now);
             self.answer(now, listener);
 
-            let time = if self.node.has_events() { slice.time.min(TOLD_AFTER) } else { slice.time };
+            let time =
+                if self.node.has_events() { slice.time.min(GATHERED_FOR) } else { slice.time };
             let slice_ends = began + time;
             let had_enough = announced >= slice.announcements || self.node.has_pressing_events();
             if self.clock.now().time >= slice_ends || had_enough || is_any_down {
@@ -168,7 +169,7 @@ impl Driver {
             if is_queue_empty && !self.commands.has_questions() {
                 let deadline = self.node.deadline().unwrap_or(slice_ends);
                 self.sleep(deadline.min(slice_ends))?;
-            } else if self.looked_at + LOOK_INTERVAL <= now.time {
+            } else if self.polled_at + POLL_INTERVAL <= now.time {
                 // Who never sleeps would not hear of interfaces that change.
                 self.sleep(Time::ZERO)?;
             }
@@ -226,10 +227,10 @@ impl Driver {
     }
 
     fn sleep(&mut self, until: Time) -> io::Result<()> {
-        let looks_at = until.min(self.clock.now().time + COALESCING_TIME);
+        let wakes_at = until.min(self.clock.now().time + COALESCING_TIME);
         self.network.wait(self.clock.until(until))?;
-        thread::sleep(self.clock.until(looks_at));
-        self.looked_at = self.clock.now().time;
+        thread::sleep(self.clock.until(wakes_at));
+        self.polled_at = self.clock.now().time;
         Ok(())
     }
 }

@@ -163,7 +163,7 @@ impl Known {
     /// Takes note that two BEAMs have this name, and says whether that is to be told. It counts as told
     /// then.
     pub(super) fn note_sharing(&mut self, now: Time) -> bool {
-        claim_telling(&mut self.sharing_told, now)
+        is_sharing_due(&mut self.sharing_told, now)
     }
 
     /// Whether one of its incarnations echoed this one of ours.
@@ -179,9 +179,9 @@ impl Known {
     }
 }
 
-/// Claims that it be told that two BEAMs have one name, which was `told` then, and says whether it is
-/// time. It counts as told now.
-pub(super) fn claim_telling(told: &mut Option<Time>, now: Time) -> bool {
+/// Whether to tell now that two BEAMs have one name, which was `told` then: once an hour. It counts as
+/// told now, if so.
+pub(super) fn is_sharing_due(told: &mut Option<Time>, now: Time) -> bool {
     let is_due = told.is_none_or(|told| now - told >= SHARING_TOLD);
     if is_due {
         *told = Some(now);

@@ -230,7 +230,7 @@ impl Trust {
         }
         // What may be recorded says nothing of what its node does now.
         if is_believed {
-            self.leaves(node, claim.is_leaving);
+            self.set_leaving(node, claim.is_leaving);
             self.unsigned.forget(node);
         }
         Ok(acceptance)
@@ -270,7 +270,7 @@ impl Trust {
         claim: &Claim,
     ) -> Result<(), Refusal> {
         let judged = self.ourselves.judge(claim, is_fresh(now, claim));
-        if judged == Err(Refusal::Twin) && known::claim_telling(&mut self.sharing_told, now.time) {
+        if judged == Err(Refusal::Twin) && known::is_sharing_due(&mut self.sharing_told, now.time) {
             self.pending_events.push(Event::NameShared(node.clone()));
         }
         judged
@@ -347,7 +347,7 @@ impl Trust {
         let longest = longest.map(|(node, _)| node.clone());
         let longest = longest.ok_or(Refusal::OverLimit)?;
         self.names.remove(&longest);
-        self.leaves(&longest, false);
+        self.set_leaving(&longest, false);
         Ok(())
     }
 
@@ -358,7 +358,7 @@ impl Trust {
         self.echoes.replace(latest.into_iter().map(|latest| latest.id));
     }
 
-    fn leaves(&mut self, node: &NodeName, is_leaving: bool) {
+    fn set_leaving(&mut self, node: &NodeName, is_leaving: bool) {
         if is_leaving {
             self.leaving.insert(node.clone());
         } else if !self.leaving.is_empty() {
