@@ -7,7 +7,7 @@ defmodule NativeGossip.NodeWatchTest do
   defp said(looks) do
     {said, _watch} =
       Enum.flat_map_reduce(looks, NodeWatch.new(0), fn {second, alive?}, watch ->
-        {news, watch} = NodeWatch.look(watch, alive?, second * 1_000)
+        {news, watch} = NodeWatch.observe(watch, alive?, second * 1_000)
         {if(news, do: [{second, news}], else: []), watch}
       end)
 
@@ -36,7 +36,7 @@ defmodule NativeGossip.NodeWatchTest do
 
     {named, _watch} =
       Enum.map_reduce(looks, NodeWatch.new(0), fn {second, alive?}, watch ->
-        {_news, watch} = NodeWatch.look(watch, alive?, second * 1_000)
+        {_news, watch} = NodeWatch.observe(watch, alive?, second * 1_000)
         {NodeWatch.named?(watch), watch}
       end)
 

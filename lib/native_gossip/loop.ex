@@ -43,7 +43,7 @@ defmodule NativeGossip.Loop do
   @spec serve(Native.t(), about, NodeWatch.t()) :: no_return
   def serve(loop, %{topology: topology} = about, watch) do
     had_name? = NodeWatch.named?(watch)
-    {news, watch} = NodeWatch.look(watch, Node.alive?(), now())
+    {news, watch} = NodeWatch.observe(watch, Node.alive?(), now())
     if news, do: Events.emit(topology, {news, %{node: node()}})
     # Only with its name the node has the cookie that it will have.
     named_now? = not had_name? and NodeWatch.named?(watch)

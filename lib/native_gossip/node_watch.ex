@@ -20,17 +20,17 @@ defmodule NativeGossip.NodeWatch do
   @doc """
   Looks whether the node is alive, and returns what is to be said, each change once.
   """
-  @spec look(t, alive? :: boolean, now :: integer) :: {news | nil, t}
-  def look({:unnamed_since, _}, true, _now), do: {nil, :named}
+  @spec observe(t, alive? :: boolean, now :: integer) :: {news | nil, t}
+  def observe({:unnamed_since, _}, true, _now), do: {nil, :named}
 
-  def look({:unnamed_since, since}, false, now) when now - since >= @patience,
+  def observe({:unnamed_since, since}, false, now) when now - since >= @patience,
     do: {:node_unnamed, :reported}
 
-  def look(:reported, true, _now), do: {:node_named, :named}
-  def look(:named, false, _now), do: {:node_stopped, :reported}
-  def look(watch, _alive?, _now), do: {nil, watch}
+  def observe(:reported, true, _now), do: {:node_named, :named}
+  def observe(:named, false, _now), do: {:node_stopped, :reported}
+  def observe(watch, _alive?, _now), do: {nil, watch}
 
-  @doc "Whether the node had a name when it was looked at last."
+  @doc "Whether the node had a name when it was observed last."
   @spec named?(t) :: boolean
   def named?(watch), do: watch == :named
 end

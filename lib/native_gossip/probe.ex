@@ -71,7 +71,7 @@ defmodule NativeGossip.Probe do
     facts = %Facts{at: DateTime.utc_now(), heard_from: options[:heard_from]}
 
     {cause, facts} =
-      case Bounded.attempt(fn -> look(node, facts, Map.new(options)) end) do
+      case Bounded.attempt(fn -> investigate(node, facts, Map.new(options)) end) do
         {:ok, found} -> found
         {:error, reason} -> {:probe_failed, %{facts | reason: reason}}
       end
@@ -79,8 +79,8 @@ defmodule NativeGossip.Probe do
     %Result{node: node, cause: cause, facts: %{facts | took_ms: now() - started}}
   end
 
-  @spec look(node, Facts.t(), map) :: {Cause.t(), Facts.t()}
-  defp look(node, facts, options) do
+  @spec investigate(node, Facts.t(), map) :: {Cause.t(), Facts.t()}
+  defp investigate(node, facts, options) do
     outside = struct!(Outside.new(), options.outside)
     facts = %{facts | ours: outside.ours}
     probe = Map.merge(options, %{node: node, outside: outside, suspicion: nil})

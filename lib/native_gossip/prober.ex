@@ -26,7 +26,7 @@ defmodule NativeGossip.Prober do
   # A node is kept apart when this one has disconnected it twice, the second time within five minutes (in ms) of the
   # first. A single time may be a call of Node.disconnect/1. Attempts to connect again come every 30 s at the latest.
   @disconnects 2
-  @disconnects_within 300_000
+  @recently 300_000
 
   # In ms, for each node that this one is connected to: the first probes of a whole cluster do not come at once.
   @spread 20
@@ -192,7 +192,7 @@ defmodule NativeGossip.Prober do
   end
 
   defp disconnected_lately?(%{disconnected_at: at}, now),
-    do: at != nil and now - at < @disconnects_within
+    do: at != nil and now - at < @recently
 
   defp kept_apart?(peer, now),
     do: peer.disconnects >= @disconnects and disconnected_lately?(peer, now)

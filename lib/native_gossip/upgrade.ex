@@ -15,7 +15,7 @@ defmodule NativeGossip.Upgrade do
   @stopped __MODULE__
 
   # A loop ends within milliseconds of its strategy.
-  @loops_end_within 5_000
+  @loops_timeout 5_000
 
   @doc """
   To be called before anything changes, so that an upgrade that cannot end well does not begin.
@@ -97,7 +97,7 @@ defmodule NativeGossip.Upgrade do
     receive do
       {:DOWN, ^loop, :process, _pid, _reason} -> :ok
     after
-      @loops_end_within -> :ok
+      @loops_timeout -> :ok
     end
   end
 end
