@@ -1,7 +1,8 @@
 defmodule NativeGossip.PapersTest do
   use ExUnit.Case, async: true
 
-  alias NativeGossip.{Doctor, Options, Probe}
+  alias NativeGossip.{Doctor, Events, Options, Probe}
+  alias NativeGossip.Test.Told
 
   @third_party "THIRD-PARTY.md"
   @papers (Path.wildcard("*.md") -- [@third_party]) ++ Path.wildcard("docs/*.md")
@@ -76,6 +77,15 @@ defmodule NativeGossip.PapersTest do
     assert operations =~ Doctor.Kind.table()
   end
 
+  test "docs/upgrading.md has a row for each line of the log, and no row without a line" do
+    rows = for row <- lines_of_the_log(), do: {row, pattern(row)}
+    lines = for({_event, {_fields, line}} <- Told.events(), do: line) ++ refusals()
+
+    without_row = for line <- lines, not Enum.any?(rows, fn {_, row} -> line =~ row end), do: line
+    without_line = for {row, told} <- rows, not Enum.any?(lines, &(&1 =~ told)), do: row
+    assert {without_row, without_line} == {[], []}
+  end
+
   test "each file that the package and the documentation are made of is there" do
     project = Mix.Project.config()
     docs = project[:docs].()
@@ -105,6 +115,33 @@ defmodule NativeGossip.PapersTest do
         word =~ ~r"\A(bin/[\w-]+|[\w/]+/|[\w/-]+\.(rs|exs?|json|toml|sh))\z",
         word not in ["mix.exs", "doc/"],
         do: String.trim_trailing(word, "/")
+  end
+
+  # The first column of the table of log lines.
+  defp lines_of_the_log do
+    [_, section] =
+      String.split(File.read!("docs/upgrading.md"), "\n## What to look for in the log\n")
+
+    [section | _] = String.split(section, "\n## ")
+
+    for [_, cell] <- Regex.scan(~r/^\| (`[^|]+) \|/m, section),
+        [_, line] <- Regex.scan(~r/`([^`]+)`/, cell),
+        do: line
+  end
+
+  # "…" stands for what differs, up to the next ": "; at the end for the rest of the line.
+  defp pattern(row) do
+    whole = String.trim_trailing(row, " …")
+    rest = if whole == row, do: "", else: "(\\W.*)?"
+    fixed = whole |> String.split("…") |> Enum.map_join("((?!: ).)+", &Regex.escape/1)
+    Regex.compile!("^#{fixed}#{rest}$")
+  end
+
+  defp refusals do
+    for cause <- Events.refusals() do
+      fields = %{cause: cause, packets: 1, source: {{10, 0, 0, 9}, 45_892}, interface: nil}
+      Events.sentence(:packets_refused, fields)
+    end
   end
 
   # As GitHub and ExDoc make anchors of them.
