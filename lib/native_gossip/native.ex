@@ -1,8 +1,8 @@
 defmodule NativeGossip.Native do
   @moduledoc """
   The functions that are written in Rust. `NativeGossip.Strategy`, `NativeGossip.Loop` and, through the strategy,
-  `NativeGossip.Seeds` call them; and, of a loop that runs, `NativeGossip`, `NativeGossip.Await` and
-  `NativeGossip.Snapshot`.
+  `NativeGossip.Seeds` call them; `NativeGossip.Doctor.Listener`, for a loop of its own; and, of a loop that runs,
+  `NativeGossip`, `NativeGossip.Await` and `NativeGossip.Snapshot`.
 
   This module cannot be reloaded while it is loaded: `recompile/0` in IEx leaves it undefined
   until `:code.purge(NativeGossip.Native)`. So it holds nothing but these stubs.

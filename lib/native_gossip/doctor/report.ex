@@ -163,7 +163,7 @@ defmodule NativeGossip.Doctor.Report do
     ]
   end
 
-  @doc "As JSON on one line: `ok`, `findings` and `facts`."
+  @doc "As JSON on one line: `ok`, `nodes_heard`, `findings` and `facts`."
   @spec json(t) :: String.t()
   def json(%__MODULE__{facts: facts, findings: findings}) do
     Json.encode(%{
