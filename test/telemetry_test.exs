@@ -116,7 +116,8 @@ defmodule NativeGossip.TelemetryTest do
     on_exit(fn -> Application.delete_env(:libcluster, :debug) end)
     assert %{} = await_event(:heartbeat_sent)
     ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
-    assert %{node: "friend@10.0.0.7"} = await_event(:heartbeat_received)
+    received = await_event(:heartbeat_received)
+    assert %{node: "friend@10.0.0.7", source: {127, 0, 0, 1}} = received
   end
 
   test "a handler that fails ends neither the strategy nor the log", %{port: port} do

@@ -31,9 +31,10 @@ defmodule NativeGossip.Doctor do
 
   ## Why a loop and sockets
 
-  The loop has the decoding, the rules and the choice of interfaces. What it does not tell is where a heartbeat came
-  from, and without a name it sends nothing that could come back. One socket for each interface does both, in Elixir
-  and without a line of Rust. It was run on Linux alone.
+  The loop has the decoding, the rules and the choice of interfaces, and tells where each heartbeat came from. Of what
+  it refuses it tells one packet of each cause in a minute, and without a name it sends nothing that could come back.
+  One socket for each interface tells all addresses and sends, in Elixir and without a line of Rust. It reads no packet
+  but those of doctors. It was run on Linux alone.
 
   ## What it cannot see
 

@@ -12,7 +12,7 @@ defmodule NativeGossip.Events do
     ],
     heartbeat_received: [
       level: :debug,
-      fields: ~w(node interface taken lost)a,
+      fields: ~w(node source interface taken lost)a,
       telemetry: [:heartbeat, :received],
       doc: "another node's heartbeat came; only with libcluster's `debug` flag"
     ],

@@ -102,7 +102,6 @@ defmodule NativeGossip.Doctor.RealTest do
     report = run(doctor, config: config(context), seconds: 1)
     assert kinds(report) == [:alone]
     assert hd(report.findings).seen =~ ~s(no heartbeat but that of "a@127.0.0.1")
-    # Of what stands in a packet a name is the longest that it may be.
     assert [%{name: "a@127.0.0.1", source: {127, 0, 0, 1}}] = report.facts.nodes
   end
 

@@ -109,6 +109,8 @@ defmodule NativeGossip.Network.DoctorTest do
     Mesh.await(beams)
     report = run(doctor(four), config: config)
     assert {report.findings, length(report.facts.nodes)} == {[], 2}
+    # No interface is joined, and each is still heard from its own address.
+    assert [{10, 77, 0, 3}, {10, 77, 0, 4}] = Enum.map(report.facts.nodes, & &1.source)
   end
 
   @tag skip: Requirement.refusing_filter() || Requirement.interfaces_told()

@@ -3,8 +3,8 @@ defmodule NativeGossip.Doctor.Ear do
   A socket of the doctor's own that has joined the group on one interface, beside those of the nodes of this host.
 
   It is bound to the address of the group: so it takes nothing from a node of this host that is sent to that node
-  alone. By it the doctor sends its packet, and sees whether that comes back; and it tells from which address a
-  heartbeat came, which the events of the loop do not.
+  alone. By it the doctor sends its packet, and sees whether that comes back; and it tells from which addresses packets
+  came: of those that are refused, the events of the loop tell few.
 
   The packet has the opening of a heartbeat, and a map in which there is no node. So each node refuses it, the stock
   strategy too: it makes no atom and no connection. Its length is that of a sealed packet, which the stock
@@ -16,22 +16,20 @@ defmodule NativeGossip.Doctor.Ear do
 
   @prelude "heartbeat::"
 
-  # What is kept of what is heard: packets of one address, and addresses. To know who sent what needs few.
-  @packets_of_one 64
+  # Addresses that are kept: a flood with forged ones may not fill the memory.
   @max_addresses 256
 
   # The longest datagram that is looked at.
   @longest 2_048
 
   @type t :: %{socket: :socket.socket(), interface: map, target: map, tag: binary}
-  @type packets :: %{:inet.ip_address() => [binary]}
 
   @typedoc """
-  What was heard, but for packets of doctors: how many datagrams of other hosts, and some of each address.
+  What was heard, but for packets of doctors: how many datagrams of other hosts, and from which addresses any came.
   """
   @type heard :: %{
           others: non_neg_integer,
-          packets: packets
+          addresses: MapSet.t(:inet.ip_address())
         }
 
   @doc "A packet of the doctor, with a tag of 16 bytes by which it is known again."
@@ -162,7 +160,7 @@ defmodule NativeGossip.Doctor.Ear do
   @spec listen(t, own :: [:inet.ip_address()], deadline :: integer, (map, binary -> term)) ::
           heard
   def listen(ear, own, deadline, at_doctor),
-    do: listen(ear, own, deadline, at_doctor, %{others: 0, packets: %{}})
+    do: listen(ear, own, deadline, at_doctor, %{others: 0, addresses: MapSet.new()})
 
   defp listen(ear, own, deadline, at_doctor, heard) do
     case receive_until(ear.socket, deadline) do
@@ -178,25 +176,15 @@ defmodule NativeGossip.Doctor.Ear do
   defp note(heard, %{addr: address}, packet, own) do
     cond do
       read(packet) != nil -> heard
-      address in own -> update_in(heard.packets, &keep(&1, address, packet))
-      true -> %{heard | others: heard.others + 1, packets: keep(heard.packets, address, packet)}
+      address in own -> keep(heard, address)
+      true -> keep(%{heard | others: heard.others + 1}, address)
     end
   end
 
-  defp keep(packets, address, packet) do
-    case packets do
-      %{^address => kept} when length(kept) < @packets_of_one ->
-        %{packets | address => [packet | kept]}
-
-      %{^address => _} ->
-        packets
-
-      _ when map_size(packets) < @max_addresses ->
-        Map.put(packets, address, [packet])
-
-      _ ->
-        packets
-    end
+  defp keep(%{addresses: addresses} = heard, address) do
+    if MapSet.size(addresses) < @max_addresses,
+      do: %{heard | addresses: MapSet.put(addresses, address)},
+      else: heard
   end
 
   @doc "The next datagram of a socket, until this monotonic time in ms."
@@ -219,40 +207,6 @@ defmodule NativeGossip.Doctor.Ear do
       {:error, reason} -> {:error, word(reason)}
     end
   end
-
-  @doc """
-  From which addresses each of these names was heard: a host has one on each interface. A packet is opened with the
-  secrets of the topology; the longest name that stands in it is the one that it says.
-  """
-  @spec sources(packets, names :: [String.t()], secrets :: [binary]) ::
-          [{name :: String.t(), :inet.ip_address()}]
-  def sources(packets, names, secrets) do
-    longest_first = Enum.sort_by(names, &(-byte_size(&1)))
-
-    for {address, kept} <- packets,
-        packet <- kept,
-        text = plain(packet, secrets),
-        text != nil,
-        name = Enum.find(longest_first, &(:binary.match(text, &1) != :nomatch)),
-        uniq: true,
-        do: {name, address}
-  end
-
-  defp plain(@prelude <> _ = packet, _secrets), do: packet
-
-  defp plain(<<iv::binary-size(16), sealed::binary>>, secrets)
-       when sealed != "" and rem(byte_size(sealed), 16) == 0 do
-    Enum.find_value(secrets, fn secret ->
-      key = :crypto.hash(:sha256, secret)
-
-      case :crypto.crypto_one_time(:aes_256_cbc, key, iv, sealed, false) do
-        @prelude <> _ = text -> text
-        _ -> nil
-      end
-    end)
-  end
-
-  defp plain(_packet, _secrets), do: nil
 
   # Some errors come with what was left to be sent.
   defp word(reason) when is_atom(reason), do: reason

@@ -45,8 +45,6 @@ defmodule NativeGossip.Doctor.Examination do
       interfaces = each(opened, &echo(&1, host))
       to = ask(options, interfaces, asked)
       {told, heard, answered} = listen(opened, options, asked, host.addresses)
-      sources = sources(told.nodes, heard, options)
-      nodes = nodes(told.nodes, sources, host)
       running = Running.of(topology)
 
       %Facts{
@@ -58,10 +56,10 @@ defmodule NativeGossip.Doctor.Examination do
         answered: answered,
         faults: told.faults,
         interfaces: Enum.zip_with(interfaces, heard, &%{&1 | heard: &2.others}),
-        nodes: nodes,
+        nodes: nodes(told.nodes, host),
         # Questions of doctors, this one's too, are no fault.
         refusals: Enum.reject(told.refusals, &(&1.cause == :doctor)),
-        untaken: untaken(heard, sources),
+        untaken: untaken(heard, told.nodes),
         clocks: clocks(told, bound, progress),
         shared: told.shared,
         silent: silent(running, told.nodes),
@@ -155,45 +153,28 @@ defmodule NativeGossip.Doctor.Examination do
     do: Ear.listen(ear, own, deadline, at_doctor)
 
   defp heard({_interface, {:error, _}}, _own, _deadline, _at_doctor),
-    do: %{others: 0, packets: %{}}
+    do: %{others: 0, addresses: MapSet.new()}
 
-  defp untaken(heard, sources) do
-    addresses = Enum.flat_map(heard, &Map.keys(&1.packets))
-    Enum.sort(Enum.uniq(addresses) -- Enum.map(sources, &elem(&1, 1)))
+  defp untaken(heard, names) do
+    addresses = Enum.flat_map(heard, &MapSet.to_list(&1.addresses))
+    taken = Enum.flat_map(names, fn {_name, %{sources: sources}} -> sources end)
+    Enum.sort(Enum.uniq(addresses) -- taken)
   end
 
   defp each(opened, function),
     do: opened |> Enum.map(&Task.async(fn -> function.(&1) end)) |> Task.await_many(:infinity)
 
-  defp sources(names, heard, options) do
-    for %{packets: packets} <- heard,
-        source <- Ear.sources(packets, Map.keys(names), options.secret),
-        do: source
-  end
-
-  defp nodes(names, sources, host) do
-    # The first of several.
-    sources = sources |> Enum.reverse() |> Map.new()
-
+  defp nodes(names, host) do
     for {name, heard} <- Enum.sort_by(names, &elem(&1, 0)) do
-      source = sources[name]
-      more = %{name: name, source: source, here?: here?(name, source, host)}
+      {[source | _], heard} = Map.pop!(heard, :sources)
+      more = %{name: name, source: source, here?: here?(source, host)}
       heard |> Map.update!(:interfaces, &Enum.sort/1) |> Map.merge(more)
     end
   end
 
-  defp here?(name, nil, host) do
-    [_, at] = String.split(name, "@", parts: 2)
-
-    case :inet.parse_address(String.to_charlist(at)) do
-      {:ok, address} -> address in host.addresses
-      {:error, _} -> name == Atom.to_string(node())
-    end
-  end
-
   # All of 127.0.0.0/8 is this host's.
-  defp here?(_name, {127, _, _, _}, _host), do: true
-  defp here?(_name, source, host), do: source in host.addresses
+  defp here?({127, _, _, _}, _host), do: true
+  defp here?(source, host), do: source in host.addresses
 
   # Where signatures are required, a heartbeat of another time is refused before it tells how far it is off. Where
   # they are not, it is taken, and tells.
@@ -246,7 +227,7 @@ defmodule NativeGossip.Doctor.Examination do
 
     addresses =
       for %{here?: false, source: source, name: name} <- nodes,
-          source != nil and name not in refused,
+          name not in refused,
           do: source
 
     Enum.uniq(addresses)

@@ -46,9 +46,9 @@ defmodule NativeGossip.Doctor.Facts do
   @type echo :: :heard | :unheard | {:unsent, reason :: atom} | :untested
 
   @typedoc """
-  A node that was heard; `source` is where from, as far as known, and `here?` whether that is this host. Of its
-  heartbeats `received` came, by one way or several, and `missing` did not, by the numbers of those that did: none where
-  it does not sign.
+  A node that was heard; `source` is where from, the first where there are several, and `here?` whether that is this
+  host. Of its heartbeats `received` came, by one way or several, and `missing` did not, by the numbers of those that
+  did: none where it does not sign.
   """
   @type heard :: %{
           name: String.t(),
@@ -56,7 +56,7 @@ defmodule NativeGossip.Doctor.Facts do
           received: pos_integer,
           missing: non_neg_integer,
           interfaces: [String.t()],
-          source: :inet.ip_address() | nil,
+          source: :inet.ip_address(),
           here?: boolean
         }
 

@@ -13,6 +13,9 @@ defmodule NativeGossip.Doctor.Listener do
   # Names that are told apart: a flood of forged ones may not fill the memory.
   @max_names 4_096
 
+  # Addresses that are kept of each: a host has one on each interface.
+  @max_sources 64
+
   @type told :: %{
           joined: [map],
           faults: [Events.Fault.t()],
@@ -22,9 +25,10 @@ defmodule NativeGossip.Doctor.Listener do
           shared: [String.t()]
         }
 
-  @typedoc "As in `NativeGossip.Doctor.Facts`."
+  @typedoc "As in `NativeGossip.Doctor.Facts`, with all addresses that it was heard from, the first one first."
   @type heard :: %{
           packets: pos_integer,
+          sources: [:inet.ip_address(), ...],
           interfaces: [String.t()],
           received: pos_integer,
           missing: non_neg_integer
@@ -52,10 +56,11 @@ defmodule NativeGossip.Doctor.Listener do
 
   defp note({:heartbeat_received, %{node: node} = fields}, %{nodes: nodes} = told)
        when is_map_key(nodes, node) or map_size(nodes) < @max_names do
-    heard = Map.get(nodes, node, %{packets: 0, interfaces: []})
+    heard = Map.get(nodes, node, %{packets: 0, sources: [], interfaces: []})
 
     put_in(told.nodes[node], %{
       packets: heard.packets + 1,
+      sources: Enum.take(Enum.uniq(heard.sources ++ [fields.source]), @max_sources),
       interfaces: Enum.uniq(List.wrap(fields.interface) ++ heard.interfaces),
       missing: fields.lost || 0,
       # Without those that came by several ways.

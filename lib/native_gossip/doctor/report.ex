@@ -72,7 +72,6 @@ defmodule NativeGossip.Doctor.Report do
   end
 
   defp place(%{here?: true}), do: " of this host"
-  defp place(%{source: nil}), do: ""
   defp place(%{source: source}), do: " from #{address(source)}"
 
   defp refusal(%{cause: cause, packets: count, source: nil}),

@@ -96,8 +96,9 @@ pub(crate) fn encode<'a>(env: Env<'a>, event: &Event) -> NifResult<Term<'a>> {
     let fields = Fields::new(env);
     let fields = match event {
         Event::HeartbeatSent => fields,
-        Event::HeartbeatReceived { node, interface, loss } => fields
+        Event::HeartbeatReceived { node, source, interface, loss } => fields
             .with(keys::node(), node.as_str())
+            .address(keys::source(), *source)
             .with(keys::interface(), interface)
             .with(keys::taken(), loss.map(|loss| loss.received))
             .with(keys::lost(), loss.map(|loss| loss.missing)),

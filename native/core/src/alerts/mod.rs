@@ -97,12 +97,13 @@ impl Alerts {
     pub(crate) fn received(
         &mut self,
         node: &NodeName,
+        source: IpAddr,
         interface: impl FnOnce() -> Option<String>,
         loss: impl FnOnce() -> Option<Loss>,
     ) {
         if self.debug {
             let (node, interface, loss) = (node.clone(), interface(), loss());
-            self.events.push(Event::HeartbeatReceived { node, interface, loss });
+            self.events.push(Event::HeartbeatReceived { node, source, interface, loss });
         }
     }
 

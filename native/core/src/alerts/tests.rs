@@ -135,16 +135,17 @@ fn a_missing_interface_has_nothing_to_do_with_other_faults() {
 #[test]
 fn heartbeats_are_told_only_with_debug() {
     let node = NodeName::parse("a@host").expect("a node name");
+    let source = IpAddr::from([10, 0, 0, 9]);
     let mut alerts = Alerts::default();
     let mut told = |debug| {
         alerts.set_debug(debug);
         alerts.sent();
-        alerts.received(&node, || Some("eth0".into()), || None);
+        alerts.received(&node, source, || Some("eth0".into()), || None);
         alerts.take()
     };
     assert_eq!(told(false), []);
     let interface = Some("eth0".into());
-    let received = Event::HeartbeatReceived { node: node.clone(), interface, loss: None };
+    let received = Event::HeartbeatReceived { node: node.clone(), source, interface, loss: None };
     assert_eq!(told(true), [Event::HeartbeatSent, received]);
 }
 

@@ -178,8 +178,9 @@ impl<R: CryptoRng> Node<R> {
                 if matches!(received, Received::Peer(_)) {
                     self.engine.note_path(now.time, node, meta);
                 }
-                self.effects.alerts.received(node, interface, || self.engine.loss(node));
-                self.seeds.heard(now.time, meta.source.ip());
+                let (source, loss) = (meta.source.ip(), || self.engine.loss(node));
+                self.effects.alerts.received(node, source, interface, loss);
+                self.seeds.heard(now.time, source);
                 if let Some(group) = &mut self.group {
                     group.heard(now.time, node, self.engine.is_connected(node), meta);
                 }

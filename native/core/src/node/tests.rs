@@ -309,8 +309,9 @@ fn heartbeats_are_events_only_with_debug() {
     host.node.set_debug(true);
     host.receive(secs(1), &from(9), "peer@host");
     host.run(secs(2).time);
-    let (node, interface) = (name("peer@host"), Some("eth0".into()));
-    let received = Event::HeartbeatReceived { node, interface, loss: None };
+    let (node, source) = (name("peer@host"), from(9).source.ip());
+    let interface = Some("eth0".into());
+    let received = Event::HeartbeatReceived { node, source, interface, loss: None };
     let sent = vec![Event::HeartbeatSent; 4];
     assert_eq!(host.node.take_events(), [vec![received], sent].concat());
 }

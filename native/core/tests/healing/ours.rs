@@ -48,7 +48,12 @@ fn a_heartbeat_is_told_with_the_name_of_the_interface_that_it_came_by() {
     echoing.node.take_events();
     let received = |interface: Option<&str>| {
         let interface = interface.map(str::to_owned);
-        Event::HeartbeatReceived { node: name("other"), interface, loss: None }
+        Event::HeartbeatReceived {
+            node: name("other"),
+            source: address("fe80::9"),
+            interface,
+            loss: None,
+        }
     };
     for (index, named) in [(2, Some("eth2")), (3, Some("eth3")), (4, None)] {
         echoing.hear("other", "fe80::9", index);

@@ -7,7 +7,7 @@ use crate::{
     simulation::{
         errors::EPERM,
         host::{ETH0, Sends},
-        mesh::secs,
+        mesh::{address, secs},
     },
 };
 
@@ -22,8 +22,9 @@ fn each_heartbeat_is_an_event_with_its_interface_where_debug_asks_for_it() {
         let said = mesh.said(0);
         let sent = said.iter().filter(|event| ***event == Event::HeartbeatSent).count() as u64;
         assert_eq!(sent, after.sent - before.sent);
-        let (node, interface) = (mesh.net.names[1].clone(), Some("eth0".to_owned()));
-        let received = Event::HeartbeatReceived { node, interface, loss: None };
+        let (node, source) = (mesh.net.names[1].clone(), address(1).into());
+        let interface = Some("eth0".to_owned());
+        let received = Event::HeartbeatReceived { node, source, interface, loss: None };
         let received = said.iter().filter(|event| ***event == received).count() as u64;
         assert_eq!(received, after.accepted - before.accepted);
         assert_eq!(said.len() as u64, sent + received);

@@ -44,7 +44,8 @@ impl Listener for Recorder {
     fn event(&mut self, event: Event) {
         let _ = self.0.send(match event {
             Event::HeartbeatSent => Told::Sent,
-            Event::HeartbeatReceived { node, interface, .. } => {
+            Event::HeartbeatReceived { node, source, interface, .. } => {
+                assert_eq!(source, Ipv4Addr::LOCALHOST);
                 assert_eq!(interface.as_deref(), TELLS_INTERFACES.then_some("lo"));
                 Told::Heard(node.to_string())
             }

@@ -84,6 +84,23 @@ fn a_copy_counts_as_heard_on_the_interface_that_it_came_by() {
 }
 
 #[test]
+fn a_copy_is_told_with_the_address_that_it_came_from_itself() {
+    let mut host = signing();
+    host.node.set_debug(true);
+    host.node.take_events();
+    let sources = [[10, 0, 0, 9], [10, 1, 0, 9]];
+    for source in sources {
+        host.node.receive(secs(2), &meta(source, Some(2)), &heartbeat(1, 0));
+    }
+    let told = host.node.take_events().into_iter().filter_map(|event| match event {
+        Event::HeartbeatReceived { source, .. } => Some(source),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), sources.map(IpAddr::from));
+    assert_eq!(host.node.counters().copied, 1);
+}
+
+#[test]
 fn who_is_about_to_stop_sends_a_last_burst_and_goes_on_to_receive() {
     let mut host = signing();
     pass(&mut host, 1..20);
