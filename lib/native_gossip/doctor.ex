@@ -78,7 +78,8 @@ defmodule NativeGossip.Doctor do
   @doc """
   Looks, listens, and reports. Takes the seconds that it listens, and up to 45 more where hosts do not answer.
 
-  Raises `ArgumentError` where the topology is not known, or an option is wrong.
+  Raises `ArgumentError` where the topology is not known, or an option is wrong, and `RuntimeError` where the system has
+  no file descriptors left.
   """
   @spec run([option]) :: Report.t()
   def run(options \\ []) do

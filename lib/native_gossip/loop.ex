@@ -6,6 +6,7 @@ defmodule NativeGossip.Loop do
   """
 
   alias NativeGossip.{Cookie, Events, Native, NodeWatch, Options}
+  alias NativeGossip.Events.Fault
 
   # In ms. Between two slices the terms of the first one are freed, and whoever waits for this process (who has it
   # collect its garbage) gets its turn. A longer one saves little: its end costs as much as a few packets.
@@ -24,6 +25,31 @@ defmodule NativeGossip.Loop do
           heartbeat_form: Options.heartbeat_form(),
           authentication: :compatible | :required
         }
+
+  @doc """
+  Opens a loop, as `NativeGossip.Native.open/2` does.
+
+  Raises `RuntimeError` where the system gives none: `failed`, which says what cannot be done without it, the cause, and
+  what to do. Whatever is raised has no options in its stack trace.
+  """
+  @spec open(Options.t(), refresh_interval :: pos_integer | nil, failed :: String.t()) ::
+          Native.t()
+  def open(options, refresh_interval, failed) do
+    Native.open(options, refresh_interval)
+  rescue
+    error -> reraise worded(error, failed), Enum.map(__STACKTRACE__, &without_arguments/1)
+  end
+
+  defp worded(%ErlangError{original: {code, text}}, failed) when is_binary(text),
+    do: RuntimeError.exception("#{failed}: #{Fault.error(%{code: code, text: text})}")
+
+  defp worded(error, _failed), do: error
+
+  # The arguments in a stack trace are printed, and the secret is among these.
+  defp without_arguments({module, function, arguments, location}) when is_list(arguments),
+    do: {module, function, length(arguments), location}
+
+  defp without_arguments(call), do: call
 
   @doc """
   Starts the process, linked to the owner of the loop.

@@ -24,7 +24,8 @@ defmodule NativeGossip.Native do
   With nil it never is: then the owner reports every `:nodeup` too, and leaves it to other nodes to
   dial first.
 
-  Raises `ErlangError` where the system has no file descriptors left.
+  Raises `ErlangError` with `{code, text}`, the system's error, where there are no file descriptors left, and the
+  options are in its stack trace. `NativeGossip.Loop.open/3` makes a sentence of it.
   """
   @spec open(NativeGossip.Options.t(), refresh_interval :: pos_integer | nil) :: t
   def open(_options, _refresh_interval), do: :erlang.nif_error(:not_loaded)
@@ -36,6 +37,8 @@ defmodule NativeGossip.Native do
 
   `node` is the name of the moment (`:nonode@nohost` is none: nothing is sent), and `debug` asks
   for an event for each heartbeat that is sent or received. `NativeGossip.Events` has the events.
+
+  Raises `ErlangError` with `{code, text}`, as `open/2` does, where the system cannot wait for packets.
   """
   @spec serve(t, node, debug :: boolean, slice :: pos_integer) ::
           {:serving | :stopped, [NativeGossip.Events.t()]}

@@ -14,8 +14,9 @@ defmodule NativeGossip.Strategy do
   ## Options
 
   #{NativeGossip.Options.table()}
-  An option of another form stops the start with an `ArgumentError`. The network never does: what
-  cannot be opened or joined is reported in the log, and tried again until it can.
+  An option of another form stops the start with an `ArgumentError`, and a BEAM that has no file descriptors left with
+  a `RuntimeError`. The network never does: what cannot be opened or joined is reported in the log, and tried again
+  until it can.
 
   `connect`, `list_nodes` and the `debug` flag of libcluster have the meaning that they have for
   every strategy. `NativeGossip` tells what became of every packet, and has a node say that it leaves.
@@ -56,7 +57,8 @@ defmodule NativeGossip.Strategy do
     :ok = Log.attach_without_application()
     Enum.each(warnings, &Events.emit(topology, &1))
     :ok = :net_kernel.monitor_nodes(true, [:nodedown_reason, node_type: :all])
-    native = open(options, refresh_interval(cluster))
+    failed = "topology #{inspect(topology)} does not start"
+    native = Loop.open(options, refresh_interval(cluster), failed)
     warn_if_crowded(topology)
 
     about = %{
@@ -87,18 +89,6 @@ defmodule NativeGossip.Strategy do
   # :nodeup and :nodedown tell all that the defaults do.
   defp refresh_interval(%State{connect: @connect, list_nodes: @list_nodes}), do: nil
   defp refresh_interval(%State{}), do: @refresh_interval
-
-  # The arguments in a stack trace are printed, and the secret is among these.
-  defp open(options, refresh_interval) do
-    Native.open(options, refresh_interval)
-  rescue
-    error -> reraise error, Enum.map(__STACKTRACE__, &without_arguments/1)
-  end
-
-  defp without_arguments({module, function, arguments, location}) when is_list(arguments),
-    do: {module, function, length(arguments), location}
-
-  defp without_arguments(call), do: call
 
   defp start_seeds(%{seeds: []}, _topology, _native), do: nil
 

@@ -5,7 +5,7 @@ defmodule NativeGossip.Doctor.Listener do
   It runs in a process of its own, whose end closes it.
   """
 
-  alias NativeGossip.{Events, Native, Options}
+  alias NativeGossip.{Events, Loop, Native, Options}
 
   # In ms. Whoever waits for a dirty IO scheduler waits no longer.
   @slice 100
@@ -36,12 +36,29 @@ defmodule NativeGossip.Doctor.Listener do
 
   @nothing %{joined: [], faults: [], nodes: %{}, refusals: [], clocks: %{}, shared: []}
 
-  @doc "Listens for `ms` milliseconds, and returns what was heard, joined and refused meanwhile."
+  @doc """
+  Listens for `ms` milliseconds, and returns what was heard, joined and refused meanwhile.
+
+  Raises as `NativeGossip.Loop.open/3` does.
+  """
   @spec run(Options.t(), ms :: pos_integer) :: told
   def run(options, ms) do
-    # The secret is among the arguments: what is raised may not show them.
-    task = Task.async(fn -> serve(Native.open(options, nil), now() + ms, @nothing) end)
-    Task.await(task, ms + 30_000)
+    task =
+      Task.async(fn ->
+        with {:ok, loop} <- open(options), do: {:ok, serve(loop, now() + ms, @nothing)}
+      end)
+
+    # Raised here, whoever asked reads a sentence. A crash of the task would end the caller, who may be in a shell.
+    case Task.await(task, ms + 30_000) do
+      {:ok, told} -> told
+      {:error, error} -> raise error
+    end
+  end
+
+  defp open(options) do
+    {:ok, Loop.open(options, nil, "the doctor cannot listen")}
+  rescue
+    error in RuntimeError -> {:error, error}
   end
 
   defp serve(loop, deadline, told) do

@@ -18,6 +18,16 @@ defmodule NativeGossip.Events.Fault do
   @spec cleared(t) :: String.t()
   def cleared(fault), do: "now able to #{step(fault)}"
 
+  @doc """
+  An error of the system's, and what to do where that is known: for what is raised, and is no fault of a loop.
+
+      iex> NativeGossip.Events.Fault.error(%{code: 24, text: "Too many open files"}, {:unix, :linux})
+      "Too many open files. Raise the limit of open files (ulimit -n)"
+  """
+  @spec error(%{code: integer | nil, text: String.t()}, os :: {family :: atom, name :: atom}) ::
+          String.t()
+  def error(%{code: _, text: text} = error, os \\ :os.type()), do: text <> hint(error, os)
+
   # What was tried.
 
   defp step(%{fault: :socket, step: :open}), do: "open a UDP socket"

@@ -99,6 +99,7 @@ fn names(env: Env<'_>) -> NifResult<events::Names> {
     events::Names::all(env)
 }
 
+/// Raises `{code, text}`: the fields that a fault has of the system's error. Elixir has the sentence.
 fn raise(error: std::io::Error) -> Error {
-    Error::RaiseTerm(Box::new(error.to_string()))
+    Error::RaiseTerm(Box::new((error.raw_os_error(), error.to_string())))
 }
