@@ -55,11 +55,24 @@ defmodule NativeGossip.Doctor do
   @seconds 6
   @max_default 60
 
+  # In seconds. Nobody waits for a report longer than an hour.
+  @range 1..3_600
+
+  @defaults [
+    topology: nil,
+    config: [],
+    seconds: nil,
+    probe: true,
+    to: nil,
+    answer: false,
+    progress: &Function.identity/1
+  ]
+
   @typedoc """
     * `:topology`: its name in `config :libcluster, topologies: …`; without it the only one of this strategy there,
       and where there is none, the defaults of the options;
     * `:config`: options of `NativeGossip.Strategy`, which take the place of those of the topology;
-    * `:seconds`: how long to listen; #{@seconds}, or as long as a `heartbeat_interval` that is longer, up to a minute;
+    * `:seconds`: how long to listen, up to an hour; #{@seconds}, or as long as a `heartbeat_interval` that is longer, up to a minute;
     * `:probe`: `false` probes nobody;
     * `:to`: another host, at which a doctor answers: it is asked by unicast and by the group. The question by the
       group is heard by all nodes there, which refuse it, and may say so in a line of their log;
@@ -83,17 +96,7 @@ defmodule NativeGossip.Doctor do
   """
   @spec run([option]) :: Report.t()
   def run(options \\ []) do
-    options =
-      Keyword.validate!(options,
-        topology: nil,
-        config: [],
-        seconds: nil,
-        probe: true,
-        to: nil,
-        answer: false,
-        progress: &Function.identity/1
-      )
-
+    options = checked!(options)
     {topology, config} = Config.of(options[:topology], options[:config])
     checked = Options.validate!(config, topology)
     seconds = options[:seconds] || seconds(checked, options[:answer])
@@ -103,8 +106,58 @@ defmodule NativeGossip.Doctor do
     %Report{facts: facts, findings: Findings.of(facts)}
   end
 
+  @doc "For how many seconds it can listen."
+  @spec range() :: Range.t()
+  def range, do: @range
+
   defp seconds(_options, true), do: @max_default
 
   defp seconds(options, false),
     do: max(@seconds, min(div(options.heartbeat_interval, 1_000) + 1, @max_default))
+
+  @spec checked!(term) :: [option]
+  defp checked!(options) do
+    unless Keyword.keyword?(options) do
+      refuse!("the options", "a keyword list, as [topology: :lan]", "another term")
+    end
+
+    for {name, _} <- options, not Keyword.has_key?(@defaults, name) do
+      {last, others} = @defaults |> Keyword.keys() |> Enum.map(&inspect/1) |> List.pop_at(-1)
+      refuse!("the options", "none but #{Enum.join(others, ", ")} and #{last}", inspect(name))
+    end
+
+    options = Keyword.merge(@defaults, options)
+
+    for {name, value} <- options, not valid?(name, value) do
+      refuse!("option #{inspect(name)}", expected(name), given(name, value))
+    end
+
+    options
+  end
+
+  defp valid?(:topology, name), do: is_atom(name)
+  defp valid?(:config, config), do: Keyword.keyword?(config)
+
+  defp valid?(:seconds, seconds),
+    do: seconds == nil or (is_integer(seconds) and seconds in @range)
+
+  defp valid?(:to, host), do: host == nil or (is_binary(host) and String.valid?(host))
+  defp valid?(:progress, function), do: is_function(function, 1)
+  defp valid?(flag, value) when flag in [:probe, :answer], do: is_boolean(value)
+
+  defp expected(:topology), do: "the name of a topology, as :lan in topologies: [lan: …]"
+  defp expected(:config), do: "a keyword list, as [port: 45_892]"
+  defp expected(:seconds), do: "how long to listen, in s, from #{@range.first} to #{@range.last}"
+  defp expected(:to), do: ~s(a host, as a string: "10.0.0.6")
+  defp expected(:progress), do: "a function of one line"
+  defp expected(flag) when flag in [:probe, :answer], do: "true or false"
+
+  defp given(:config, _config), do: "another term, not shown for its secrets"
+  defp given(_name, value), do: inspect(value)
+
+  @spec refuse!(String.t(), String.t(), String.t()) :: no_return
+  defp refuse!(what, expected, given) do
+    raise ArgumentError,
+          "#{what} of NativeGossip.Doctor.run/1: expected #{expected}, got: #{given}"
+  end
 end

@@ -42,7 +42,9 @@ defmodule Mix.Tasks.NativeGossip.DoctorTest do
           {~w(--prot 1), "unknown option --prot"},
           {~w(--port many), "--port cannot be many"},
           {~w(--seconds 0), "--seconds cannot be 0"},
-          {~w(--port 1), "one has to be named: :one, :two"},
+          {~w(--seconds 3601), "--seconds cannot be 3601: 1 to 3600"},
+          {~w(--port 1),
+           "several topologies \\(:one, :two\\), so one has to be named: topology: :one, or --topology one of mix"},
           {~w(--topology three), "has no topology :three"},
           {~w(--topology one --port 0), "expected an integer from 1 to 65535, got: 0"}
         ] do
@@ -61,5 +63,8 @@ defmodule Mix.Tasks.NativeGossip.DoctorTest do
     configure([])
     assert Config.of(nil, port: 4001) == {:default, [port: 4001]}
     assert_raise ArgumentError, ~r/Those that it has: none/, fn -> Config.of(:lan, []) end
+    # It is told by what checks the options.
+    configure(lan: [strategy: NativeGossip.Strategy, config: %{port: 4000}])
+    assert Config.of(nil, port: 4001) == {:lan, %{port: 4000}}
   end
 end

@@ -106,8 +106,17 @@ defmodule Mix.Tasks.NativeGossip.Doctor do
     ]
   end
 
-  defp seconds(seconds) when seconds in [nil] or seconds in 1..3_600, do: seconds
-  defp seconds(seconds), do: Mix.raise("--seconds cannot be #{seconds}: 1 to 3600. #{help()}")
+  defp seconds(nil), do: nil
+
+  # With the name that the option has here.
+  defp seconds(seconds) do
+    range = Doctor.range()
+
+    if seconds in range,
+      do: seconds,
+      else:
+        Mix.raise("--seconds cannot be #{seconds}: #{range.first} to #{range.last}. #{help()}")
+  end
 
   # What may be given again is a list, and "all" the word for it.
   defp config(options) do

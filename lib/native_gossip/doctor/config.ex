@@ -15,15 +15,17 @@ defmodule NativeGossip.Doctor.Config do
   @spec of(topology :: atom, keyword) :: {atom, keyword}
   def of(topology, more) do
     {name, config} = find(topology, topologies())
-    {name, Keyword.merge(config, more)}
+    # What is no keyword list `NativeGossip.Options.validate!/2` refuses.
+    {name, if(Keyword.keyword?(config), do: Keyword.merge(config, more), else: config)}
   end
 
   defp find(nil, []), do: {@unnamed, []}
   defp find(nil, [{name, spec}]), do: {name, spec[:config] || []}
 
-  defp find(nil, several) do
+  defp find(nil, [{name, _} | _] = several) do
     raise ArgumentError,
-          "there are several topologies, so one has to be named: #{names(several)}"
+          "there are several topologies (#{names(several)}), so one has to be named: topology: #{inspect(name)}, or " <>
+            "--topology #{name} of mix native_gossip.doctor"
   end
 
   defp find(name, topologies) do
