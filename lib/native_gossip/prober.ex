@@ -49,8 +49,9 @@ defmodule NativeGossip.Prober do
   @told_again 1_800_000
 
   # A cause that changes at each probe, as behind a loose cable, is not to fill the log: three lines about a node at
-  # once, then pauses of 1, 4, 16, 64 minutes and four hours. That makes 12 lines a day of the 100 probes. In ms,
-  # the first pause and the longest; after as long without a failure the next line is the first again.
+  # once, then pauses of 1, 4, 16, 64 minutes and four hours, as the Rust half has them for a fault
+  # (`native/core/src/alerts/throttle.rs`, with which a test compares them). That makes 12 lines a day of the 100
+  # probes. In ms, the first pause and the longest; after as long without a failure the next line is the first again.
   @lines_at_once 3
   @line_pauses {60_000, 14_400_000}
 
