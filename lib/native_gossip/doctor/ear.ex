@@ -12,6 +12,7 @@ defmodule NativeGossip.Doctor.Ear do
   host, and whether it is heard here is no different from one that does.
   """
 
+  alias NativeGossip.Options.Address
   alias NativeGossip.Probe.Bounded
 
   @prelude "heartbeat::"
@@ -60,8 +61,8 @@ defmodule NativeGossip.Doctor.Ear do
   end
 
   defp opened(interface, group, port) do
-    family = if tuple_size(group) == 8, do: :inet6, else: :inet
-    target = target(family, group, port, interface)
+    family = Address.family(group)
+    target = target(group, port, interface.index)
 
     with {:ok, socket} <- :socket.open(family, :dgram, :udp) do
       ear = %{
@@ -88,11 +89,14 @@ defmodule NativeGossip.Doctor.Ear do
     :ok
   end
 
-  # The scope is there for link-local groups, and changes nothing of others.
-  defp target(:inet6, group, port, interface),
-    do: %{family: :inet6, addr: group, port: port, scope_id: interface.index, flowinfo: 0}
-
-  defp target(:inet, group, port, _interface), do: %{family: :inet, addr: group, port: port}
+  @doc "Where a socket sends to, or is bound. The scope is there for link-local addresses, and changes nothing of others."
+  @spec target(:inet.ip_address(), :inet.port_number(), scope :: non_neg_integer) :: map
+  def target(address, port, scope) do
+    case Address.family(address) do
+      :inet -> %{family: :inet, addr: address, port: port}
+      :inet6 -> %{family: :inet6, addr: address, port: port, scope_id: scope, flowinfo: 0}
+    end
+  end
 
   defp prepare(%{socket: socket, target: target, interface: interface}, family, group) do
     options = [{{:socket, :reuseaddr}, true} | options(family, group, interface)]

@@ -12,6 +12,7 @@ defmodule NativeGossip.Doctor.Exchange do
 
   alias NativeGossip.Doctor.{Ear, Facts}
   alias NativeGossip.Options
+  alias NativeGossip.Options.Address
 
   # What a packet of a doctor is: an echo (0) of no concern here, a question by the group or by unicast, or an answer.
   @by_group 1
@@ -35,7 +36,7 @@ defmodule NativeGossip.Doctor.Exchange do
   @doc "Asks the doctor at this host, by each of these interfaces and by unicast."
   @spec ask(Options.t(), [map], host :: String.t()) :: Facts.to()
   def ask(options, interfaces, host) do
-    family = family(options)
+    family = Address.family(options.multicast_addr)
 
     with {:ok, address} <- :inet.getaddr(String.to_charlist(host), family),
          {:ok, socket} <- :socket.open(family, :dgram, :udp) do
@@ -56,9 +57,6 @@ defmodule NativeGossip.Doctor.Exchange do
     end
   end
 
-  defp family(%{multicast_addr: group}) when tuple_size(group) == 8, do: :inet6
-  defp family(_options), do: :inet
-
   defp hops(:inet), do: {:ip, :multicast_ttl}
   defp hops(:inet6), do: {:ipv6, :multicast_hops}
 
@@ -67,7 +65,7 @@ defmodule NativeGossip.Doctor.Exchange do
   defp rounds(%{options: options} = asked, interfaces, address, left, {_sent, answers}) do
     Enum.each(interfaces, &to_group(asked, &1))
     # By the group first: the answer to the other says whether it came.
-    sent = transmit(asked, @by_unicast, target(address, options.port, 0))
+    sent = transmit(asked, @by_unicast, Ear.target(address, options.port, 0))
     deadline = System.monotonic_time(:millisecond) + @patience
     answers = Enum.uniq(answers ++ answers(asked, deadline))
 
@@ -97,7 +95,7 @@ defmodule NativeGossip.Doctor.Exchange do
 
     # A question that the system does not send is not answered either.
     Enum.each(tags, fn tag ->
-      transmit(%{asked | tag: tag}, @by_unicast, target(address, options.port, 0))
+      transmit(%{asked | tag: tag}, @by_unicast, Ear.target(address, options.port, 0))
     end)
 
     deadline = System.monotonic_time(:millisecond) + @patience
@@ -128,20 +126,16 @@ defmodule NativeGossip.Doctor.Exchange do
     group = options.multicast_addr
 
     _ =
-      if tuple_size(group) == 8,
-        do: :socket.setopt(socket, {:ipv6, :multicast_if}, index),
-        else: :socket.setopt(socket, {:ip, :multicast_if}, address)
+      case Address.family(group) do
+        :inet -> :socket.setopt(socket, {:ip, :multicast_if}, address)
+        :inet6 -> :socket.setopt(socket, {:ipv6, :multicast_if}, index)
+      end
 
-    transmit(asked, @by_group, target(group, options.port, index))
+    transmit(asked, @by_group, Ear.target(group, options.port, index))
   end
 
   defp transmit(%{socket: socket, tag: tag}, kind, target),
     do: Ear.transmit(socket, Ear.packet(tag, kind), target)
-
-  defp target(address, port, scope) when tuple_size(address) == 8,
-    do: %{family: :inet6, addr: address, port: port, scope_id: scope, flowinfo: 0}
-
-  defp target(address, port, _scope), do: %{family: :inet, addr: address, port: port}
 
   defp answers(%{socket: socket, tag: tag} = asked, deadline) do
     with {:ok, source, packet} <- Ear.receive_until(socket, deadline) do
@@ -159,10 +153,9 @@ defmodule NativeGossip.Doctor.Exchange do
   @doc "Holds the port, to answer what comes by unicast, and remembers what came by the group."
   @spec start_answering(Options.t()) :: {:ok, answerer} | {:error, term}
   def start_answering(options) do
-    family = family(options)
-    any = target(options.if_addr, options.port, 0)
+    any = Ear.target(options.if_addr, options.port, 0)
 
-    with {:ok, socket} <- :socket.open(family, :dgram, :udp),
+    with {:ok, socket} <- :socket.open(any.family, :dgram, :udp),
          :ok <- :socket.setopt(socket, {:socket, :reuseaddr}, true),
          :ok <- :socket.bind(socket, any),
          do: {:ok, %{socket: socket, tags: :ets.new(__MODULE__, [:public, :set])}}

@@ -3,6 +3,7 @@ defmodule NativeGossip.Probe.Tcp do
   A TCP connection of a probe: it has a deadline, what is read a bound, and it is always closed.
   """
 
+  alias NativeGossip.Options.Address
   alias NativeGossip.Probe.{Bounded, Outside}
 
   @typedoc "Why there is no connection: the way is blocked, nobody listens, nobody is there, or another reason."
@@ -24,7 +25,7 @@ defmodule NativeGossip.Probe.Tcp do
         ) :: {:ok, value} | {:error, refusal, reason :: term}
         when value: term
   def with_connection(outside, {address, port}, patience, function) do
-    family = if tuple_size(address) == 8, do: :inet6, else: :inet
+    family = Address.family(address)
     options = [family, :binary, active: false, send_timeout: patience, send_timeout_close: true]
 
     case Bounded.attempt(fn -> outside.connect.(address, port, options, patience) end) do
