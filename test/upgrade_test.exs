@@ -7,7 +7,7 @@ defmodule NativeGossip.UpgradeTest do
 
   alias Mix.NativeGossip.Appup
   alias NativeGossip.Dev.{Await, Beam, Encounters, Epmd, FreePort, Inside, Mesh}
-  alias NativeGossip.{Events, Native}
+  alias NativeGossip.{Events, Native, Upgrade}
   alias NativeGossip.Test.Topology
 
   @moduletag :tmp_dir
@@ -94,6 +94,42 @@ defmodule NativeGossip.UpgradeTest do
     {:ok, _} = Beam.call(beam, Supervisor, :restart_child, [Inside, :lan])
     Beam.call(beam, NativeGossip.Upgrade, :start_topologies, [])
     assert Enum.all?(strategies(beam), &(is_pid(&1) and &1 not in [lan, wan]))
+  end
+
+  # The version that comes refuses what the one before took.
+  def start_refused_later(starts, state) do
+    :counters.add(starts, 1, 1)
+    wrong? = :counters.get(starts, 1) > 1
+    NativeGossip.Strategy.start_link([if(wrong?, do: %{state | config: [port: 0]}, else: state)])
+  end
+
+  test "what does not start again is told with the reason, and with what to do before the next upgrade",
+       %{ports: {port, _}} do
+    config = [port: port, multicast_if: "127.0.0.1", secret: @secret]
+    state = %Cluster.Strategy.State{topology: :refused_later, config: config}
+    start = {__MODULE__, :start_refused_later, [:counters.new(1, []), state]}
+    child = %{id: :refused_later, start: start}
+
+    supervisor = %{
+      id: :owner,
+      start: {Supervisor, :start_link, [[child], [strategy: :one_for_one]]}
+    }
+
+    start_supervised!(supervisor)
+
+    :ok = Upgrade.stop_topologies()
+    error = assert_raise RuntimeError, &Upgrade.start_topologies/0
+
+    assert error.message =~
+             "after an upgrade these topologies do not start again:\n:refused_later: "
+
+    assert error.message =~
+             "topology :refused_later, option :port of NativeGossip.Strategy: expected"
+
+    assert error.message =~
+             "Where an option is refused, correct it in config :libcluster, topologies: …"
+
+    refute error.message =~ @secret
   end
 
   defp start(n, %{epmd: epmd, ports: ports}) do

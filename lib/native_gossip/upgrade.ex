@@ -57,9 +57,23 @@ defmodule NativeGossip.Upgrade do
           do: {id, reason}
 
     _existed? = :persistent_term.erase(@stopped)
-    if failed != [], do: raise("topologies that do not start again: #{inspect(failed)}")
+    if failed != [], do: raise(refused(failed))
     :ok
   end
+
+  # The supervisor has the options that it was started with, so a correction needs its restart.
+  defp refused(failed) do
+    reasons = for {id, reason} <- failed, do: "#{inspect(id)}: #{written(reason)}\n"
+
+    "after an upgrade these topologies do not start again:\n#{reasons}" <>
+      "Read the reason. Where an option is refused, correct it in config :libcluster, topologies: … and restart the " <>
+      "node with it, before the upgrade"
+  end
+
+  # What a start raises in its supervisor, or its process. The arguments in a stack trace may be options.
+  defp written({:EXIT, reason}), do: written(reason)
+  defp written({error, _stack}) when is_exception(error), do: Exception.message(error)
+  defp written(reason), do: Exception.format_exit(reason)
 
   defp restart(supervisor, id) do
     case Supervisor.restart_child(supervisor, id) do
