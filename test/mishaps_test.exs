@@ -192,8 +192,8 @@ defmodule NativeGossip.MishapsTest do
       send_in(beam, strategy, {:gossip_peer, :stranger@nowhere})
       for pid <- [seeds, strategy], do: Beam.call(beam, :sys, :get_state, [pid])
       for _ <- 1..2, do: Beam.call(beam, Prober, :failed, [prober, :stranger@nowhere])
-      probed = fn -> Beam.call(beam, Prober, :last, [prober, :stranger@nowhere]) end
-      Await.until("it is probed", probed, &match?(%{cause: :name_form}, &1))
+      probed = fn -> Beam.call(beam, Prober, :causes, [prober]) end
+      Await.until("it is probed", probed, &(&1 == %{"stranger@nowhere" => :name_form}))
 
       sent = Beam.call(beam, Inside, :counters, [:lan]).sent
       counters = fn -> Beam.call(beam, Inside, :counters, [:lan]) end

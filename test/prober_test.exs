@@ -41,7 +41,7 @@ defmodule NativeGossip.ProberTest do
   defp pass(clock, ms), do: :counters.add(clock, 1, ms)
 
   # Two casts and calls of one process come in their order.
-  defp settle(prober), do: Prober.last(prober, :settled)
+  defp settle(prober), do: :sys.get_state(prober)
 
   defp fail(prober, node, times \\ 1) do
     for _ <- 1..times, do: :ok = Prober.failed(prober, node)
@@ -91,10 +91,8 @@ defmodule NativeGossip.ProberTest do
              ~s|[warning] [libcluster:probed] no connection to :"b@10.0.0.6" (epmd_filtered): nothing comes | <>
                "back from 10.0.0.6:4369, where its epmd should be. Let TCP to this port through"
 
-    assert %Result{node: @b, cause: :epmd_filtered} = Prober.last(prober, @b)
     assert Prober.causes(prober) == %{"b@10.0.0.6" => :epmd_filtered}
     :ok = Prober.connected(prober, @b)
-    assert Prober.last(prober, @b) == nil
     assert Prober.causes(prober) == %{}
   end
 
@@ -196,15 +194,15 @@ defmodule NativeGossip.ProberTest do
     :ok = Prober.connected(prober, @b)
     send(self(), {:probe, @b, [], pid})
     assert log(fn -> answer(prober, :epmd_silent) end) == ""
-    assert Prober.last(prober, @b) == nil
+    assert Prober.causes(prober) == %{}
   end
 
   test "another cookie is told when the attempt after the probe has failed too", %{prober: prober} do
     fail(prober, @b, 2)
     assert log(fn -> answer(prober, :cookie) end) == ""
-    assert Prober.last(prober, @b) == nil
+    assert Prober.causes(prober) == %{}
     assert log(fn -> fail(prober, @b) end) =~ "(cookie)"
-    assert %Result{cause: :cookie} = Prober.last(prober, @b)
+    assert Prober.causes(prober) == %{"b@10.0.0.6" => :cookie}
     assert log(fn -> fail(prober, @b) end) == ""
   end
 
@@ -215,7 +213,7 @@ defmodule NativeGossip.ProberTest do
     assert log(fn -> answer(prober, :cookie) end) == ""
     :ok = Prober.connected(prober, @b)
     assert log(fn -> fail(prober, @b) end) == ""
-    assert Prober.last(prober, @b) == nil
+    assert Prober.causes(prober) == %{}
   end
 
   defp disconnect(prober, node) do

@@ -94,10 +94,6 @@ defmodule NativeGossip.Prober do
   @spec connected(pid, node) :: :ok
   def connected(prober, node), do: GenServer.cast(prober, {:connected, node})
 
-  @doc "What the last probe of the node found, since it was connected last; nil without one."
-  @spec last(pid, node) :: Probe.Result.t() | nil
-  def last(prober, node), do: GenServer.call(prober, {:last, node})
-
   @doc """
   The causes that were found, by the names of the nodes: of each that was not connected since. None where the process
   has ended, or is too busy to answer within a second.
@@ -136,9 +132,6 @@ defmodule NativeGossip.Prober do
   def handle_cast(_other, prober), do: {:noreply, prober}
 
   @impl GenServer
-  def handle_call({:last, node}, _from, prober),
-    do: {:reply, get_in(prober.peers, [node, :last]), prober}
-
   def handle_call(:causes, _from, prober) do
     now = prober.now.()
 

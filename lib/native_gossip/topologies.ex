@@ -22,7 +22,7 @@ defmodule NativeGossip.Topologies do
   application `native_gossip` is not started there is none: the strategy works, and cannot be found.
   """
   @spec register(topology :: term, Native.t(), processes) :: pid | nil
-  def register(topology, loop, processes \\ %{loop: nil, prober: nil}) do
+  def register(topology, loop, processes) do
     if Process.whereis(__MODULE__) do
       {:ok, registry} = Registry.register(__MODULE__, topology, {loop, processes})
       registry

@@ -96,6 +96,7 @@ defmodule NativeGossip.Probe.StrategyTest do
 
     assert [cause] = Await.until("the cause is known", cause, &(&1 not in [[], [nil]]))
     [prober] = probers(strategy)
-    assert %{cause: ^cause, facts: %{heard_from: {127, 0, 0, 1}}} = Prober.last(prober, node)
+    assert Prober.causes(prober) == %{"foe@127.0.0.9" => cause}
+    assert :sys.get_state(prober).peers[node].last.facts.heard_from == {127, 0, 0, 1}
   end
 end

@@ -37,7 +37,8 @@ defmodule NativeGossip.Status.AskTest do
         spawn_link(fn ->
           options = NativeGossip.Options.validate!([], :unserved)
           loop = NativeGossip.Native.open(options, nil)
-          _ = NativeGossip.Topologies.register(:unserved, loop)
+          nobody = %{loop: nil, prober: nil}
+          _ = NativeGossip.Topologies.register(:unserved, loop, nobody)
           send(test, {:loop, loop})
           Process.sleep(:infinity)
         end)
