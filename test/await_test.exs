@@ -212,8 +212,22 @@ defmodule NativeGossip.AwaitTest do
     end
 
     test "two of one topology stand side by side with ids of their own" do
-      child = {Await, topology: :lan, nodes: 0}
-      start([child, Supervisor.child_spec(child, id: :other)])
+      one = Supervisor.child_spec({Await, topology: :lan, nodes: 0}, [])
+      assert one.id == {Await, :lan}
+      two = {Await, topology: :lan, nodes: 1, timeout: 10}
+      Process.flag(:trap_exit, true)
+
+      assert {:error, {:start_spec, {:duplicate_child_name, {Await, :lan}}}} =
+               Supervisor.start_link([one, two], strategy: :one_for_one)
+
+      refute_received {:line, _, "waited" <> _}
+
+      start([one, Supervisor.child_spec(two, id: :other)])
+      assert_received {:line, :info, "waited" <> line}
+      assert line =~ "for 0 other nodes: connected to none"
+      assert_received {:line, :warning, "waited" <> line}
+      assert line =~ "for 1 other node: not all are there"
+      refute_received {:line, _, "waited" <> _}
     end
   end
 

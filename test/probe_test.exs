@@ -287,14 +287,6 @@ defmodule NativeGossip.ProbeTest do
       assert_received {:connect, {0, 0, 0, 0, 0, 0, 0, 9}, true}
     end
 
-    test "no socket is left open, whatever the cause", %{epmd: epmd} do
-      ports = fn -> length(:erlang.ports()) end
-      before = ports.()
-
-      for port <- [Listener.refused(), epmd], _ <- 1..20, do: ask(port, :"unknown@127.0.0.1")
-      Await.until("they are closed", ports, &(&1 <= before))
-    end
-
     test "every cause has a row, and none is nothing to do but two" do
       assert Enum.uniq(Cause.all()) == Cause.all()
       assert Enum.filter(Cause.all(), &Cause.none?/1) == [:connected, :reachable]
