@@ -117,7 +117,7 @@ defmodule NativeGossip.TelemetryTest do
     assert %{} = await_event(:heartbeat_sent)
     ReferencePeer.heartbeat(peer, :"friend@10.0.0.7")
     received = await_event(:heartbeat_received)
-    assert %{node: "friend@10.0.0.7", source: {127, 0, 0, 1}} = received
+    assert %{node: "friend@10.0.0.7", source: {{127, 0, 0, 1}, _port}} = received
   end
 
   test "a handler that fails ends neither the strategy nor the log", %{port: port} do

@@ -103,16 +103,31 @@ defmodule NativeGossip.UpgradeTest do
     NativeGossip.Strategy.start_link([if(wrong?, do: %{state | config: [port: 0]}, else: state)])
   end
 
+  # It calls a function that is no more, with what may be options.
+  def start_undefined_later(starts, state) do
+    :counters.add(starts, 1, 1)
+
+    if :counters.get(starts, 1) > 1,
+      do: apply(NoLongerThere, :start_link, [state]),
+      else: NativeGossip.Strategy.start_link([state])
+  end
+
   test "what does not start again is told with the reason, and with what to do before the next upgrade",
        %{ports: {port, _}} do
     config = [port: port, multicast_if: "127.0.0.1", secret: @secret]
     state = %Cluster.Strategy.State{topology: :refused_later, config: config}
     start = {__MODULE__, :start_refused_later, [:counters.new(1, []), state]}
-    child = %{id: :refused_later, start: start}
+    other = %{state | topology: :undefined_later}
+    undefined = {__MODULE__, :start_undefined_later, [:counters.new(1, []), other]}
+
+    children = [
+      %{id: :refused_later, start: start},
+      %{id: :undefined_later, start: undefined}
+    ]
 
     supervisor = %{
       id: :owner,
-      start: {Supervisor, :start_link, [[child], [strategy: :one_for_one]]}
+      start: {Supervisor, :start_link, [children, [strategy: :one_for_one]]}
     }
 
     start_supervised!(supervisor)
@@ -128,6 +143,10 @@ defmodule NativeGossip.UpgradeTest do
 
     assert error.message =~
              "Where an option is refused, correct it in config :libcluster, topologies: …"
+
+    # The exception's own words, without the arguments.
+    assert error.message =~
+             ":undefined_later: function NoLongerThere.start_link/1 is undefined"
 
     refute error.message =~ @secret
   end

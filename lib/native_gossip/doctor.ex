@@ -56,7 +56,7 @@ defmodule NativeGossip.Doctor do
   @max_default 60
 
   # In seconds. Nobody waits for a report longer than an hour.
-  @range 1..3_600
+  @seconds_range 1..3_600
 
   @defaults [
     topology: nil,
@@ -72,7 +72,8 @@ defmodule NativeGossip.Doctor do
     * `:topology`: its name in `config :libcluster, topologies: …`; without it the only one of this strategy there,
       and where there is none, the defaults of the options;
     * `:config`: options of `NativeGossip.Strategy`, which take the place of those of the topology;
-    * `:seconds`: how long to listen, up to an hour; #{@seconds}, or as long as a `heartbeat_interval` that is longer, up to a minute;
+    * `:seconds`: how long to listen, up to an hour; #{@seconds}, or as long as a `heartbeat_interval` that is longer,
+      up to a minute;
     * `:probe`: `false` probes nobody;
     * `:to`: another host, at which a doctor answers: it is asked by unicast and by the group. The question by the
       group is heard by all nodes there, which refuse it, and may say so in a line of their log;
@@ -106,9 +107,9 @@ defmodule NativeGossip.Doctor do
     %Report{facts: facts, findings: Findings.of(facts)}
   end
 
-  @doc "For how many seconds it can listen."
-  @spec range() :: Range.t()
-  def range, do: @range
+  @doc false
+  @spec seconds_range() :: Range.t()
+  def seconds_range, do: @seconds_range
 
   defp seconds(_options, true), do: @max_default
 
@@ -126,6 +127,8 @@ defmodule NativeGossip.Doctor do
       refuse!("the options", "none but #{Enum.join(others, ", ")} and #{last}", inspect(name))
     end
 
+    names = Keyword.keys(options)
+    for name <- names -- Enum.uniq(names), do: refuse!("the options", "each once", inspect(name))
     options = Keyword.merge(@defaults, options)
 
     for {name, value} <- options, not valid?(name, value) do
@@ -139,7 +142,7 @@ defmodule NativeGossip.Doctor do
   defp valid?(:config, config), do: Keyword.keyword?(config)
 
   defp valid?(:seconds, seconds),
-    do: seconds == nil or (is_integer(seconds) and seconds in @range)
+    do: seconds == nil or (is_integer(seconds) and seconds in @seconds_range)
 
   defp valid?(:to, host), do: host == nil or (is_binary(host) and String.valid?(host))
   defp valid?(:progress, function), do: is_function(function, 1)
@@ -147,7 +150,10 @@ defmodule NativeGossip.Doctor do
 
   defp expected(:topology), do: "the name of a topology, as :lan in topologies: [lan: …]"
   defp expected(:config), do: "a keyword list, as [port: 45_892]"
-  defp expected(:seconds), do: "how long to listen, in s, from #{@range.first} to #{@range.last}"
+
+  defp expected(:seconds),
+    do: "how long to listen, in s, from #{@seconds_range.first} to #{@seconds_range.last}"
+
   defp expected(:to), do: ~s(a host, as a string: "10.0.0.6")
   defp expected(:progress), do: "a function of one line"
   defp expected(flag) when flag in [:probe, :answer], do: "true or false"

@@ -34,22 +34,43 @@ defmodule NativeGossip.Loop do
   """
   @spec open(Options.t(), refresh_interval :: pos_integer | nil, failed :: String.t()) ::
           Native.t()
-  def open(options, refresh_interval, failed) do
-    Native.open(options, refresh_interval)
+  def open(options, refresh_interval, failed),
+    do: worded(failed, fn -> Native.open(options, refresh_interval) end)
+
+  @doc """
+  Works for a slice, as `NativeGossip.Native.serve/4` does.
+
+  Raises `RuntimeError` where the system cannot wait for packets.
+  """
+  @spec work(Native.t(), node, debug :: boolean, slice :: pos_integer) ::
+          {:serving | :stopped, [Events.t()]}
+  def work(loop, node, debug, slice),
+    do: worded("the loop ends", fn -> Native.serve(loop, node, debug, slice) end)
+
+  defp worded(failed, call) do
+    call.()
   rescue
-    error -> reraise worded(error, failed), Enum.map(__STACKTRACE__, &without_arguments/1)
+    error -> reraise worded_error(error, failed), without_arguments(__STACKTRACE__)
   end
 
-  defp worded(%ErlangError{original: {code, text}}, failed) when is_binary(text),
+  defp worded_error(%ErlangError{original: {code, text}}, failed) when is_binary(text),
     do: RuntimeError.exception("#{failed}: #{Fault.error(%{code: code, text: text})}")
 
-  defp worded(error, _failed), do: error
+  defp worded_error(error, _failed), do: error
 
-  # The arguments in a stack trace are printed, and the secret is among these.
-  defp without_arguments({module, function, arguments, location}) when is_list(arguments),
-    do: {module, function, length(arguments), location}
+  @doc "A stack trace with arities in place of arguments: those are printed, and the secret may be among them."
+  @spec without_arguments(Exception.stacktrace()) :: Exception.stacktrace()
+  def without_arguments(stack) do
+    for call <- stack do
+      case call do
+        {module, function, arguments, location} when is_list(arguments) ->
+          {module, function, length(arguments), location}
 
-  defp without_arguments(call), do: call
+        other ->
+          other
+      end
+    end
+  end
 
   @doc """
   Starts the process, linked to the owner of the loop.
@@ -76,7 +97,7 @@ defmodule NativeGossip.Loop do
     warnings = if named_now?, do: Cookie.warnings(about.authentication), else: []
     Enum.each(warnings, &Events.emit(topology, &1))
 
-    {state, events} = Native.serve(loop, node(), debug(), slice(NodeWatch.named?(watch)))
+    {state, events} = work(loop, node(), debug(), slice(NodeWatch.named?(watch)))
     Enum.each(events, &Events.emit(topology, completed(&1, about)))
 
     case state do

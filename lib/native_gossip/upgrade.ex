@@ -8,7 +8,7 @@ defmodule NativeGossip.Upgrade do
   Erlang's, and stay.
   """
 
-  alias NativeGossip.Topologies
+  alias NativeGossip.{Loop, Topologies}
 
   # This module is replaced in between, and another version of it reads what this one wrote: a list of supervisors, each
   # with the id of a child.
@@ -72,7 +72,10 @@ defmodule NativeGossip.Upgrade do
 
   # What a start raises in its supervisor, or its process. The arguments in a stack trace may be options.
   defp written({:EXIT, reason}), do: written(reason)
-  defp written({error, _stack}) when is_exception(error), do: Exception.message(error)
+
+  defp written({reason, stack}) when is_list(stack),
+    do: Exception.message(Exception.normalize(:error, reason, Loop.without_arguments(stack)))
+
   defp written(reason), do: Exception.format_exit(reason)
 
   defp restart(supervisor, id) do

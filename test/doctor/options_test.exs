@@ -49,6 +49,12 @@ defmodule NativeGossip.Doctor.OptionsTest do
     refute_received {:progress, _}
   end
 
+  test "an option that is given twice is refused" do
+    assert_raise ArgumentError, ~r/the options of .*: expected each once, got: :seconds/, fn ->
+      Doctor.run(seconds: 6, seconds: 7)
+    end
+  end
+
   test "what is no keyword list is refused" do
     for options <- [:lan, nil, %{seconds: 6}, [:seconds], [6]] do
       assert_raise ArgumentError, ~r/the options of NativeGossip.Doctor.run\/1/, fn ->

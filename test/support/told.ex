@@ -16,10 +16,10 @@ defmodule NativeGossip.Test.Told do
   @told [
     heartbeat_sent: {%{}, "heartbeat"},
     heartbeat_received:
-      {%{node: "a@h", source: {10, 0, 0, 9}, interface: "eth0", taken: 9, lost: 1},
+      {%{node: "a@h", source: {{10, 0, 0, 9}, 45_892}, interface: "eth0", taken: 9, lost: 1},
        "received heartbeat from a@h on eth0"},
     heartbeat_received:
-      {%{node: "a@h", source: {10, 0, 0, 9}, interface: nil, taken: nil, lost: nil},
+      {%{node: "a@h", source: {{10, 0, 0, 9}, 45_892}, interface: nil, taken: nil, lost: nil},
        "received heartbeat from a@h"},
     packets_refused:
       {%{

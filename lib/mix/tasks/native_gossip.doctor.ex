@@ -110,7 +110,7 @@ defmodule Mix.Tasks.NativeGossip.Doctor do
 
   # With the name that the option has here.
   defp seconds(seconds) do
-    range = Doctor.range()
+    range = Doctor.seconds_range()
 
     if seconds in range,
       do: seconds,

@@ -131,9 +131,18 @@ defmodule NativeGossip.Doctor.Examination do
     at_doctor = &Exchange.heard(answerer, &1, &2)
     ears = Task.async(fn -> each(opened, &heard(&1, own, deadline, at_doctor)) end)
     answering = Task.async(fn -> answerer && Exchange.answer_until(answerer, deadline) end)
-    told = Listener.run(bound(options), 1_000 * seconds)
-    [heard, _] = Task.await_many([ears, answering], :infinity)
-    {told, heard, answerer && Exchange.stop_answering(answerer)}
+
+    try do
+      told = Listener.run(bound(options), 1_000 * seconds)
+      [heard, _] = Task.await_many([ears, answering], :infinity)
+      {told, heard, answerer && Exchange.stop_answering(answerer)}
+    rescue
+      # Whoever asked lives on, and would keep the port.
+      error ->
+        Enum.each([ears, answering], &Task.shutdown(&1, :brutal_kill))
+        _ = answerer && Exchange.stop_answering(answerer)
+        reraise error, __STACKTRACE__
+    end
   end
 
   defp answerer(_options, %{answer: false}), do: nil

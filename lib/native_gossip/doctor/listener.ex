@@ -39,14 +39,11 @@ defmodule NativeGossip.Doctor.Listener do
   @doc """
   Listens for `ms` milliseconds, and returns what was heard, joined and refused meanwhile.
 
-  Raises as `NativeGossip.Loop.open/3` does.
+  Raises `RuntimeError` as `NativeGossip.Loop.open/3` and `NativeGossip.Loop.work/4` do.
   """
   @spec run(Options.t(), ms :: pos_integer) :: told
   def run(options, ms) do
-    task =
-      Task.async(fn ->
-        with {:ok, loop} <- open(options), do: {:ok, serve(loop, now() + ms, @nothing)}
-      end)
+    task = Task.async(fn -> listen(options, now() + ms) end)
 
     # Raised here, whoever asked reads a sentence. A crash of the task would end the caller, who may be in a shell.
     case Task.await(task, ms + 30_000) do
@@ -55,15 +52,15 @@ defmodule NativeGossip.Doctor.Listener do
     end
   end
 
-  defp open(options) do
-    {:ok, Loop.open(options, nil, "the doctor cannot listen")}
+  defp listen(options, deadline) do
+    {:ok, serve(Loop.open(options, nil, "the doctor cannot listen"), deadline, @nothing)}
   rescue
     error in RuntimeError -> {:error, error}
   end
 
   defp serve(loop, deadline, told) do
     slice = max(1, min(@slice, deadline - now()))
-    {_state, events} = Native.serve(loop, :nonode@nohost, true, slice)
+    {_state, events} = Loop.work(loop, :nonode@nohost, true, slice)
     told = Enum.reduce(events, told, &note/2)
 
     if now() < deadline,
@@ -74,10 +71,11 @@ defmodule NativeGossip.Doctor.Listener do
   defp note({:heartbeat_received, %{node: node} = fields}, %{nodes: nodes} = told)
        when is_map_key(nodes, node) or map_size(nodes) < @max_names do
     heard = Map.get(nodes, node, %{packets: 0, sources: [], interfaces: []})
+    {address, _port} = fields.source
 
     put_in(told.nodes[node], %{
       packets: heard.packets + 1,
-      sources: Enum.take(Enum.uniq(heard.sources ++ [fields.source]), @max_sources),
+      sources: Enum.take(Enum.uniq(heard.sources ++ [address]), @max_sources),
       interfaces: Enum.uniq(List.wrap(fields.interface) ++ heard.interfaces),
       missing: fields.lost || 0,
       # Without those that came by several ways.

@@ -30,8 +30,7 @@ defmodule NativeGossip.Events.Fields do
     lost:
       "how many of them did not come meanwhile, by their numbers, or nil where it does not sign",
     cause: "of a refusal, as in `NativeGossip.counters/1`",
-    source:
-      "where the heartbeat came from, an address, or the last of the packets, `{address, port}`",
+    source: "where the heartbeat came from, or the last of the packets, `{address, port}`",
     group: "the address of the multicast group",
     heartbeat_form: "how they are sent: `:sealed` (and signed), `:signed` or `:plain`",
     target: "where heartbeats are sent to, `{address, port}`",

@@ -17,14 +17,14 @@ impl<N: Network> Context<'_, N> {
         *self.wants_burst = true;
     }
 
-    /// The system took a heartbeat for somebody who has this outage, if any: after a long one a burst follows.
+    /// A heartbeat was sent. It ends the outage of whom it was for; after a long one a burst follows.
     pub(crate) fn sent(&mut self, outage: &mut Outage) {
         if outage.sent(self.now) {
             self.request_burst();
         }
     }
 
-    /// The system refused to send it.
+    /// The system refused to send a heartbeat.
     pub(crate) fn send_failed(&mut self, outage: &mut Outage) {
         *self.send_failures += 1;
         outage.failed(self.now);

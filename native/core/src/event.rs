@@ -23,7 +23,7 @@ named_with_fields! {
             /// Whose it is.
             node: NodeName,
             /// The address that it came from.
-            source: IpAddr,
+            source: SocketAddr,
             /// The name of the interface that it came by, where the system tells.
             interface: Option<String>,
             /// What its numbers tell of those that did not come; `None` where it does not sign.

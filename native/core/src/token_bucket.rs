@@ -8,8 +8,8 @@ use crate::Time;
 #[derive(Clone, Debug)]
 pub(crate) struct TokenBucket {
     interval: Duration,
-    /// From empty to its last token but one.
-    emptied: Duration,
+    /// How long it takes to fill up from one token.
+    from_one: Duration,
     /// When it would be full, which says how many are left.
     full_at: Time,
 }
@@ -18,12 +18,12 @@ impl TokenBucket {
     /// A full one. It holds one token at least.
     pub(crate) fn new(capacity: usize, interval: Duration) -> Self {
         let others = u32::try_from(capacity.saturating_sub(1)).unwrap_or(u32::MAX);
-        Self { interval, emptied: interval.saturating_mul(others), full_at: Time::ZERO }
+        Self { interval, from_one: interval.saturating_mul(others), full_at: Time::ZERO }
     }
 
     /// When there is a token.
     pub(crate) fn next(&self) -> Time {
-        before(self.full_at, self.emptied)
+        before(self.full_at, self.from_one)
     }
 
     pub(crate) fn is_left(&self, now: Time) -> bool {

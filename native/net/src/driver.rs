@@ -10,7 +10,7 @@ use crate::{
     handle::{self, Asker, Command, CommandQueue, Handle, Question},
     poller::Poller,
     sys::{self, BATCH, Headers},
-    system_network::{Received, SystemNetwork},
+    system_network::{Batch, SystemNetwork},
 };
 
 /// Between two counts of the names that sign: each goes through all names that are known.
@@ -207,8 +207,8 @@ impl Driver {
                 return Ok(true);
             }
             match self.network.receive(headers, left.min(self.node.receive_budget())) {
-                Ok(Received::SendError) => left -= 1,
-                Ok(Received::Datagrams { count, is_all }) => {
+                Ok(Batch::Nothing) => left -= 1,
+                Ok(Batch::Datagrams { count, is_all }) => {
                     for (meta, datagram) in self.network.datagrams() {
                         self.node.receive(now, meta, datagram);
                     }

@@ -22,15 +22,15 @@ use crate::{
 };
 
 /// What a socket has for us.
-pub(crate) enum Received {
+pub(crate) enum Batch {
     /// So many [datagrams](SystemNetwork::datagrams), which may be none.
     Datagrams {
         count: usize,
         /// There are no more for now.
         is_all: bool,
     },
-    /// The error of something that was sent earlier, which is of no concern to the next datagram.
-    SendError,
+    /// An error that is of no concern to the next datagram: of something sent earlier, or a signal.
+    Nothing,
 }
 
 /// The socket, and what is done with it.
@@ -90,16 +90,16 @@ impl SystemNetwork {
         &mut self,
         headers: &mut Headers,
         most: usize,
-    ) -> Result<Received, SystemError> {
-        let nothing = Received::Datagrams { count: 0, is_all: true };
+    ) -> Result<Batch, SystemError> {
+        let nothing = Batch::Datagrams { count: 0, is_all: true };
         let Some(socket) = &self.socket else { return Ok(nothing) };
         match self.receiver.receive(socket, headers, most) {
-            Ok(is_all) => Ok(Received::Datagrams { count: self.datagrams().count(), is_all }),
+            Ok(is_all) => Ok(Batch::Datagrams { count: self.datagrams().count(), is_all }),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => Ok(nothing),
                 ErrorKind::Interrupted
                 | ErrorKind::ConnectionRefused
-                | ErrorKind::ConnectionReset => Ok(Received::SendError),
+                | ErrorKind::ConnectionReset => Ok(Batch::Nothing),
                 _ => Err(system_error(error)),
             },
         }

@@ -98,7 +98,7 @@ pub(crate) fn encode<'a>(env: Env<'a>, event: &Event) -> NifResult<Term<'a>> {
         Event::HeartbeatSent => fields,
         Event::HeartbeatReceived { node, source, interface, loss } => fields
             .with(keys::node(), node.as_str())
-            .address(keys::source(), *source)
+            .socket_address(keys::source(), *source)
             .with(keys::interface(), interface)
             .with(keys::taken(), loss.map(|loss| loss.received))
             .with(keys::lost(), loss.map(|loss| loss.missing)),

@@ -97,7 +97,7 @@ impl Alerts {
     pub(crate) fn received(
         &mut self,
         node: &NodeName,
-        source: IpAddr,
+        source: SocketAddr,
         interface: impl FnOnce() -> Option<String>,
         loss: impl FnOnce() -> Option<Loss>,
     ) {

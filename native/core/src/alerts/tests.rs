@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use super::{throttle::CALM, *};
 use crate::{
@@ -135,7 +135,7 @@ fn a_missing_interface_has_nothing_to_do_with_other_faults() {
 #[test]
 fn heartbeats_are_told_only_with_debug() {
     let node = NodeName::parse("a@host").expect("a node name");
-    let source = IpAddr::from([10, 0, 0, 9]);
+    let source = SocketAddr::from(([10, 0, 0, 9], 45_892));
     let mut alerts = Alerts::default();
     let mut told = |debug| {
         alerts.set_debug(debug);

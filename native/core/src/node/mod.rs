@@ -178,9 +178,9 @@ impl<R: CryptoRng> Node<R> {
                 if matches!(received, Received::Peer(_)) {
                     self.engine.note_path(now.time, node, meta);
                 }
-                let (source, loss) = (meta.source.ip(), || self.engine.loss(node));
+                let (source, loss) = (meta.source, || self.engine.loss(node));
                 self.effects.alerts.received(node, source, interface, loss);
-                self.seeds.heard(now.time, source);
+                self.seeds.heard(now.time, source.ip());
                 if let Some(group) = &mut self.group {
                     group.heard(now.time, node, self.engine.is_connected(node), meta);
                 }

@@ -309,7 +309,7 @@ fn heartbeats_are_events_only_with_debug() {
     host.node.set_debug(true);
     host.receive(secs(1), &from(9), "peer@host");
     host.run(secs(2).time);
-    let (node, source) = (name("peer@host"), from(9).source.ip());
+    let (node, source) = (name("peer@host"), from(9).source);
     let interface = Some("eth0".into());
     let received = Event::HeartbeatReceived { node, source, interface, loss: None };
     let sent = vec![Event::HeartbeatSent; 4];

@@ -292,7 +292,7 @@ impl Peers {
         self.table.values_mut().for_each(|peer| peer.state = peer.state.unsure(now));
     }
 
-    /// Where what a peer is changes, so that what is counted follows it.
+    /// Changes the state of a peer, and what is counted with it. `reports_lost` alone does without.
     fn change(&mut self, now: Time, node: &NodeName, next: impl FnOnce(&State) -> State) {
         let Some(peer) = self.table.get_mut(node) else { return };
         let before = peer.state;

@@ -1,12 +1,17 @@
 //! Who is of this host, where addresses are those of IPv6 and an interface has several; and who is
 //! kept in mind.
 
+use std::net::SocketAddr;
+
 use native_gossip_core::{Event, Report};
 
 use crate::{
     SCAN,
     echoing::{Echoing, address, name},
-    simulation::mesh::{millis, secs},
+    simulation::{
+        PORT,
+        mesh::{millis, secs},
+    },
 };
 
 /// No interface is missed.
@@ -50,7 +55,7 @@ fn a_heartbeat_is_told_with_the_name_of_the_interface_that_it_came_by() {
         let interface = interface.map(str::to_owned);
         Event::HeartbeatReceived {
             node: name("other"),
-            source: address("fe80::9"),
+            source: SocketAddr::new(address("fe80::9"), PORT),
             interface,
             loss: None,
         }

@@ -22,7 +22,8 @@ fn each_heartbeat_is_an_event_with_its_interface_where_debug_asks_for_it() {
         let said = mesh.said(0);
         let sent = said.iter().filter(|event| ***event == Event::HeartbeatSent).count() as u64;
         assert_eq!(sent, after.sent - before.sent);
-        let (node, source) = (mesh.net.names[1].clone(), address(1).into());
+        let (node, source) =
+            (mesh.net.names[1].clone(), (address(1), crate::simulation::PORT).into());
         let interface = Some("eth0".to_owned());
         let received = Event::HeartbeatReceived { node, source, interface, loss: None };
         let received = said.iter().filter(|event| ***event == received).count() as u64;

@@ -13,7 +13,7 @@ use socket2::{SockRef, Socket};
 
 use super::{BUFFER, RecvMeta};
 
-/// Of Windows and of the BSDs, which macOS is one of.
+/// By which Windows, and the BSDs and macOS, say that a socket has joined all that it may.
 const WSAENOBUFS: i32 = 10_055;
 const ETOOMANYREFS: i32 = 59;
 
@@ -79,7 +79,7 @@ fn address_v4(interface: &InterfaceAddress) -> io::Result<&Ipv4Addr> {
     }
 }
 
-/// Of Linux ENOBUFS, for a build of it with these sockets.
+/// On Linux, with the feature `portable`, it is ENOBUFS.
 pub(crate) fn is_membership_limit(error: &io::Error) -> bool {
     let code = match (cfg!(windows), cfg!(target_os = "linux")) {
         (true, _) => WSAENOBUFS,

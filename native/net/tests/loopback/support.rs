@@ -45,7 +45,7 @@ impl Listener for Recorder {
         let _ = self.0.send(match event {
             Event::HeartbeatSent => Told::Sent,
             Event::HeartbeatReceived { node, source, interface, .. } => {
-                assert_eq!(source, Ipv4Addr::LOCALHOST);
+                assert_eq!(source.ip(), Ipv4Addr::LOCALHOST);
                 assert_eq!(interface.as_deref(), TELLS_INTERFACES.then_some("lo"));
                 Told::Heard(node.to_string())
             }

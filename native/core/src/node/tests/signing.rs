@@ -96,7 +96,7 @@ fn a_copy_is_told_with_the_address_that_it_came_from_itself() {
         Event::HeartbeatReceived { source, .. } => Some(source),
         _ => None,
     });
-    assert_eq!(told.collect::<Vec<_>>(), sources.map(IpAddr::from));
+    assert_eq!(told.collect::<Vec<_>>(), sources.map(|source| meta(source, None).source));
     assert_eq!(host.node.counters().copied, 1);
 }
 
