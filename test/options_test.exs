@@ -172,6 +172,11 @@ defmodule NativeGossip.OptionsTest do
     probe: [nil, "false", 0, :no]
   ]
 
+  test "each option has wrong values here" do
+    options = Options.validate!([], :lan) |> Map.from_struct() |> Map.keys()
+    assert Enum.sort(Keyword.keys(@given_and_wrong)) == options
+  end
+
   for {option, values} <- @given_and_wrong, value <- values do
     test "#{option}: #{String.slice(inspect(value), 0, 60)} is refused by name, with what is expected" do
       option = unquote(option)

@@ -128,7 +128,8 @@ defmodule NativeGossip.Doctor do
     end
 
     names = Keyword.keys(options)
-    for name <- names -- Enum.uniq(names), do: refuse!("the options", "each once", inspect(name))
+    twice = names -- Enum.uniq(names)
+    if twice != [], do: refuse!("the options", "each once", inspect(hd(twice)))
     options = Keyword.merge(@defaults, options)
 
     for {name, value} <- options, not valid?(name, value) do

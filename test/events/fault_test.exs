@@ -1,6 +1,7 @@
 defmodule NativeGossip.Events.FaultTest do
   use ExUnit.Case, async: true
 
+  alias NativeGossip.Events
   alias NativeGossip.Events.Fault
   alias NativeGossip.Native
 
@@ -119,6 +120,9 @@ defmodule NativeGossip.Events.FaultTest do
     faults = Enum.map(@faults, &elem(&1, 0))
     told = fn field -> faults |> Enum.map(& &1[field]) |> Enum.uniq() end
     assert Enum.sort(told.(:fault)) == Enum.sort(names.faults)
+    {always, at_times} = Events.fields(:fault_raised)
+    fields = faults |> Enum.flat_map(&Map.keys/1) |> Enum.uniq()
+    assert Enum.sort(fields) == Enum.sort(always ++ at_times)
     assert names.scan_steps -- told.(:step) == []
     assert names.missing_reasons -- told.(:reason) == []
   end

@@ -205,7 +205,7 @@ defmodule NativeGossip.Test.Told do
          "the rest. Name fewer hosts, or a broadcast address"},
     option_warning:
       {%{warning: :bound_to_one_address, address: {10, 0, 0, 5}},
-       "bound to 10.0.0.5 (option if_addr), and on Linux such a socket hears no multicast: leave " <>
+       "bound to 10.0.0.5 (option if_addr), and such a socket hears no multicast: leave " <>
          "if_addr out, and name the interface with multicast_if"},
     option_warning:
       {%{warning: :broadcast_to_group, group: @group},

@@ -30,7 +30,7 @@ defmodule NativeGossip.Doctor.Ear do
   """
   @type heard :: %{
           others: non_neg_integer,
-          addresses: MapSet.t(:inet.ip_address())
+          addresses: [:inet.ip_address()]
         }
 
   @doc "A packet of the doctor, with a tag of 16 bytes by which it is known again."
@@ -164,7 +164,7 @@ defmodule NativeGossip.Doctor.Ear do
   @spec listen(t, own :: [:inet.ip_address()], deadline :: integer, (map, binary -> term)) ::
           heard
   def listen(ear, own, deadline, at_doctor),
-    do: listen(ear, own, deadline, at_doctor, %{others: 0, addresses: MapSet.new()})
+    do: listen(ear, own, deadline, at_doctor, %{others: 0, addresses: []})
 
   defp listen(ear, own, deadline, at_doctor, heard) do
     case receive_until(ear.socket, deadline) do
@@ -186,9 +186,9 @@ defmodule NativeGossip.Doctor.Ear do
   end
 
   defp keep(%{addresses: addresses} = heard, address) do
-    if MapSet.size(addresses) < @max_addresses,
-      do: %{heard | addresses: MapSet.put(addresses, address)},
-      else: heard
+    if address in addresses or length(addresses) >= @max_addresses,
+      do: heard,
+      else: %{heard | addresses: [address | addresses]}
   end
 
   @doc "The next datagram of a socket, until this monotonic time in ms."

@@ -162,10 +162,10 @@ defmodule NativeGossip.Doctor.Examination do
     do: Ear.listen(ear, own, deadline, at_doctor)
 
   defp heard({_interface, {:error, _}}, _own, _deadline, _at_doctor),
-    do: %{others: 0, addresses: MapSet.new()}
+    do: %{others: 0, addresses: []}
 
   defp untaken(heard, names) do
-    addresses = Enum.flat_map(heard, &MapSet.to_list(&1.addresses))
+    addresses = Enum.flat_map(heard, & &1.addresses)
     taken = Enum.flat_map(names, fn {_name, %{sources: sources}} -> sources end)
     Enum.sort(Enum.uniq(addresses) -- taken)
   end

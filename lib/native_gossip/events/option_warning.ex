@@ -31,7 +31,7 @@ defmodule NativeGossip.Events.OptionWarning do
   end
 
   def sentence(%{warning: :bound_to_one_address, address: address}) do
-    "bound to #{address(address)} (option if_addr), and on Linux such a socket hears no multicast: " <>
+    "bound to #{address(address)} (option if_addr), and such a socket hears no multicast: " <>
       "leave if_addr out, and name the interface with multicast_if"
   end
 

@@ -137,7 +137,7 @@ defmodule NativeGossip.Options.Rules do
     unjoined_group(options.multicast_addr) ++ unused_interfaces(options.multicast_if)
   end
 
-  defp network(%{if_addr: bound, multicast_addr: group}, {:unix, :linux}) do
+  defp network(%{if_addr: bound, multicast_addr: group}, {:unix, _}) do
     if bound in [Address.unspecified(Address.family(group)), group],
       do: [],
       else: [warning(:bound_to_one_address, %{address: bound})]
