@@ -38,8 +38,8 @@ defmodule NativeGossip.Faults.DescriptorsTest do
     topologies = [lan: [strategy: Strategy, config: config]]
     error = catch_error(Beam.call(beam, Inside, :start_cluster, [topologies]))
     assert Exception.message(error) =~ "topology :lan does not start: " <> @remedy
-    assert [_ | _] = logs = Beam.logs(beam)
-    refute shown(logs) =~ @secret
+    # What is logged of it, if anything: that depends on OTP.
+    refute shown({error, Beam.logs(beam)}) =~ @secret
 
     # Nothing of it stays in the way.
     limit(beam, 1_024)
