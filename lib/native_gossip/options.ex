@@ -25,7 +25,7 @@ defmodule NativeGossip.Options do
       default: {0, 0, 0, 0},
       doc:
         "address to bind, of the family of `multicast_addr`: where that is IPv6 the default is `::`; " <>
-          "but on Windows a socket bound to one host's address hears no multicast"
+          "except on Windows, a socket bound to one host's address hears no multicast"
     ],
     multicast_if: [
       type: Interfaces,

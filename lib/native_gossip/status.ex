@@ -23,7 +23,7 @@ defmodule NativeGossip.Status do
 
   `socket` is a map: its `address` and the `target` of heartbeats, each as `{address, port}`; whether the target is a
   `broadcast` address, else it is a group; whether the system hands it what is sent to the groups that it joined
-  (`hears_groups`; but on Windows not where option `if_addr` is set); whether it is `open`; and the `fault` that keeps it
+  (`hears_groups`; where option `if_addr` is set, on Windows alone); whether it is `open`; and the `fault` that keeps it
   from that, nil before the first attempt. It is tried again every 4 s at the latest.
 
   Each of the `memberships` is a map: the `name`, the `index` and the `address` of the interface (nil where it is not

@@ -44,7 +44,7 @@ defmodule NativeGossip.Options.RulesTest do
     assert Rules.warnings(options, []) == []
   end
 
-  test "a unicast bind, which hears no multicast but on Windows, is warned of" do
+  test "a unicast bind, which hears no multicast except on Windows, is warned of" do
     options = Options.validate!([if_addr: "127.0.0.1"], :lan)
     expected = {:option_warning, %{warning: :bound_to_one_address, address: {127, 0, 0, 1}}}
     assert Rules.warnings(options, [], {:unix, :linux}) == [expected]

@@ -54,7 +54,7 @@ defmodule NativeGossip.Prober.LinesTest do
     %Facts{at: ~U[2026-01-01 00:00:00Z], address: {10, 0, 0, 6}, epmd_port: 4369, port: 40_001}
   end
 
-  # Whether a probe that begins now, and has found a cause after so many milliseconds, is told.
+  # A probe begins now and finds a cause after this many milliseconds: whether the log gets a line.
   defp told?({prober, clock}, cause, ms) do
     :ok = Prober.failed(prober, @b)
     assert_receive {:probe, pid}
