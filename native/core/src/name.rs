@@ -207,6 +207,18 @@ mod tests {
         }
         let parsed = NodeName::parse("a@h").expect("a node name");
         assert_eq!(NameText::parse("a@h").map(|text| text.parts() == parsed.parts()), Ok(true));
+        let keys: [&dyn Key; 4] = names.each_ref().map(|name| name as &dyn Key);
+        for (i, one) in keys.iter().enumerate() {
+            for (j, other) in keys.iter().enumerate() {
+                assert_eq!((one == other, one.partial_cmp(other)), (i == j, Some(i.cmp(&j))));
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_shown_as_its_text_and_what_type_it_has() {
+        let name = NodeName::parse("a@h").expect("a node name");
+        assert_eq!(format!("{name} {name:?}"), r#"a@h NodeName("a@h")"#);
     }
 
     #[test]
