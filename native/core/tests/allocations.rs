@@ -199,6 +199,17 @@ fn a_heartbeat_of_a_known_peer_is_taken_without_an_allocation() {
     }
 }
 
+/// Its peers take no place in the table of those to connect to, and are known by their signatures alone.
+#[test]
+fn a_node_that_is_not_alive_hears_without_an_allocation() {
+    let mut host = Host::new(config(&["s"]));
+    host.node.set_identity(after(0), None);
+    let (allocations, received) = counted(&mut host, &|peer, seq| signed("s", peer, seq));
+    let is_peer = |received: &Received| matches!(received, Received::Peer(_));
+    assert!(received.iter().all(is_peer), "{received:?}");
+    assert_eq!(allocations, 0);
+}
+
 #[test]
 fn a_copy_and_an_echo_are_taken_without_an_allocation() {
     let mut host = Host::new(config(&["s"]));
