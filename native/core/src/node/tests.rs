@@ -233,6 +233,8 @@ fn who_waits_is_announced_when_its_time_has_come_also_while_the_socket_is_closed
     }
     let at_once = host.announced(secs(1));
     assert_eq!(at_once.len(), 2, "the others dial first");
+    at_once.iter().for_each(|node| host.node.report(secs(1), node, Report::Connected));
+    assert!(host.announced(secs(1)).is_empty());
     host.node.receive_failed(secs(1), &mut host.network, error());
     host.network.refuse(&["open"]);
     let deadline = host.node.deadline();

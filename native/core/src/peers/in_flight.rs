@@ -15,6 +15,10 @@ use crate::{
 /// that does not answer, and the longer it takes the likelier that one.
 const FRESH: Duration = Duration::from_millis(200);
 
+/// One that is younger may well succeed, also where a hundred nodes on a few cores connect to each other. An
+/// older one waits for a host that does not answer.
+const PROMISING: Duration = Duration::from_secs(2);
+
 /// Attempts of which nothing was reported yet and that have not expired.
 #[derive(Debug, Default)]
 pub(super) struct InFlight(Vec<(NodeName, Attempt)>);
@@ -51,6 +55,12 @@ impl InFlight {
     pub(super) fn has_room_for(&self, source: IpAddr) -> bool {
         let of_source = self.0.iter().filter(|(_, attempt)| attempt.source == source).count();
         of_source < ATTEMPTS_OF_ONE_SOURCE
+    }
+
+    /// Until when attempts may well succeed that were made to peers of which none failed before.
+    pub(super) fn promising_until(&self) -> Time {
+        let first = self.0.iter().filter(|(_, attempt)| !attempt.kind.is_retry());
+        first.map(|(_, attempt)| attempt.began + PROMISING).max().unwrap_or(Time::ZERO)
     }
 
     /// When a place gets free, if nothing is reported.

@@ -15,7 +15,7 @@ use rand_core::Rng;
 pub(crate) use self::status::{Manner, Path};
 use self::{
     in_flight::InFlight,
-    order::Patience,
+    order::{Patience, Progress},
     queue::Queue,
     state::{State, Wanted},
 };
@@ -94,8 +94,7 @@ pub(crate) struct Peers {
     queue: Queue,
     in_flight: InFlight,
     connected: usize,
-    /// When a peer was connected last that was not before.
-    connected_at: Time,
+    progress: Progress,
     /// When the queue is to be looked at, if ever.
     next_turn: Option<Time>,
 }
@@ -133,7 +132,7 @@ impl Peers {
             queue: Queue::default(),
             in_flight: InFlight::default(),
             connected: 0,
-            connected_at: Time::ZERO,
+            progress: Progress::default(),
             next_turn: None,
         }
     }
@@ -252,8 +251,13 @@ impl Peers {
         self.end_delays(now);
         let peer = self.table.get_mut(node)?;
         let was_connected = peer.state.is_connected();
-        if report == Report::Connected && !was_connected {
-            self.connected_at = now;
+        if report == Report::Connected {
+            if let State::Announced(attempt) = peer.state {
+                self.progress.attempt_took = now - attempt.began;
+            }
+            if !was_connected {
+                self.progress.connected_at = now;
+            }
         }
         let change = match report {
             Report::Connected => {
@@ -305,11 +309,13 @@ impl Peers {
     }
 
     fn patience(&self) -> Patience {
-        Patience::new(self.table.len(), self.connected_at)
+        Patience::new(self.table.len(), self.progress, self.in_flight.promising_until())
     }
 
     fn end_delays(&mut self, now: Time) {
-        self.queue.end_delays(now, self.patience());
+        if self.queue.delays_somebody() {
+            self.queue.end_delays(now, self.patience());
+        }
         while let Some(node) = self.queue.pause_ended(now) {
             self.change(now, &node, |state| state.pause_ended(now));
         }

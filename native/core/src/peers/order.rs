@@ -13,9 +13,11 @@ const PATIENCE_PER_PEER: Duration = Duration::from_millis(10);
 const LONGEST_PATIENCE: Duration = Duration::from_millis(700);
 
 /// While this node is being connected to others, the other side is busy too, most likely. So the wait
-/// starts again after each connection, and lasts for this time at most. Without that, both sides of
-/// nearly every pair dial where 60 nodes start together on two cores.
+/// starts again after each connection, and lasts for this time at most, or for twice the time that our own
+/// last attempt took: where a hundred nodes start together on two cores, that is seconds. Without that,
+/// both sides of nearly every pair dial.
 const LONGEST_DELAY: Duration = Duration::from_secs(3);
+const LONGEST_DELAY_OF_SLOW: Duration = Duration::from_secs(12);
 
 /// How long to wait for the other side, where this many peers are known.
 fn patience(peers: usize) -> Duration {
@@ -23,24 +25,33 @@ fn patience(peers: usize) -> Duration {
     (PATIENCE + PATIENCE_PER_PEER.saturating_mul(peers)).min(LONGEST_PATIENCE)
 }
 
+/// What this node has seen of how long it takes to connect.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// When a connection was made last.
+    pub(super) connected_at: Time,
+    /// How long our own last attempt took that led to a connection.
+    pub(super) attempt_took: Duration,
+}
+
 /// Until when the other side is given its moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     length: Duration,
-    /// When a connection was made last.
-    connected_at: Time,
+    longest: Duration,
+    from: Time,
 }
 
 impl Patience {
-    /// Where this many peers are known, and the last connection was made at this time.
-    pub(super) fn new(peers: usize, connected_at: Time) -> Self {
-        Self { length: patience(peers), connected_at }
+    /// Where this many peers are known, and our own attempts keep everybody busy until then.
+    pub(super) fn new(peers: usize, progress: Progress, busy_until: Time) -> Self {
+        let longest = (2 * progress.attempt_took).clamp(LONGEST_DELAY, LONGEST_DELAY_OF_SLOW);
+        Self { length: patience(peers), longest, from: progress.connected_at.max(busy_until) }
     }
 
     /// For a peer that waits since then.
     pub(super) fn ends(self, since: Time) -> Time {
-        let latest = since + LONGEST_DELAY;
-        (since.max(self.connected_at) + self.length).min(latest)
+        (since.max(self.from) + self.length).min(since + self.longest)
     }
 }
 
@@ -81,13 +92,32 @@ mod tests {
         }
     }
 
+    fn millis(ms: u64) -> Time {
+        Time::after(Duration::from_millis(ms))
+    }
+
     #[test]
-    fn the_other_side_is_given_its_moment_anew_after_each_connection_for_three_seconds_at_most() {
-        let millis = |ms| Time::after(Duration::from_millis(ms));
-        let ends = |connected_at| Patience::new(10, millis(connected_at)).ends(millis(1000));
+    fn the_other_side_is_given_its_moment_anew_while_all_are_busy_for_three_seconds_at_most() {
+        let took = |ms| Progress { connected_at: millis(ms), attempt_took: Duration::ZERO };
+        let after_connection = |at| Patience::new(10, took(at), Time::ZERO).ends(millis(1000));
+        let after_attempt =
+            |at| Patience::new(10, Progress::default(), millis(at)).ends(millis(1000));
+        let moments = [0, 999, 1001, 3000, 3900];
+        let ends = [1120, 1120, 1121, 3120, 4000].map(millis);
+        assert_eq!(moments.map(after_connection), ends);
+        assert_eq!(moments.map(after_attempt), ends);
+    }
+
+    #[test]
+    fn where_attempts_take_long_it_is_given_twice_as_long_up_to_twelve_seconds() {
+        let ends = |took| {
+            let attempt_took = Duration::from_millis(took);
+            let progress = Progress { connected_at: millis(20_000), attempt_took };
+            Patience::new(10, progress, Time::ZERO).ends(millis(1000))
+        };
         assert_eq!(
-            [0, 999, 1001, 3000, 3900].map(ends),
-            [1120, 1120, 1121, 3120, 4000].map(millis)
+            [5, 1500, 1501, 4000, 7000].map(ends),
+            [4000, 4000, 4002, 9000, 13_000].map(millis)
         );
     }
 

@@ -36,6 +36,11 @@ struct Lines {
 }
 
 impl Queue {
+    /// Whether the other side is still given its moment by anybody.
+    pub(super) fn delays_somebody(&self) -> bool {
+        !self.delayed.is_empty()
+    }
+
     /// Those that were delayed for long enough wait in line from now on.
     pub(super) fn end_delays(&mut self, now: Time, patience: Patience) {
         while let Some(entry) = self.delayed.first_entry()

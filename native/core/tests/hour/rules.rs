@@ -20,8 +20,10 @@ const FRESH: Duration = Duration::from_millis(200);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 
-/// Who does not dial first waits for this long, by the size of the cluster and what is connected meanwhile.
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(3));
+/// Who does not dial first waits for this long, by the size of the cluster and what is connected meanwhile;
+/// for twice as long as an attempt took, where attempts are slow, and not longer than the last of these.
+const PATIENCE: [Duration; 3] =
+    [Duration::from_millis(20), Duration::from_secs(3), Duration::from_secs(12)];
 
 /// Four of the longest gaps of a cluster of at most 500.
 const SILENCE: Duration = Duration::from_secs(20);
@@ -83,6 +85,8 @@ pub(crate) struct Rules {
     /// packet is heard by many, and for all of them.
     due: Grid<Time>,
     attempts: Vec<Vec<Attempt>>,
+    /// How long the last attempt of each took that led to a connection.
+    attempt_took: Vec<Duration>,
     waiting: Vec<BTreeMap<usize, Wait>>,
     /// Announcements by what permitted them.
     pub(crate) announcements: BTreeMap<&'static str, u64>,
@@ -106,6 +110,7 @@ impl Rules {
             defers,
             due: Grid::new(size, Time::ZERO),
             attempts: (0..size).map(|_| Vec::new()).collect(),
+            attempt_took: vec![Duration::ZERO; size],
             waiting: (0..size).map(|_| BTreeMap::new()).collect(),
             announcements: BTreeMap::new(),
             most_attempts: [0; 4],
@@ -160,7 +165,7 @@ impl Rules {
             )
         };
         if let Some(wait) = wait {
-            let is_early = wait.is_delayed && now < wait.since + PATIENCE.0;
+            let is_early = wait.is_delayed && now < wait.since + PATIENCE[0];
             assert!(!is_early, "n{to} does not wait for n{peer} at {now:?}");
             self.longest_wait = self.longest_wait.max(now - wait.since);
         }
@@ -197,7 +202,8 @@ impl Rules {
                 && (!wait.is_retry
                     || taken.retries < ATTEMPTS_OF_RETRIES
                         && taken.fresh_retries < FRESH_ATTEMPTS_OF_RETRIES);
-            let defers = wait.is_delayed && now < wait.since + PATIENCE.1;
+            let longest = (2 * self.attempt_took[to]).clamp(PATIENCE[1], PATIENCE[2]);
+            let defers = wait.is_delayed && now < wait.since + longest;
             assert!(
                 !has_place || defers,
                 "passed over: n{peer} by n{to} at {now:?}, which waits since {:?} for {}",
@@ -221,6 +227,8 @@ impl Rules {
         let (from, why) = match report {
             Report::Connected => {
                 pair.connected_since = since.or(Some(now));
+                let began = pair.announced.filter(|_| pair.is_in_flight);
+                began.into_iter().for_each(|began| self.attempt_took[by] = now - began);
                 (Time::after(Duration::MAX), "end of all time")
             }
             Report::Down if since.is_some_and(|since| since + enough <= now) => {

@@ -17,7 +17,9 @@ const LASTING: Duration = Duration::from_secs(30);
 const FORGIVEN: Duration = Duration::from_secs(60);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 const LONGEST_DELAY: Duration = Duration::from_secs(3);
+const LONGEST_DELAY_OF_SLOW: Duration = Duration::from_secs(12);
 const FRESH: Duration = Duration::from_millis(200);
+const PROMISING: Duration = Duration::from_secs(2);
 
 /// The peers that an engine remembers, each by its number, at most `max_peers` of them. That the
 /// engine remembers no more shows in what it says of a peer that was forgotten here.
@@ -35,6 +37,8 @@ pub(super) struct Model {
     lines: Vec<Line>,
     /// When a connection was made last.
     connected_at: Time,
+    /// How long the last attempt took that led to a connection.
+    attempt_took: Duration,
 }
 
 pub(super) struct Peer {
@@ -45,6 +49,7 @@ pub(super) struct Peer {
     waits: Option<Wait>,
     /// Announced, and neither reported on nor heard after that became due.
     is_announced: bool,
+    announced_at: Time,
     is_in_flight: bool,
     connected_since: Option<Time>,
     failures: u32,
@@ -98,6 +103,7 @@ impl Model {
             taken_in: 0,
             lines: Vec::new(),
             connected_at: Time::ZERO,
+            attempt_took: Duration::ZERO,
         }
     }
 
@@ -167,6 +173,7 @@ impl Model {
         self.leave_line(node);
         let peer = self.peers.iter_mut().find(|peer| peer.node == node)?;
         (peer.is_announced, peer.is_in_flight) = (true, true);
+        peer.announced_at = now;
         peer.asks_from = Some(now + REPORT_TIMEOUT);
         self.in_flight.push(Attempt { node, source, is_retry, began: now });
         Some(node)
@@ -183,6 +190,9 @@ impl Model {
         }
         match report {
             Report::Connected => {
+                if peer.is_announced {
+                    self.attempt_took = now - peer.announced_at;
+                }
                 self.connected_at = if since.is_none() { now } else { self.connected_at };
                 peer.connected_since = since.or(Some(now));
                 peer.asks_from = refresh.map(|interval| now + interval);
@@ -229,9 +239,11 @@ impl Model {
             return;
         }
         let patience = Duration::from_millis(700.min(20 + 10 * self.peers.len() as u64));
-        let end = |wait: &Wait| {
-            (wait.since.max(self.connected_at) + patience).min(wait.since + LONGEST_DELAY)
-        };
+        let first = self.in_flight.iter().filter(|attempt| !attempt.is_retry);
+        let busy_until = first.map(|attempt| attempt.began + PROMISING).max();
+        let busy_until = busy_until.unwrap_or(Time::ZERO).max(self.connected_at);
+        let longest = (self.attempt_took * 2).max(LONGEST_DELAY).min(LONGEST_DELAY_OF_SLOW);
+        let end = |wait: &Wait| (wait.since.max(busy_until) + patience).min(wait.since + longest);
         let ends = |wait: &Wait| !wait.is_in_line && end(wait) <= now;
         let mut ended: Vec<_> = self
             .peers
@@ -314,6 +326,7 @@ impl Model {
             asks_from: Some(now),
             waits: None,
             is_announced: false,
+            announced_at: Time::ZERO,
             is_in_flight: false,
             connected_since: None,
             failures: 0,

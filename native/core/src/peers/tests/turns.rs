@@ -61,6 +61,39 @@ fn who_does_not_dial_first_waits_anew_after_each_connection_that_is_made() {
 }
 
 #[test]
+fn who_does_not_dial_first_waits_while_our_own_attempts_are_promising() {
+    for (reported, until) in [(None, 2020 + 20), (Some(Report::Unreachable), 1040)] {
+        let mut peers = peers(4096);
+        hear(&mut peers, secs(0), 1).expect("room");
+        assert_eq!(announced(&mut peers, secs(0)), [node(1)]);
+        hear_later_side(&mut peers, secs(1), 2);
+        reported.into_iter().for_each(|what| {
+            report(&mut peers, secs(1), 1, what);
+        });
+        assert_eq!(announced(&mut peers, secs(1)), []);
+        assert_eq!(peers.next_turn(), Some(millis(until)));
+        assert_eq!(announced(&mut peers, millis(until)), [node(2)]);
+    }
+}
+
+#[test]
+fn who_does_not_dial_first_waits_longer_where_attempts_take_long() {
+    let mut peers = peers(4096);
+    hear(&mut peers, secs(0), 1).expect("room");
+    assert_eq!(announced(&mut peers, secs(0)), [node(1)]);
+    hear_later_side(&mut peers, millis(1900), 2);
+    report(&mut peers, millis(1950), 1, Report::Connected);
+    // Somebody is always being connected.
+    for ms in (1960..5800).step_by(20) {
+        report(&mut peers, millis(ms), 1, Report::Down);
+        report(&mut peers, millis(ms), 1, Report::Connected);
+        assert_eq!(announced(&mut peers, millis(ms)), []);
+    }
+    assert_eq!(peers.next_turn(), Some(millis(5800)), "after twice 1.95 s");
+    assert_eq!(announced(&mut peers, millis(5800)), [node(2)]);
+}
+
+#[test]
 fn who_was_connected_by_the_other_side_is_not_announced() {
     let mut peers = peers(8);
     hear_later_side(&mut peers, secs(1), 1);
@@ -168,7 +201,7 @@ fn who_was_named_by_a_crowded_source_has_its_turn_as_soon_as_it_speaks_itself() 
         for source in [crowded, address(2000), crowded] {
             hear_from_each(&mut peers, source);
         }
-        assert!(announced(&mut peers, secs(1)).contains(&node(2000)));
+        assert!(announced(&mut peers, secs(3)).contains(&node(2000)));
     }
 }
 
