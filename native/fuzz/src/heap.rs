@@ -9,7 +9,7 @@ use std::{
 
 /// More than any rule needs, three hundred peers in an engine and in its model: a stranger's packet must
 /// not cost us memory.
-const MOST: usize = 384 * 1024;
+const MOST: usize = 400 * 1024;
 
 thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };

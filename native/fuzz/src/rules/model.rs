@@ -49,7 +49,6 @@ pub(super) struct Peer {
     waits: Option<Wait>,
     /// Announced, and neither reported on nor heard after that became due.
     is_announced: bool,
-    announced_at: Time,
     is_in_flight: bool,
     connected_since: Option<Time>,
     failures: u32,
@@ -173,7 +172,6 @@ impl Model {
         self.leave_line(node);
         let peer = self.peers.iter_mut().find(|peer| peer.node == node)?;
         (peer.is_announced, peer.is_in_flight) = (true, true);
-        peer.announced_at = now;
         peer.asks_from = Some(now + REPORT_TIMEOUT);
         self.in_flight.push(Attempt { node, source, is_retry, began: now });
         Some(node)
@@ -191,7 +189,9 @@ impl Model {
         match report {
             Report::Connected => {
                 if peer.is_announced {
-                    self.attempt_took = now - peer.announced_at;
+                    // One that was given up is slow in any case.
+                    let own = self.in_flight.iter().find(|attempt| attempt.node == node);
+                    self.attempt_took = own.map_or(REPORT_TIMEOUT, |own| now - own.began);
                 }
                 self.connected_at = if since.is_none() { now } else { self.connected_at };
                 peer.connected_since = since.or(Some(now));
@@ -326,7 +326,6 @@ impl Model {
             asks_from: Some(now),
             waits: None,
             is_announced: false,
-            announced_at: Time::ZERO,
             is_in_flight: false,
             connected_since: None,
             failures: 0,
