@@ -119,12 +119,14 @@ defmodule NativeGossip.Signed.RequiredTest do
 
         plain = signed([], secret: foreign, seal: false)
 
-        for {packet, cause} <- [
-              {plain, :signature},
-              {ReferencePeer.seal(plain, foreign), :undecryptable},
-              {ReferencePeer.seal(plain, secret()), :signature}
+        for {packet, causes} <- [
+              {plain, [:signature]},
+              # With a wrong key one packet in 256 has a padding that comes out even.
+              {ReferencePeer.seal(plain, foreign), [:undecryptable, :malformed]},
+              {ReferencePeer.seal(plain, secret()), [:signature]}
             ] do
-          assert judged(context, strategy, [packet]) == %{cause => 1}
+          assert [{cause, 1}] = Map.to_list(judged(context, strategy, [packet]))
+          assert cause in causes
         end
       end)
 

@@ -204,6 +204,8 @@ fn a_heartbeat_of_a_known_peer_is_taken_without_an_allocation() {
 fn a_node_that_is_not_alive_hears_without_an_allocation() {
     let mut host = Host::new(config(&["s"]));
     host.node.set_identity(after(0), None);
+    host.receive(&signed("s", 0, 1));
+    assert_eq!(host.node.next_announcement(after(host.millis)), None, "it is not alive");
     let (allocations, received) = counted(&mut host, &|peer, seq| signed("s", peer, seq));
     let is_peer = |received: &Received| matches!(received, Received::Peer(_));
     assert!(received.iter().all(is_peer), "{received:?}");

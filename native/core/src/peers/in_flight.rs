@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use super::state::{Attempt, State};
+use super::state::{Attempt, Kind, State};
 use crate::{
     NodeName, Time,
     budget::{
@@ -15,8 +15,8 @@ use crate::{
 /// that does not answer, and the longer it takes the likelier that one.
 const FRESH: Duration = Duration::from_millis(200);
 
-/// One that is younger may well succeed, also where a hundred nodes on a few cores connect to each other. An
-/// older one waits for a host that does not answer.
+/// Until it is so old, an attempt keeps us waiting for those who dial first: where many nodes start together on
+/// a few cores, a node's first connection takes that long. An older one may be to a host that does not answer.
 const PROMISING: Duration = Duration::from_secs(2);
 
 /// Attempts of which nothing was reported yet and that have not expired.
@@ -57,10 +57,10 @@ impl InFlight {
         of_source < ATTEMPTS_OF_ONE_SOURCE
     }
 
-    /// Until when attempts may well succeed that were made to peers of which none failed before.
+    /// Until when an attempt may well succeed to a peer that is new, or whose connection ended.
     pub(super) fn promising_until(&self) -> Time {
-        let first = self.0.iter().filter(|(_, attempt)| !attempt.kind.is_retry());
-        first.map(|(_, attempt)| attempt.began + PROMISING).max().unwrap_or(Time::ZERO)
+        let latest = self.0.iter().rfind(|(_, attempt)| matches!(attempt.kind, Kind::First));
+        latest.map_or(Time::ZERO, |(_, attempt)| attempt.began + PROMISING)
     }
 
     /// When a place gets free, if nothing is reported.

@@ -251,13 +251,8 @@ impl Peers {
         self.end_delays(now);
         let peer = self.table.get_mut(node)?;
         let was_connected = peer.state.is_connected();
-        if report == Report::Connected {
-            if let State::Announced(attempt) = peer.state {
-                self.progress.attempt_took = now - attempt.began;
-            }
-            if !was_connected {
-                self.progress.connected_at = now;
-            }
+        if report == Report::Connected && !was_connected {
+            self.progress.connected(now, peer.state.attempt_began());
         }
         let change = match report {
             Report::Connected => {

@@ -13,10 +13,13 @@ const PATIENCE_PER_PEER: Duration = Duration::from_millis(10);
 const LONGEST_PATIENCE: Duration = Duration::from_millis(700);
 
 /// While this node is being connected to others, the other side is busy too, most likely. So the wait
-/// starts again after each connection, and lasts for this time at most, or for twice the time that our own
-/// last attempt took: where a hundred nodes start together on two cores, that is seconds. Without that,
-/// both sides of nearly every pair dial.
+/// starts again after each connection, and while a first attempt of our own may still succeed. It lasts for
+/// this time at most. Without that, both sides of nearly every pair dial where 60 nodes start together on
+/// two cores.
 const LONGEST_DELAY: Duration = Duration::from_secs(3);
+
+/// Where our own attempts are slow, it lasts for twice the time that they take, and for this time at most:
+/// a hundred nodes that start together on two cores need five seconds.
 const LONGEST_DELAY_OF_SLOW: Duration = Duration::from_secs(12);
 
 /// How long to wait for the other side, where this many peers are known.
@@ -29,24 +32,40 @@ fn patience(peers: usize) -> Duration {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     /// When a connection was made last.
-    pub(super) connected_at: Time,
-    /// How long our own last attempt took that led to a connection.
-    pub(super) attempt_took: Duration,
+    connected_at: Time,
+    /// How long our own attempts take that lead to a connection: the last one, or half of what was longer
+    /// before it. One that is quick by chance does not say that all others are.
+    attempts_take: Duration,
+}
+
+impl Progress {
+    /// A peer is connected that was not before; an attempt of ours began then, if there is one.
+    pub(super) fn connected(&mut self, now: Time, began: Option<Time>) {
+        self.connected_at = now;
+        if let Some(began) = began {
+            self.attempts_take = (now - began).max(self.attempts_take / 2);
+        }
+    }
 }
 
 /// Until when the other side is given its moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     length: Duration,
-    longest: Duration,
+    /// From when on it counts, where nobody began to wait later.
     from: Time,
+    /// How long anybody waits at most.
+    longest: Duration,
 }
 
 impl Patience {
-    /// Where this many peers are known, and our own attempts keep everybody busy until then.
-    pub(super) fn new(peers: usize, progress: Progress, busy_until: Time) -> Self {
-        let longest = (2 * progress.attempt_took).clamp(LONGEST_DELAY, LONGEST_DELAY_OF_SLOW);
-        Self { length: patience(peers), longest, from: progress.connected_at.max(busy_until) }
+    /// Where this many peers are known, and first attempts of our own may succeed until then.
+    pub(super) fn new(peers: usize, progress: Progress, promising_until: Time) -> Self {
+        Self {
+            length: patience(peers),
+            from: progress.connected_at.max(promising_until),
+            longest: (2 * progress.attempts_take).clamp(LONGEST_DELAY, LONGEST_DELAY_OF_SLOW),
+        }
     }
 
     /// For a peer that waits since then.
@@ -98,8 +117,8 @@ mod tests {
 
     #[test]
     fn the_other_side_is_given_its_moment_anew_while_all_are_busy_for_three_seconds_at_most() {
-        let took = |ms| Progress { connected_at: millis(ms), attempt_took: Duration::ZERO };
-        let after_connection = |at| Patience::new(10, took(at), Time::ZERO).ends(millis(1000));
+        let connected = |ms| Progress { connected_at: millis(ms), ..Progress::default() };
+        let after_connection = |at| Patience::new(10, connected(at), Time::ZERO).ends(millis(1000));
         let after_attempt =
             |at| Patience::new(10, Progress::default(), millis(at)).ends(millis(1000));
         let moments = [0, 999, 1001, 3000, 3900];
@@ -111,14 +130,32 @@ mod tests {
     #[test]
     fn where_attempts_take_long_it_is_given_twice_as_long_up_to_twelve_seconds() {
         let ends = |took| {
-            let attempt_took = Duration::from_millis(took);
-            let progress = Progress { connected_at: millis(20_000), attempt_took };
+            let attempts_take = Duration::from_millis(took);
+            let progress = Progress { connected_at: millis(20_000), attempts_take };
             Patience::new(10, progress, Time::ZERO).ends(millis(1000))
         };
         assert_eq!(
             [5, 1500, 1501, 4000, 7000].map(ends),
             [4000, 4000, 4002, 9000, 13_000].map(millis)
         );
+    }
+
+    #[test]
+    fn attempts_are_as_slow_as_the_last_one_or_half_as_slow_as_before() {
+        let mut progress = Progress::default();
+        let attempts = [
+            (5000, Some(0)),
+            (5001, Some(5000)),
+            (5002, None),
+            (9002, Some(5002)),
+            (9003, Some(9002)),
+        ];
+        let take = attempts.map(|(ended, began)| {
+            progress.connected(millis(ended), began.map(millis));
+            progress.attempts_take
+        });
+        assert_eq!(take, [5000, 2500, 2500, 4000, 2000].map(Duration::from_millis));
+        assert_eq!(progress.connected_at, millis(9003));
     }
 
     #[test]

@@ -219,6 +219,14 @@ impl State {
         Self::BackingOff { until, failures: failures.saturating_add(1), heard_from: None }
     }
 
+    /// When the attempt began of which nothing was reported yet.
+    pub(super) fn attempt_began(&self) -> Option<Time> {
+        match self {
+            Self::Announced(attempt) => Some(attempt.began),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_connected(&self) -> bool {
         self.connection().is_some()
     }

@@ -20,8 +20,8 @@ const FRESH: Duration = Duration::from_millis(200);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 
-/// Who does not dial first waits for this long, by the size of the cluster and what is connected meanwhile;
-/// for twice as long as an attempt took, where attempts are slow, and not longer than the last of these.
+/// Who does not dial first waits for this long: at least, at most, and at most where attempts are slow. By the
+/// size of the cluster, and by what is connected and tried meanwhile.
 const PATIENCE: [Duration; 3] =
     [Duration::from_millis(20), Duration::from_secs(3), Duration::from_secs(12)];
 
@@ -85,8 +85,8 @@ pub(crate) struct Rules {
     /// packet is heard by many, and for all of them.
     due: Grid<Time>,
     attempts: Vec<Vec<Attempt>>,
-    /// How long the last attempt of each took that led to a connection.
-    attempt_took: Vec<Duration>,
+    /// How long the attempts of each take that lead to a connection: the last one, or half of those before.
+    attempts_take: Vec<Duration>,
     waiting: Vec<BTreeMap<usize, Wait>>,
     /// Announcements by what permitted them.
     pub(crate) announcements: BTreeMap<&'static str, u64>,
@@ -110,7 +110,7 @@ impl Rules {
             defers,
             due: Grid::new(size, Time::ZERO),
             attempts: (0..size).map(|_| Vec::new()).collect(),
-            attempt_took: vec![Duration::ZERO; size],
+            attempts_take: vec![Duration::ZERO; size],
             waiting: (0..size).map(|_| BTreeMap::new()).collect(),
             announcements: BTreeMap::new(),
             most_attempts: [0; 4],
@@ -122,6 +122,7 @@ impl Rules {
     pub(crate) fn restarted(&mut self, node: usize) {
         self.attempts[node].clear();
         self.waiting[node].clear();
+        self.attempts_take[node] = Duration::ZERO;
         for peer in 0..self.size {
             self.pairs[(node, peer)] = Pair::of_strangers();
             self.due[(peer, node)] = Time::ZERO;
@@ -202,7 +203,7 @@ impl Rules {
                 && (!wait.is_retry
                     || taken.retries < ATTEMPTS_OF_RETRIES
                         && taken.fresh_retries < FRESH_ATTEMPTS_OF_RETRIES);
-            let longest = (2 * self.attempt_took[to]).clamp(PATIENCE[1], PATIENCE[2]);
+            let longest = (2 * self.attempts_take[to]).clamp(PATIENCE[1], PATIENCE[2]);
             let defers = wait.is_delayed && now < wait.since + longest;
             assert!(
                 !has_place || defers,
@@ -227,8 +228,11 @@ impl Rules {
         let (from, why) = match report {
             Report::Connected => {
                 pair.connected_since = since.or(Some(now));
-                let began = pair.announced.filter(|_| pair.is_in_flight);
-                began.into_iter().for_each(|began| self.attempt_took[by] = now - began);
+                if let Some(began) = pair.announced.filter(|_| pair.is_in_flight && since.is_none())
+                {
+                    let take = &mut self.attempts_take[by];
+                    *take = (now - began).max(*take / 2);
+                }
                 (Time::after(Duration::MAX), "end of all time")
             }
             Report::Down if since.is_some_and(|since| since + enough <= now) => {

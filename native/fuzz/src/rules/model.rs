@@ -37,8 +37,8 @@ pub(super) struct Model {
     lines: Vec<Line>,
     /// When a connection was made last.
     connected_at: Time,
-    /// How long the last attempt took that led to a connection.
-    attempt_took: Duration,
+    /// How long attempts take that lead to a connection: the last one, or half of those before.
+    attempts_take: Duration,
 }
 
 pub(super) struct Peer {
@@ -102,7 +102,7 @@ impl Model {
             taken_in: 0,
             lines: Vec::new(),
             connected_at: Time::ZERO,
-            attempt_took: Duration::ZERO,
+            attempts_take: Duration::ZERO,
         }
     }
 
@@ -188,10 +188,11 @@ impl Model {
         }
         match report {
             Report::Connected => {
-                if peer.is_announced {
+                if peer.is_announced && since.is_none() {
                     // One that was given up is slow in any case.
                     let own = self.in_flight.iter().find(|attempt| attempt.node == node);
-                    self.attempt_took = own.map_or(REPORT_TIMEOUT, |own| now - own.began);
+                    let took = own.map_or(REPORT_TIMEOUT, |own| now - own.began);
+                    self.attempts_take = took.max(self.attempts_take / 2);
                 }
                 self.connected_at = if since.is_none() { now } else { self.connected_at };
                 peer.connected_since = since.or(Some(now));
@@ -239,11 +240,16 @@ impl Model {
             return;
         }
         let patience = Duration::from_millis(700.min(20 + 10 * self.peers.len() as u64));
-        let first = self.in_flight.iter().filter(|attempt| !attempt.is_retry);
-        let busy_until = first.map(|attempt| attempt.began + PROMISING).max();
-        let busy_until = busy_until.unwrap_or(Time::ZERO).max(self.connected_at);
-        let longest = (self.attempt_took * 2).max(LONGEST_DELAY).min(LONGEST_DELAY_OF_SLOW);
-        let end = |wait: &Wait| (wait.since.max(busy_until) + patience).min(wait.since + longest);
+        let is_first = |attempt: &&Attempt| {
+            let connected =
+                |peer: &Peer| peer.node == attempt.node && peer.connected_since.is_some();
+            !attempt.is_retry && !self.peers.iter().any(connected)
+        };
+        let first = self.in_flight.iter().filter(is_first);
+        let from = first.map(|attempt| attempt.began + PROMISING).chain([self.connected_at]).max();
+        let from = from.unwrap_or(Time::ZERO);
+        let longest = (self.attempts_take * 2).max(LONGEST_DELAY).min(LONGEST_DELAY_OF_SLOW);
+        let end = |wait: &Wait| (wait.since.max(from) + patience).min(wait.since + longest);
         let ends = |wait: &Wait| !wait.is_in_line && end(wait) <= now;
         let mut ended: Vec<_> = self
             .peers
