@@ -201,17 +201,13 @@ fn a_host_that_names_a_thousand_peers_keeps_another_one_waiting_for_one_turn() {
 /// heartbeat takes it to a shorter line, from which nobody takes it back.
 #[test]
 fn who_was_named_by_a_crowded_source_has_its_turn_as_soon_as_it_speaks_itself() {
+    type Hear = fn(&mut Peers, IpAddr);
+    let first_side: Hear = |peers, source| {
+        hear_from(peers, secs(0), source, &node(2000)).expect("room");
+    };
+    let later_side: Hear = |peers, source| hear_later_side_from(peers, secs(0), source, 2000);
     // While attempts to names of the crowded source may succeed, the other side is given 2.7 s.
-    let hear_from_each: [(fn(&mut Peers, IpAddr), Time); 2] = [
-        (
-            |peers, source| {
-                hear_from(peers, secs(0), source, &node(2000)).expect("room");
-            },
-            secs(1),
-        ),
-        (|peers, source| hear_later_side_from(peers, secs(0), source, 2000), millis(2700)),
-    ];
-    for (hear_from_each, turn) in hear_from_each {
+    for (hear_from_each, turn) in [(first_side, secs(1)), (later_side, millis(2700))] {
         let mut peers = peers(4096);
         let crowded = address(5000);
         (0..1000).for_each(|n| {
