@@ -7,9 +7,9 @@ use std::{
     cell::Cell,
 };
 
-/// More than any rule needs, three hundred peers in an engine and in its model, of which many wait: 388 KiB
-/// were seen. A stranger's packet must not cost us memory.
-const MOST: usize = 400 * 1024;
+/// More than any rule needs, three hundred peers in an engine and in its model: a stranger's packet must
+/// not cost us memory.
+const MOST: usize = 384 * 1024;
 
 thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };

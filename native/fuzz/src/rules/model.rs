@@ -79,6 +79,8 @@ pub(super) struct Attempt {
     pub(super) node: usize,
     source: IpAddr,
     is_retry: bool,
+    /// To a peer that is new, or whose connection ended.
+    is_first: bool,
     began: Time,
 }
 
@@ -92,7 +94,8 @@ impl Peer {
 impl Model {
     pub(super) fn new(max_peers: usize, refresh_interval: Option<Duration>, dice: u64) -> Self {
         Self {
-            peers: Vec::new(),
+            // In one piece: one that grows takes up to three times as much at a moment.
+            peers: Vec::with_capacity(max_peers),
             in_flight: Vec::new(),
             max_peers,
             refresh_interval,
@@ -173,7 +176,8 @@ impl Model {
         let peer = self.peers.iter_mut().find(|peer| peer.node == node)?;
         (peer.is_announced, peer.is_in_flight) = (true, true);
         peer.asks_from = Some(now + REPORT_TIMEOUT);
-        self.in_flight.push(Attempt { node, source, is_retry, began: now });
+        let is_first = !is_retry && peer.connected_since.is_none();
+        self.in_flight.push(Attempt { node, source, is_retry, is_first, began: now });
         Some(node)
     }
 
@@ -240,15 +244,10 @@ impl Model {
             return;
         }
         let patience = Duration::from_millis(700.min(20 + 10 * self.peers.len() as u64));
-        let is_first = |attempt: &&Attempt| {
-            let connected =
-                |peer: &Peer| peer.node == attempt.node && peer.connected_since.is_some();
-            !attempt.is_retry && !self.peers.iter().any(connected)
-        };
-        let first = self.in_flight.iter().filter(is_first);
-        let from = first.map(|attempt| attempt.began + PROMISING).chain([self.connected_at]).max();
-        let from = from.unwrap_or(Time::ZERO);
-        let longest = (self.attempts_take * 2).max(LONGEST_DELAY).min(LONGEST_DELAY_OF_SLOW);
+        let first = self.in_flight.iter().filter(|attempt| attempt.is_first);
+        let from =
+            first.map(|attempt| attempt.began + PROMISING).fold(self.connected_at, Time::max);
+        let longest = (self.attempts_take * 2).clamp(LONGEST_DELAY, LONGEST_DELAY_OF_SLOW);
         let end = |wait: &Wait| (wait.since.max(from) + patience).min(wait.since + longest);
         let ends = |wait: &Wait| !wait.is_in_line && end(wait) <= now;
         let mut ended: Vec<_> = self
