@@ -6,7 +6,7 @@ use crate::{
     cluster::Ailing,
     simulation::{
         errors::{EADDRINUSE, EMFILE, ENETUNREACH, ENOBUFS, ENODEV, OF_SENDS},
-        host::{ETH0, ETH1, Host, MEMBERSHIPS, Sends, Socket},
+        host::{ETH0, ETH1, Host, MEMBERSHIPS, Sends},
         mesh::address,
     },
 };
@@ -197,10 +197,7 @@ impl Fault {
             Self::Filtered { slot } => host.nics[slot].is_filtered = false,
             Self::Deaf { slot } => host.nics[slot].is_deaf = false,
             Self::Mute { slot } => host.nics[slot].is_mute = false,
-            Self::Flooded => {
-                ailing.is_flooded = false;
-                host.sockets.iter_mut().for_each(Socket::drain);
-            }
+            Self::Flooded => ailing.is_flooded = false,
             Self::Replaced { .. }
             | Self::Renumbered { .. }
             | Self::MembershipLost { .. }

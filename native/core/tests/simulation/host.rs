@@ -317,11 +317,6 @@ impl Socket {
         }
     }
 
-    /// Nothing is left of what came.
-    pub(crate) fn drain(&mut self) {
-        self.buffer.clear();
-    }
-
     pub(crate) fn pop(&mut self) -> Option<Rc<Arrived>> {
         self.buffer.pop_front()
     }
