@@ -19,7 +19,7 @@ pub const NEW_NAME_INTERVAL: Duration = Duration::from_secs(10);
 pub const ATTEMPTS_AT_ONCE: usize = 256;
 
 /// The most of them that have just begun. As many as a busy machine sets up at a time; what takes
-/// longer than usual waits for a host, and keeps nobody else waiting.
+/// longer than usual waits for a host, and keeps no other turn waiting.
 pub const FRESH_ATTEMPTS: usize = 16;
 
 /// The most of all attempts to peers that one source named. A host that names more silent ones than

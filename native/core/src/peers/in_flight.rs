@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use super::state::{Attempt, Kind, State};
+use super::state::{Attempt, State};
 use crate::{
     NodeName, Time,
     budget::{
@@ -15,7 +15,7 @@ use crate::{
 /// that does not answer, and the longer it takes the likelier that one.
 const FRESH: Duration = Duration::from_millis(200);
 
-/// Until it is so old, an attempt keeps us waiting for those who dial first: where many nodes start together on
+/// A first attempt that is younger keeps us waiting for those who dial first: where many nodes start together on
 /// a few cores, a node's first connection takes that long. An older one may be to a host that does not answer.
 const PROMISING: Duration = Duration::from_secs(2);
 
@@ -59,8 +59,8 @@ impl InFlight {
 
     /// Until when an attempt may well succeed to a peer that is new, or whose connection ended.
     pub(super) fn promising_until(&self) -> Time {
-        let latest = self.0.iter().rfind(|(_, attempt)| matches!(attempt.kind, Kind::First));
-        latest.map_or(Time::ZERO, |(_, attempt)| attempt.began + PROMISING)
+        let first = self.0.iter().filter(|(_, attempt)| attempt.kind.is_first());
+        first.map(|(_, attempt)| attempt.began + PROMISING).max().unwrap_or(Time::ZERO)
     }
 
     /// When a place gets free, if nothing is reported.

@@ -197,7 +197,7 @@ impl Peers {
             self.change(now, heard.node, |_| State::Waiting(wanted));
         } else if let Some(kind) = peer.state.asks_for(now) {
             // A peer that failed is tried after a random pause, which no other side keeps to.
-            let may_wait = self.refresh_interval.is_none() && matches!(kind, state::Kind::First);
+            let may_wait = self.refresh_interval.is_none() && kind.is_first();
             let is_delayed = may_wait && !order::dials_first(heard.by, heard.node);
             let wanted = Wanted { since: now, source: heard.source, kind, is_delayed };
             self.change(now, heard.node, |_| State::Waiting(wanted));

@@ -18,9 +18,9 @@ const LONGEST_PATIENCE: Duration = Duration::from_millis(700);
 /// two cores.
 const LONGEST_DELAY: Duration = Duration::from_secs(3);
 
-/// Where our own attempts are slow, it lasts for twice the time that they take, and for this time at most:
-/// a hundred nodes that start together on two cores need five seconds.
-const LONGEST_DELAY_OF_SLOW: Duration = Duration::from_secs(12);
+/// Where our own attempts are slow, it lasts for twice the time that they take. One that takes longer counts as
+/// this long: a hundred nodes that start together on two cores need about six seconds for all connections.
+const SLOWEST: Duration = Duration::from_secs(6);
 
 /// How long to wait for the other side, where this many peers are known.
 fn patience(peers: usize) -> Duration {
@@ -33,9 +33,9 @@ fn patience(peers: usize) -> Duration {
 pub(super) struct Progress {
     /// When a connection was made last.
     connected_at: Time,
-    /// How long our own attempts take that lead to a connection: the last one, or half of what was longer
-    /// before it. One that is quick by chance does not say that all others are.
-    attempts_take: Duration,
+    /// How long our own attempts take at whose end the peer is connected, whoever dialled: the last one, or half
+    /// of what was longer before it. One that is quick by chance does not say that all others are.
+    connect_time: Duration,
 }
 
 impl Progress {
@@ -43,7 +43,7 @@ impl Progress {
     pub(super) fn connected(&mut self, now: Time, began: Option<Time>) {
         self.connected_at = now;
         if let Some(began) = began {
-            self.attempts_take = (now - began).max(self.attempts_take / 2);
+            self.connect_time = (now - began).min(SLOWEST).max(self.connect_time / 2);
         }
     }
 }
@@ -52,8 +52,8 @@ impl Progress {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     length: Duration,
-    /// From when on it counts, where nobody began to wait later.
-    from: Time,
+    /// For whoever began to wait later, from then on.
+    counts_from: Time,
     /// How long anybody waits at most.
     longest: Duration,
 }
@@ -63,14 +63,14 @@ impl Patience {
     pub(super) fn new(peers: usize, progress: Progress, promising_until: Time) -> Self {
         Self {
             length: patience(peers),
-            from: progress.connected_at.max(promising_until),
-            longest: (2 * progress.attempts_take).clamp(LONGEST_DELAY, LONGEST_DELAY_OF_SLOW),
+            counts_from: progress.connected_at.max(promising_until),
+            longest: LONGEST_DELAY.max(2 * progress.connect_time),
         }
     }
 
     /// For a peer that waits since then.
     pub(super) fn ends(self, since: Time) -> Time {
-        (since.max(self.from) + self.length).min(since + self.longest)
+        (since.max(self.counts_from) + self.length).min(since + self.longest)
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_side_is_given_its_moment_anew_while_all_are_busy_for_three_seconds_at_most() {
+    fn the_other_side_is_given_its_moment_again_while_all_are_busy_for_three_seconds_at_most() {
         let connected = |ms| Progress { connected_at: millis(ms), ..Progress::default() };
         let after_connection = |at| Patience::new(10, connected(at), Time::ZERO).ends(millis(1000));
         let after_attempt =
@@ -129,14 +129,14 @@ mod tests {
 
     #[test]
     fn where_attempts_take_long_it_is_given_twice_as_long_up_to_twelve_seconds() {
-        let ends = |took| {
-            let attempts_take = Duration::from_millis(took);
-            let progress = Progress { connected_at: millis(20_000), attempts_take };
+        let ends = |took: u64| {
+            let mut progress = Progress::default();
+            progress.connected(millis(100_000), Some(millis(100_000 - took)));
             Patience::new(10, progress, Time::ZERO).ends(millis(1000))
         };
         assert_eq!(
-            [5, 1500, 1501, 4000, 7000].map(ends),
-            [4000, 4000, 4002, 9000, 13_000].map(millis)
+            [5, 1500, 1501, 4000, 6001, 90_000].map(ends),
+            [4000, 4000, 4002, 9000, 13_000, 13_000].map(millis)
         );
     }
 
@@ -152,7 +152,7 @@ mod tests {
         ];
         let take = attempts.map(|(ended, began)| {
             progress.connected(millis(ended), began.map(millis));
-            progress.attempts_take
+            progress.connect_time
         });
         assert_eq!(take, [5000, 2500, 2500, 4000, 2000].map(Duration::from_millis));
         assert_eq!(progress.connected_at, millis(9003));

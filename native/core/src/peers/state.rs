@@ -252,7 +252,7 @@ impl State {
 
     /// Whether there is to be a connection to it, and no attempt has failed.
     pub(super) fn is_hopeful(&self) -> bool {
-        matches!(self.kind(), Some(Kind::First))
+        self.kind().is_some_and(Kind::is_first)
     }
 
     /// Attempts that failed since the last connection that lasted.
@@ -290,6 +290,10 @@ impl Attempt {
 }
 
 impl Kind {
+    pub(super) fn is_first(self) -> bool {
+        matches!(self, Self::First)
+    }
+
     pub(super) fn is_retry(self) -> bool {
         matches!(self, Self::Retry { .. })
     }

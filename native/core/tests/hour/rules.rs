@@ -20,10 +20,12 @@ const FRESH: Duration = Duration::from_millis(200);
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 
-/// Who does not dial first waits for this long: at least, at most, and at most where attempts are slow. By the
-/// size of the cluster, and by what is connected and tried meanwhile.
-const PATIENCE: [Duration; 3] =
-    [Duration::from_millis(20), Duration::from_secs(3), Duration::from_secs(12)];
+/// Who does not dial first waits for at least this time. When exactly the wait ends, the fuzzer's model tells.
+const SHORTEST_DELAY: Duration = Duration::from_millis(20);
+/// It waits for at most this time, or twice as long as connecting takes.
+const LONGEST_DELAY: Duration = Duration::from_secs(3);
+/// What takes longer to connect counts as this long.
+const SLOWEST: Duration = Duration::from_secs(6);
 
 /// Four of the longest gaps of a cluster of at most 500.
 const SILENCE: Duration = Duration::from_secs(20);
@@ -85,8 +87,8 @@ pub(crate) struct Rules {
     /// packet is heard by many, and for all of them.
     due: Grid<Time>,
     attempts: Vec<Vec<Attempt>>,
-    /// How long the attempts of each take that lead to a connection: the last one, or half of those before.
-    attempts_take: Vec<Duration>,
+    /// How long the attempts of each take at whose end the peer is connected: the last one, or half of those before.
+    connect_time: Vec<Duration>,
     waiting: Vec<BTreeMap<usize, Wait>>,
     /// Announcements by what permitted them.
     pub(crate) announcements: BTreeMap<&'static str, u64>,
@@ -110,7 +112,7 @@ impl Rules {
             defers,
             due: Grid::new(size, Time::ZERO),
             attempts: (0..size).map(|_| Vec::new()).collect(),
-            attempts_take: vec![Duration::ZERO; size],
+            connect_time: vec![Duration::ZERO; size],
             waiting: (0..size).map(|_| BTreeMap::new()).collect(),
             announcements: BTreeMap::new(),
             most_attempts: [0; 4],
@@ -122,7 +124,7 @@ impl Rules {
     pub(crate) fn restarted(&mut self, node: usize) {
         self.attempts[node].clear();
         self.waiting[node].clear();
-        self.attempts_take[node] = Duration::ZERO;
+        self.connect_time[node] = Duration::ZERO;
         for peer in 0..self.size {
             self.pairs[(node, peer)] = Pair::of_strangers();
             self.due[(peer, node)] = Time::ZERO;
@@ -166,7 +168,7 @@ impl Rules {
             )
         };
         if let Some(wait) = wait {
-            let is_early = wait.is_delayed && now < wait.since + PATIENCE[0];
+            let is_early = wait.is_delayed && now < wait.since + SHORTEST_DELAY;
             assert!(!is_early, "n{to} does not wait for n{peer} at {now:?}");
             self.longest_wait = self.longest_wait.max(now - wait.since);
         }
@@ -203,7 +205,7 @@ impl Rules {
                 && (!wait.is_retry
                     || taken.retries < ATTEMPTS_OF_RETRIES
                         && taken.fresh_retries < FRESH_ATTEMPTS_OF_RETRIES);
-            let longest = (2 * self.attempts_take[to]).clamp(PATIENCE[1], PATIENCE[2]);
+            let longest = LONGEST_DELAY.max(2 * self.connect_time[to]);
             let defers = wait.is_delayed && now < wait.since + longest;
             assert!(
                 !has_place || defers,
@@ -230,8 +232,8 @@ impl Rules {
                 pair.connected_since = since.or(Some(now));
                 if let Some(began) = pair.announced.filter(|_| pair.is_in_flight && since.is_none())
                 {
-                    let take = &mut self.attempts_take[by];
-                    *take = (now - began).max(*take / 2);
+                    let before = self.connect_time[by];
+                    self.connect_time[by] = SLOWEST.min(now - began).max(before / 2);
                 }
                 (Time::after(Duration::MAX), "end of all time")
             }

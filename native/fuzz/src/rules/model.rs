@@ -17,7 +17,7 @@ const LASTING: Duration = Duration::from_secs(30);
 const FORGIVEN: Duration = Duration::from_secs(60);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 const LONGEST_DELAY: Duration = Duration::from_secs(3);
-const LONGEST_DELAY_OF_SLOW: Duration = Duration::from_secs(12);
+const SLOWEST: Duration = Duration::from_secs(6);
 const FRESH: Duration = Duration::from_millis(200);
 const PROMISING: Duration = Duration::from_secs(2);
 
@@ -38,7 +38,7 @@ pub(super) struct Model {
     /// When a connection was made last.
     connected_at: Time,
     /// How long attempts take that lead to a connection: the last one, or half of those before.
-    attempts_take: Duration,
+    connect_time: Duration,
 }
 
 pub(super) struct Peer {
@@ -105,7 +105,7 @@ impl Model {
             taken_in: 0,
             lines: Vec::new(),
             connected_at: Time::ZERO,
-            attempts_take: Duration::ZERO,
+            connect_time: Duration::ZERO,
         }
     }
 
@@ -195,8 +195,8 @@ impl Model {
                 if peer.is_announced && since.is_none() {
                     // One that was given up is slow in any case.
                     let own = self.in_flight.iter().find(|attempt| attempt.node == node);
-                    let took = own.map_or(REPORT_TIMEOUT, |own| now - own.began);
-                    self.attempts_take = took.max(self.attempts_take / 2);
+                    let took = own.map_or(SLOWEST, |own| SLOWEST.min(now - own.began));
+                    self.connect_time = took.max(self.connect_time / 2);
                 }
                 self.connected_at = if since.is_none() { now } else { self.connected_at };
                 peer.connected_since = since.or(Some(now));
@@ -247,7 +247,7 @@ impl Model {
         let first = self.in_flight.iter().filter(|attempt| attempt.is_first);
         let from =
             first.map(|attempt| attempt.began + PROMISING).fold(self.connected_at, Time::max);
-        let longest = (self.attempts_take * 2).clamp(LONGEST_DELAY, LONGEST_DELAY_OF_SLOW);
+        let longest = LONGEST_DELAY.max(self.connect_time * 2);
         let end = |wait: &Wait| (wait.since.max(from) + patience).min(wait.since + longest);
         let ends = |wait: &Wait| !wait.is_in_line && end(wait) <= now;
         let mut ended: Vec<_> = self

@@ -1,6 +1,6 @@
 //! Peers that said that they are about to stop.
 
-use super::*;
+use super::{turns::hear_later_side, *};
 
 fn leave(peers: &mut Peers, now: Time, n: usize) {
     let node = node(n);
@@ -45,6 +45,18 @@ fn a_peer_that_leaves_waits_for_its_turn_no_more() {
     assert!(is_announced(&mut peers, secs(61), 1));
     report(&mut peers, secs(61), 1, Report::Unreachable);
     assert!(!is_announced(&mut peers, millis(62_400), 1));
+}
+
+/// Its attempt is in flight still, and is no newer for that.
+#[test]
+fn while_a_peer_that_leaves_is_in_flight_others_wait_for_the_newest_attempt() {
+    let mut peers = peers(8);
+    assert!(is_announced(&mut peers, secs(0), 1));
+    assert!(is_announced(&mut peers, millis(1900), 2));
+    hear_later_side(&mut peers, millis(1900), 3);
+    leave(&mut peers, millis(1950), 1);
+    assert_eq!(announced(&mut peers, millis(3949)), []);
+    assert_eq!(announced(&mut peers, millis(3950)), [node(3)]);
 }
 
 #[test]
