@@ -54,7 +54,7 @@ defmodule NativeGossip.Prober.LinesTest do
     %Facts{at: ~U[2026-01-01 00:00:00Z], address: {10, 0, 0, 6}, epmd_port: 4369, port: 40_001}
   end
 
-  # A probe begins now and finds a cause after this many milliseconds: whether the log gets a line.
+  # Whether the log gets a line when a probe that begins now finds a cause after `ms` milliseconds.
   defp told?({prober, clock}, cause, ms) do
     :ok = Prober.failed(prober, @b)
     assert_receive {:probe, pid}

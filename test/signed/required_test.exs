@@ -119,7 +119,7 @@ defmodule NativeGossip.Signed.RequiredTest do
 
         plain = signed([], secret: foreign, seal: false)
 
-        # With a wrong key one packet in 256 has a padding that comes out even. This one is always the same.
+        # With a wrong key, one packet in 256 has valid padding by chance. This one is the same in each run.
         sealed =
           [stamp: 0]
           |> signed(secret: foreign, seal: false)
