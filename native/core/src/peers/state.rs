@@ -223,7 +223,7 @@ impl State {
     pub(super) fn attempt_began(&self) -> Option<Time> {
         match self {
             Self::Announced(attempt) => Some(attempt.began),
-            _ => None,
+            Self::Waiting(_) | Self::Connected(_) | Self::BackingOff { .. } | Self::Down => None,
         }
     }
 
