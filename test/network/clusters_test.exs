@@ -1,7 +1,7 @@
 defmodule NativeGossip.Network.ClustersTest do
   @moduledoc """
-  Proves what the simulation cannot: real nodes with one group and one secret stay apart by their labels, and one
-  that leaves is dialled by nobody.
+  Proves what the simulation cannot: real nodes in one group stay apart by their labels, or by their secrets, and
+  one that leaves is dialled by nobody.
   """
   use NativeGossip.Test.LanCase
 
@@ -33,6 +33,21 @@ defmodule NativeGossip.Network.ClustersTest do
           do: line
 
     assert length(strangers) == 4
+  end
+
+  test "two clusters with different secrets in one group stay apart", %{network: network} do
+    beams = Lan.beams(network, 1..4)
+    {blue, red} = Enum.split(beams, 2)
+    Enum.each(blue, &Lan.join(&1, secret: "blue"))
+    Enum.each(red, &Lan.join(&1, secret: "red"))
+    apart = Map.merge(Mesh.await(blue), Mesh.await(red))
+
+    for beam <- beams do
+      counters = fn -> Lan.counters(beam) end
+      Await.until("it hears the other cluster", counters, &(&1.undecryptable >= 10))
+    end
+
+    assert Mesh.seen(beams) == apart
   end
 
   test "a node that was drained is dialled by nobody, until it starts again", %{network: network} do

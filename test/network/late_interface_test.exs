@@ -16,8 +16,19 @@ defmodule NativeGossip.Network.LateInterfaceTest do
        %{network: network} do
     host = Lan.host(network, 2, up: false, address: false)
 
-    connects("interface up and addressed after the start", network, host, fn ->
+    connects("interface up and addressed after the start", network, host, of_any(), fn ->
       Interface.up(host)
+      Interface.add_address(host)
+    end)
+  end
+
+  test "an address in multicast_if that no interface has is told once, and used when it is there",
+       %{network: network} do
+    host = Lan.host(network, 2, address: false)
+    told = "no interface has this address"
+    late = {[multicast_if: host.address], &(&1 =~ told and &1 =~ host.address)}
+
+    connects("address of multicast_if after the start", network, host, late, fn ->
       Interface.add_address(host)
     end)
   end
@@ -25,16 +36,21 @@ defmodule NativeGossip.Network.LateInterfaceTest do
   test "started with an address but without a link or a route, it is connected within 5 s of both",
        %{network: network} do
     host = Lan.host(network, 2, up: false)
-    connects("interface up after the start", network, host, fn -> Interface.up(host) end)
+
+    connects("interface up after the start", network, host, of_any(), fn -> Interface.up(host) end)
   end
 
-  defp connects(what, network, host, bring_up) do
+  # A configuration, and whether a line tells what is amiss with it.
+  defp of_any, do: {[], &(&1 =~ "no interface but the loopback")}
+
+  defp connects(what, network, host, {config, told?}, bring_up) do
     [well] = Lan.beams(network, [1])
     Lan.join(well, heartbeat_interval: @interval)
     late = Lan.beam(host)
-    Lan.join(late, heartbeat_interval: @interval)
+    Lan.join(late, [heartbeat_interval: @interval] ++ config)
+    reports = fn -> late |> Lan.lines(:warning) |> Enum.filter(told?) end
 
-    Await.until("it is said that no group can be joined", fn -> reports(late) end, &(&1 != []))
+    Await.until("it is said that no group can be joined", reports, &(&1 != []))
     strategy = Beam.call(late, Inside, :strategy, [:lan])
 
     # Its first burst is over: what connects is another one, or a heartbeat in its turn.
@@ -53,11 +69,7 @@ defmodule NativeGossip.Network.LateInterfaceTest do
       fn lines -> Enum.any?(lines, &(&1 =~ ~r/joined .* eth0 .*#{host.address}/)) end
     )
 
-    assert [_] = reports(late)
+    assert [_] = reports.()
     assert Beam.call(late, Inside, :strategy, [:lan]) == strategy
-  end
-
-  defp reports(beam) do
-    for line <- Lan.lines(beam, :warning), line =~ "no interface but the loopback", do: line
   end
 end

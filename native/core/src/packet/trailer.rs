@@ -291,6 +291,9 @@ mod tests {
             let mut unsigned = bytes(&unsigned());
             unsigned[2] = version;
             assert_eq!(Tail::parse(&unsigned), Ok(Tail::Later(None)));
+            // Longer than the length byte of this one can say.
+            let long = [&[b'N', b'G', version, 0xff][..], &[0xa5; 296]].concat();
+            assert_eq!(Tail::parse(&long), Ok(Tail::Later(None)));
         }
         assert_eq!(Tail::parse(&changed(0, |bytes| bytes[2] = 0)), Err(Malformed));
         for none in [&b"NG"[..], b"N", b"GN\x02", b"ng\x01"] {

@@ -157,6 +157,7 @@ fn a_connection_that_lasted_less_than_30_s_counts_as_a_failed_attempt() {
         assert!(!is_announced(&mut peers, now + early, 1), "{pause}");
         now += length(pause);
     }
+    assert!(is_announced(&mut peers, now, 1));
 }
 
 #[test]
@@ -173,6 +174,7 @@ fn a_connection_that_lasted_30_s_leaves_the_pause_as_it_was_and_one_of_60_s_ends
         }
         now += length(pause);
     }
+    assert!(is_announced(&mut peers, now, 1));
 }
 
 #[test]
@@ -203,8 +205,10 @@ fn only_a_change_of_what_a_peer_is_to_us_is_news() {
     use Report::{Connected, Down, Unreachable};
     let mut peers = peers(8);
     assert!(is_announced(&mut peers, secs(0), 1));
-    let reports =
-        [Unreachable, Unreachable, Connected, Connected, Down, Unreachable, Unreachable, Connected];
+    #[rustfmt::skip]
+    let reports = [
+        Unreachable, Unreachable, Connected, Connected, Down, Unreachable, Unreachable, Connected, Unreachable,
+    ];
     let mut news = Vec::new();
     for (n, by) in (0..).zip(reports) {
         news.push(report(&mut peers, secs(1000 * n), 1, by));
@@ -212,7 +216,8 @@ fn only_a_change_of_what_a_peer_is_to_us_is_news() {
         is_announced(&mut peers, secs(1000 * n + 999), 1);
     }
     let (connected, unreachable) = (Some(PeerChange::Connected), Some(PeerChange::Unreachable));
-    let expected = [unreachable, None, connected, None, None, unreachable, None, connected];
+    let expected =
+        [unreachable, None, connected, None, None, unreachable, None, connected, unreachable];
     assert_eq!(news, expected);
     assert_eq!(report(&mut peers, secs(9000), 9, Connected), None);
 }
