@@ -5,6 +5,7 @@
 //! - `join_v4(socket, group, interface)` and `leave_v4`; those of IPv6 are the same everywhere;
 //! - `is_membership_limit(error)`: whether a join failed because the socket has joined all that it may;
 //! - `send_by(socket, interface, packet, target)`: sends by this interface;
+//! - `Receiver::new()` and `Headers::new()`;
 //! - `Receiver::receive(socket, headers, most)`: receives at most `most` datagrams, and says whether there
 //!   are no more for now;
 //! - `Receiver::datagrams()`: those of the last call, each with its [`RecvMeta`];
