@@ -12,11 +12,13 @@ defmodule NativeGossip.Network.LateInterfaceTest do
   @interval 5_000
   @within_ms 5_000
 
+  @of_any [config: [], told: ["no interface but the loopback"]]
+
   test "started before its interface is up, it is connected within 5 s of the link and the address",
        %{network: network} do
     host = Lan.host(network, 2, up: false, address: false)
 
-    connects("interface up and addressed after the start", network, host, of_any(), fn ->
+    connects("interface up and addressed after the start", network, host, @of_any, fn ->
       Interface.up(host)
       Interface.add_address(host)
     end)
@@ -25,10 +27,10 @@ defmodule NativeGossip.Network.LateInterfaceTest do
   test "an address in multicast_if that no interface has is told once, and used when it is there",
        %{network: network} do
     host = Lan.host(network, 2, address: false)
-    told = "no interface has this address"
-    late = {[multicast_if: host.address], &(&1 =~ told and &1 =~ host.address)}
+    told = ["no interface has this address", host.address]
+    of_one = [config: [multicast_if: host.address], told: told]
 
-    connects("address of multicast_if after the start", network, host, late, fn ->
+    connects("address of multicast_if after the start", network, host, of_one, fn ->
       Interface.add_address(host)
     end)
   end
@@ -36,19 +38,18 @@ defmodule NativeGossip.Network.LateInterfaceTest do
   test "started with an address but without a link or a route, it is connected within 5 s of both",
        %{network: network} do
     host = Lan.host(network, 2, up: false)
-
-    connects("interface up after the start", network, host, of_any(), fn -> Interface.up(host) end)
+    connects("interface up after the start", network, host, @of_any, fn -> Interface.up(host) end)
   end
 
-  # A configuration, and whether a line tells what is amiss with it.
-  defp of_any, do: {[], &(&1 =~ "no interface but the loopback")}
-
-  defp connects(what, network, host, {config, told?}, bring_up) do
+  defp connects(what, network, host, [config: config, told: told], bring_up) do
     [well] = Lan.beams(network, [1])
     Lan.join(well, heartbeat_interval: @interval)
     late = Lan.beam(host)
     Lan.join(late, [heartbeat_interval: @interval] ++ config)
-    reports = fn -> late |> Lan.lines(:warning) |> Enum.filter(told?) end
+
+    reports = fn ->
+      for line <- Lan.lines(late, :warning), Enum.all?(told, &(line =~ &1)), do: line
+    end
 
     Await.until("it is said that no group can be joined", reports, &(&1 != []))
     strategy = Beam.call(late, Inside, :strategy, [:lan])

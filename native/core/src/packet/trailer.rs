@@ -282,6 +282,11 @@ mod tests {
         }
     }
 
+    /// 300 bytes, of which the length byte can say 44 at most. The rest has the form of a signed one.
+    fn longer_than_it_says(version: u8) -> Vec<u8> {
+        [&[b'N', b'G', version, SIGNED, 44][..], &[0; 295]].concat()
+    }
+
     #[test]
     fn a_later_version_may_be_of_any_form_and_no_version_is_before_the_first() {
         for version in 2..=u8::MAX {
@@ -291,10 +296,9 @@ mod tests {
             let mut unsigned = bytes(&unsigned());
             unsigned[2] = version;
             assert_eq!(Tail::parse(&unsigned), Ok(Tail::Later(None)));
-            // Longer than the length byte of this one can say.
-            let long = [&[b'N', b'G', version, 0xff][..], &[0xa5; 296]].concat();
-            assert_eq!(Tail::parse(&long), Ok(Tail::Later(None)));
+            assert_eq!(Tail::parse(&longer_than_it_says(version)), Ok(Tail::Later(None)));
         }
+        assert_eq!(Tail::parse(&longer_than_it_says(VERSION)), Err(Malformed));
         assert_eq!(Tail::parse(&changed(0, |bytes| bytes[2] = 0)), Err(Malformed));
         for none in [&b"NG"[..], b"N", b"GN\x02", b"ng\x01"] {
             assert_eq!(Tail::parse(none), Err(Malformed), "{none:?}");

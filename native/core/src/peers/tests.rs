@@ -205,20 +205,23 @@ fn only_a_change_of_what_a_peer_is_to_us_is_news() {
     use Report::{Connected, Down, Unreachable};
     let mut peers = peers(8);
     assert!(is_announced(&mut peers, secs(0), 1));
-    #[rustfmt::skip]
+    let (connected, unreachable) = (Some(PeerChange::Connected), Some(PeerChange::Unreachable));
     let reports = [
-        Unreachable, Unreachable, Connected, Connected, Down, Unreachable, Unreachable, Connected, Unreachable,
+        (Unreachable, unreachable),
+        (Unreachable, None),
+        (Connected, connected),
+        (Connected, None),
+        (Down, None),
+        (Unreachable, unreachable),
+        (Unreachable, None),
+        (Connected, connected),
+        (Unreachable, unreachable),
     ];
-    let mut news = Vec::new();
-    for (n, by) in (0..).zip(reports) {
-        news.push(report(&mut peers, secs(1000 * n), 1, by));
+    for (n, (by, news)) in (0..).zip(reports) {
+        assert_eq!(report(&mut peers, secs(1000 * n), 1, by), news, "{n}");
         // A peer that is announced again meanwhile is what it was.
         is_announced(&mut peers, secs(1000 * n + 999), 1);
     }
-    let (connected, unreachable) = (Some(PeerChange::Connected), Some(PeerChange::Unreachable));
-    let expected =
-        [unreachable, None, connected, None, None, unreachable, None, connected, unreachable];
-    assert_eq!(news, expected);
     assert_eq!(report(&mut peers, secs(9000), 9, Connected), None);
 }
 
