@@ -151,6 +151,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_window_has_left_may_be_received_at_once_and_its_fraction_is_of_the_next() {
+        let mut overload = Overload::new(250);
+        for (at, windows) in [(0, [2, 1]), (10, [3, 2]), (20, [2, 1])] {
+            assert!(overload.begin_receive(millis(at)));
+            for left in windows {
+                assert_eq!(overload.receive_budget(), left, "{at}");
+                overload.received(millis(at));
+            }
+            while overload.begin_receive(millis(at)) {
+                overload.received(millis(at));
+            }
+            assert_eq!(overload.receive_budget(), 0, "{at}");
+        }
+    }
+
+    #[test]
     fn another_socket_ends_the_pause() {
         let mut overload = reached();
         assert!(!overload.begin_receive(millis(1)));

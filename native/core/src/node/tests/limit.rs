@@ -91,3 +91,13 @@ fn a_pause_ends_with_the_socket_that_was_to_be_received_from() {
     host.advance(millis(1250));
     assert_eq!(host.node.deadline(), Some(millis(3250).time), "the next scan");
 }
+
+#[test]
+fn as_many_may_be_received_at_once_as_the_limit_has_left() {
+    let mut host = Host::with(Config::default(), |network| network.receive_limit = 1000);
+    host.advance(secs(0));
+    assert!(host.node.begin_receive(secs(1)));
+    assert_eq!(host.node.receive_budget(), 10);
+    host.node.receive(secs(1), &from(9), b"noise");
+    assert_eq!(host.node.receive_budget(), 9);
+}
