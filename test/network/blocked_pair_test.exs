@@ -3,7 +3,7 @@ defmodule NativeGossip.Network.BlockedPairTest do
   Proves what the simulation cannot: OTP's `global`, which ends the connections of third nodes where two
   cannot reach each other, and the strategy, which makes them again, do not go on like that at any pace.
   """
-  use NativeGossip.Test.LanCase
+  use NativeGossip.Test.LanCase, skip: NativeGossip.Test.Requirement.refusing_filter()
 
   alias NativeGossip.Dev.{Await, Beam, Encounters, Mesh}
   alias NativeGossip.Test.{Amount, Lan}
