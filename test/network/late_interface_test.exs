@@ -12,7 +12,7 @@ defmodule NativeGossip.Network.LateInterfaceTest do
   @interval 5_000
   @within_ms 5_000
 
-  @of_any [config: [], told: ["no interface but the loopback"]]
+  @of_any %{config: [], told: ["no interface but the loopback"]}
 
   test "started before its interface is up, it is connected within 5 s of the link and the address",
        %{network: network} do
@@ -28,7 +28,7 @@ defmodule NativeGossip.Network.LateInterfaceTest do
        %{network: network} do
     host = Lan.host(network, 2, address: false)
     told = ["no interface has this address", host.address]
-    of_one = [config: [multicast_if: host.address], told: told]
+    of_one = %{config: [multicast_if: host.address], told: told}
 
     connects("address of multicast_if after the start", network, host, of_one, fn ->
       Interface.add_address(host)
@@ -41,7 +41,7 @@ defmodule NativeGossip.Network.LateInterfaceTest do
     connects("interface up after the start", network, host, @of_any, fn -> Interface.up(host) end)
   end
 
-  defp connects(what, network, host, [config: config, told: told], bring_up) do
+  defp connects(what, network, host, %{config: config, told: told}, bring_up) do
     [well] = Lan.beams(network, [1])
     Lan.join(well, heartbeat_interval: @interval)
     late = Lan.beam(host)
